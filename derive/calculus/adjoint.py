@@ -1,0 +1,167 @@
+"""The adjoint rule and the tangent rule: the whole of differentiation.
+
+For every access ``A[psi(i)]`` in the value of a statement ``T[phi(i)] += value``:
+
+    adjoint    A_bar[psi(i)]  +=  T_bar[phi(i)] * d value / d A[psi(i)]     over the same box
+    tangent    T_dot[phi(i)]  +=  d value / d A[psi(i)] * A_dot[psi(i)]     over the same box
+
+Nothing is solved and no operation has a gradient of its own. Because reads outside a tensor yield
+a constant and writes outside it vanish, neither rule needs guards beyond those of the statement.
+(Griewank and Walther, "Evaluating Derivatives", 2nd ed., SIAM 2008, chapter 3.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sympy import Add, Expr, Mul, Piecewise
+
+from derive.calculus.differentiate import partial
+from derive.calculus.statements import Statement, System
+from derive.language.symbols import Access, Tensor
+
+
+@dataclass(frozen=True)
+class Adjoint:
+    """The adjoint system and which tensor is the cotangent of which.
+
+    Attributes
+    ----------
+    system : System
+        Its inputs are the primal inputs and the cotangents of the primal outputs; its outputs are
+        the cotangents of the primal inputs that were asked for; its statements include the primal
+        ones, whose values it reads.
+    cotangent : dict
+        From a primal tensor to its cotangent, by identity.
+    statements : tuple of Statement
+        The adjoint statements alone.
+    """
+
+    system: System
+    cotangent: dict[Tensor, Tensor]
+    statements: tuple[Statement, ...]
+
+
+def adjoint(system: System, wrt: Iterable[Tensor] | None = None) -> Adjoint:
+    """Reverse mode, as a system again.
+
+    Parameters
+    ----------
+    system : System
+        What to differentiate.
+    wrt : iterable of Tensor, optional
+        Inputs whose cotangents are wanted; by default every input of real numbers.
+    """
+    wanted = tuple(t for t in (system.inputs if wrt is None else wrt) if not t.integer)
+    active = _depending_on(system, wanted) & _reaching(system)
+    bars = _companions(system, active | set(wanted), "bar")
+    statements = []
+    for statement in system.statements:
+        written = statement.target.tensor
+        if written not in bars:
+            continue
+        source = Access(bars[written], *statement.target.index)
+        for read in statement.reads:
+            if read.tensor not in bars:
+                continue
+            slope = partial(statement.value, read)
+            if slope == 0:
+                continue
+            statements.append(
+                Statement(
+                    statement.domain,
+                    Access(bars[read.tensor], *read.index),
+                    weigh(source, slope),
+                    statement.where,
+                )
+            )
+    outputs = tuple(bars[t] for t in wanted)
+    statements = _prune(statements, outputs)
+    arriving = tuple(bars[t] for t in system.outputs if t in bars)
+    full = System((*system.inputs, *arriving), outputs, (*system.statements, *statements))
+    return Adjoint(full, bars, tuple(statements))
+
+
+def tangent(system: System) -> System:
+    """Forward mode, as a system again: its outputs are the tangents of the primal outputs."""
+    active = _depending_on(system, system.inputs)
+    dots = _companions(system, active, "dot")
+    statements = []
+    for statement in system.statements:
+        written = statement.target.tensor
+        for read in statement.reads:
+            if read.tensor in dots and written in dots:
+                slope = partial(statement.value, read)
+                if slope != 0:
+                    value = weigh(Access(dots[read.tensor], *read.index), slope)
+                    target = Access(dots[written], *statement.target.index)
+                    statements.append(Statement(statement.domain, target, value, statement.where))
+    arriving = tuple(dots[t] for t in system.inputs if t in dots)
+    outputs = tuple(dots[t] for t in system.outputs if t in dots)
+    return System((*system.inputs, *arriving), outputs, (*system.statements, *statements))
+
+
+def weigh(source: Access, slope: Expr) -> Expr:
+    """``source * slope``, distributed into cases: a case that is not taken must not be evaluated
+    as ``infinity * 0``."""
+    if isinstance(slope, Piecewise):
+        return Piecewise(*((weigh(source, piece), condition) for piece, condition in slope.args))
+    if isinstance(slope, Mul) and any(isinstance(f, Piecewise) for f in slope.args):
+        cases = next(f for f in slope.args if isinstance(f, Piecewise))
+        rest = Mul(*(f for f in slope.args if f is not cases))
+        return Piecewise(*((weigh(source, piece * rest), c) for piece, c in cases.args))
+    if isinstance(slope, Add) and slope.has(Piecewise):
+        return Add(*(weigh(source, term) for term in slope.args))
+    return source * slope
+
+
+def _depending_on(system: System, wanted: tuple[Tensor, ...]) -> set[Tensor]:
+    """Tensors through which a wanted input reaches something."""
+    active = {t for t in wanted if not t.integer}
+    grew = True
+    while grew:
+        grew = False
+        for statement in system.statements:
+            written = statement.target.tensor
+            if written not in active and not written.integer:
+                if any(read.tensor in active for read in statement.reads):
+                    active.add(written)
+                    grew = True
+    return active
+
+
+def _reaching(system: System) -> set[Tensor]:
+    """Tensors that reach an output."""
+    reaching = set(system.outputs)
+    grew = True
+    while grew:
+        grew = False
+        for statement in system.statements:
+            if statement.target.tensor in reaching:
+                for read in statement.reads:
+                    if read.tensor not in reaching:
+                        reaching.add(read.tensor)
+                        grew = True
+    return reaching
+
+
+def _companions(system: System, active: set[Tensor], suffix: str) -> dict[Tensor, Tensor]:
+    """A tensor of the same shape for each active one, with a name nothing else has."""
+    taken = {t.name for t in system.tensors}
+    companions = {}
+    for primal in system.tensors:
+        if primal not in active:
+            continue
+        name = f"{primal.name}_{suffix}"
+        while name in taken:
+            name += "_"
+        taken.add(name)
+        companions[primal] = Tensor(name, primal.axes_of, outside=0, offset=primal.offset)
+    return companions
+
+
+def _prune(statements: list[Statement], outputs: tuple[Tensor, ...]) -> list[Statement]:
+    """Keep what reaches an output."""
+    needed = _reaching(System((), outputs, tuple(statements)))
+    return [s for s in statements if s.target.tensor in needed]

@@ -1,0 +1,79 @@
+"""The derivative of a scalar expression, from the table of scalar functions alone.
+
+SymPy's own `diff` is not used: it turns maxima into Heaviside functions and evaluates ties to 3/2.
+"""
+
+from __future__ import annotations
+
+from sympy import Add, Expr, Integer, Max, Min, Mul, Piecewise, Pow, Symbol, log
+
+from derive.errors import DefinitionError
+from derive.language.scalars import SCALARS
+from derive.language.symbols import Access
+
+
+def partial(value: Expr, access: Access) -> Expr:
+    """The derivative of `value` by one entry of a tensor, all other entries being constant.
+
+    Raises
+    ------
+    DefinitionError
+        If `value` contains a function that is not in the table.
+    """
+    symbol = Symbol("differentiated", real=True)
+    return _derivative(value.xreplace({access: symbol}), symbol).xreplace({symbol: access})
+
+
+def _derivative(value: Expr, x: Symbol) -> Expr:
+    if value == x:
+        return Integer(1)
+    if x not in value.free_symbols:
+        return Integer(0)
+    if isinstance(value, Add):
+        return Add(*(_derivative(term, x) for term in value.args))
+    if isinstance(value, Mul):
+        return Add(
+            *(
+                Mul(*value.args[:i], _derivative(factor, x), *value.args[i + 1 :])
+                for i, factor in enumerate(value.args)
+            )
+        )
+    if isinstance(value, Pow):
+        base, exponent = value.args
+        if x not in exponent.free_symbols:
+            return exponent * base ** (exponent - 1) * _derivative(base, x)
+        if x not in base.free_symbols:
+            return value * log(base) * _derivative(exponent, x)
+        return value * (
+            _derivative(exponent, x) * log(base) + exponent * _derivative(base, x) / base
+        )
+    if isinstance(value, Piecewise):
+        return Piecewise(*((_derivative(piece, x), condition) for piece, condition in value.args))
+    if isinstance(value, Max | Min):
+        return _extremum(value, x)
+    row = SCALARS.get(value.func)
+    if row is None:
+        raise DefinitionError(
+            str(value.func),
+            f"the function {value.func} is not in the table of scalar functions",
+            remedy="Write it with the functions of derive.language.scalars, or add a row there.",
+        )
+    (argument,) = value.args
+    return row.derivative(argument, value) * _derivative(argument, x)
+
+
+def _extremum(value: Expr, x: Symbol) -> Expr:
+    """The whole derivative goes to one argument; on a tie to a constant first, else in order."""
+    arguments = sorted(value.args, key=lambda a: (bool(a.free_symbols), str(a)))
+    sense = 1 if isinstance(value, Max) else -1
+    result: Expr = Integer(0)
+    for i, chosen in enumerate(arguments):
+        slope = _derivative(chosen, x)
+        if slope == 0:
+            continue
+        conditions = [sense * (chosen - other) > 0 for other in arguments[:i]]
+        conditions += [sense * (chosen - other) >= 0 for other in arguments[i + 1 :]]
+        for condition in conditions:
+            slope = Piecewise((slope, condition), (0, True))
+        result += slope
+    return result

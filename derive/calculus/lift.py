@@ -1,0 +1,287 @@
+"""From equations to a system: split sums into statements, name what stands inside a function.
+
+    y = tanh(b + Sum(w*x))     becomes     a += b;   a += w*x;   y += tanh(a)
+
+so the textbook's pre-activation appears by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import sympy
+from sympy import Add, Expr, Idx, Integer, Mod, Mul, Piecewise, Sum, Symbol
+from sympy.core.relational import Relational
+from sympy.logic.boolalg import And, Boolean, Or
+
+from derive.calculus.affine import axes_in
+from derive.calculus.statements import Guard, Statement, System
+from derive.errors import DefinitionError
+from derive.language.operation import Equation, Operation
+from derive.language.symbols import Access, Axis, Tensor
+
+_TEMPORARY_NAMES = ("a", "z", "s", "r", "m", "g")
+
+
+def equations_of(operation: Operation) -> tuple[Equation, ...]:
+    """The operation's equations in one form, with SymPy's ``Idx`` turned into axes.
+
+    Raises
+    ------
+    DefinitionError
+        If one is neither a SymPy ``Eq`` with an access on its left nor an `accumulate`.
+    """
+    found = []
+    for number, given in enumerate(operation.equations, 1):
+        if isinstance(given, sympy.Eq) and isinstance(given.lhs, Access):
+            given = Equation(given.lhs, given.rhs)
+        if not isinstance(given, Equation) or not isinstance(given.left, Access):
+            raise DefinitionError(
+                operation.name,
+                f"equation {number} is {given}, which does not define an entry of a tensor",
+                remedy="Write Eq(y[i], ...) or accumulate(y[i], ...), y made by tensor(...).",
+            )
+        given = Equation(given.left, sympy.sympify(given.right), given.scatter)
+        ranges = {
+            i: Axis(str(i.label), i.upper - i.lower + 1) + i.lower
+            for side in (given.left, given.right)
+            for i in side.atoms(Idx)
+            if i.lower is not None and not isinstance(i, Axis)
+        }
+        found.append(
+            Equation(given.left.xreplace(ranges), given.right.xreplace(ranges), given.scatter)
+        )
+    return tuple(found)
+
+
+def to_system(operation: Operation) -> System:
+    """Split the operation's equations into statements over boxes of indices."""
+    equations = equations_of(operation)
+    tensors = {e.left.tensor for e in equations} | set(operation.inputs)
+    lift = _Lift(operation.name, {t.name for t in tensors} | _names(equations))
+    for equation in equations:
+        lift.equation(equation)
+    return System(operation.inputs, operation.outputs, tuple(lift.statements))
+
+
+def _names(equations: tuple[Equation, ...]) -> set[str]:
+    return {s.name for e in equations for s in (e.left.free_symbols | e.right.free_symbols)}
+
+
+@dataclass
+class _Lift:
+    name: str
+    taken: set[str]
+    statements: list[Statement] = field(default_factory=list)
+
+    def equation(self, equation: Equation) -> None:
+        written = axes_in(equation.left.index)
+        domain = _ordered(equation.left, written)
+        if equation.scatter:
+            bound = _free_axes(equation.right) - written
+            domain += tuple(sorted(bound, key=str))
+        self.define(equation.left, equation.right, domain, ())
+
+    def define(
+        self, target: Access, value: Expr, domain: tuple[Axis, ...], where: tuple[Guard, ...]
+    ) -> None:
+        """Add the statements of ``target += value`` over `domain`."""
+        base: dict[tuple, list[Expr]] = {}
+        for box, guards, term in self.terms(value, domain, where):
+            base.setdefault((box, guards), []).append(term)
+        for (box, guards), terms in base.items():
+            # An absent optional input drops its statement, so each has a statement of its own.
+            alone = [t for t in terms if box != domain or _reads_optional(t)]
+            together = [t for t in terms if t not in alone]
+            for term in (*([Add(*together)] if together else []), *alone):
+                lifted = self.name_reductions(term, box, guards)
+                if lifted != 0:
+                    self.statements.append(Statement(box, target, lifted, guards))
+
+    def terms(
+        self, value: Expr, domain: tuple[Axis, ...], where: tuple[Guard, ...]
+    ) -> Iterator[tuple[tuple[Axis, ...], tuple[Guard, ...], Expr]]:
+        """The summands of `value`, each with its own box and guards."""
+        if isinstance(value, Add):
+            for argument in value.args:
+                yield from self.terms(argument, domain, where)
+            return
+        if isinstance(value, Mul) and any(isinstance(f, Sum | Piecewise) for f in value.args):
+            inner = next(f for f in value.args if isinstance(f, Sum | Piecewise))
+            factor = Mul(*(f for f in value.args if f is not inner))
+            plain = not factor.has(Access) and not factor.has(Sum)
+            if isinstance(inner, Sum) and plain:
+                function, *limits = inner.args
+                yield from self.terms(Sum(factor * function, *limits), domain, where)
+                return
+            if isinstance(inner, Piecewise) and _about_indices(inner):
+                cases = Piecewise(*((factor * piece, c) for piece, c in inner.args))
+                yield from self.terms(cases, domain, where)
+                return
+        if isinstance(value, Sum):
+            inner, bound, guards = self.open(value, domain)
+            yield from self.terms(inner, domain + bound, where + guards)
+            return
+        if isinstance(value, Piecewise) and _about_indices(value):
+            for piece, guards in _cases(value, self.name):
+                yield from self.terms(piece, domain, where + guards)
+            return
+        yield domain, where, value
+
+    def open(
+        self, reduction: Sum, domain: tuple[Axis, ...]
+    ) -> tuple[Expr, tuple[Axis, ...], tuple[Guard, ...]]:
+        """Take a sum's binder off, renaming its index where that name is in use."""
+        function, *limits = reduction.args
+        bound: list[Axis] = []
+        for limit in limits:
+            index = limit[0]
+            if len(limit) == 3:
+                lower, upper = limit[1], limit[2]
+                plain = Axis(index.name, upper - lower + 1)
+            elif isinstance(index, Axis):
+                lower, plain = Integer(0), index
+            else:
+                raise DefinitionError(
+                    self.name,
+                    f"the sum over {index} has no range",
+                    equation=str(reduction),
+                    remedy=f'Make it an axis: {index} = axis("{index}", extent).',
+                )
+            while plain.name in {a.name for a in (*domain, *bound)}:
+                plain = Axis(plain.name + "1", plain.extent)
+            if plain != index or lower != 0:
+                function = function.xreplace({index: plain + lower})
+            bound.append(plain)
+        return function, tuple(bound), ()
+
+    def name_reductions(
+        self, value: Expr, domain: tuple[Axis, ...], where: tuple[Guard, ...]
+    ) -> Expr:
+        """Replace every sum inside `value` by an entry of a tensor of its own."""
+        if not value.has(Sum):
+            return value
+        if isinstance(value, Sum) or (
+            isinstance(value, sympy.Function | sympy.Pow)
+            and len(value.args) == 1
+            and value.args[0].has(Sum)
+        ):
+            inner = value if isinstance(value, Sum) else value.args[0]
+            free = tuple(a for a in domain if a in _free_axes(inner))
+            named = self.temporary(free)
+            guards = tuple(g for g in where if axes_in((g.expression, g.modulus)) <= set(free))
+            self.define(named, inner, free, guards)
+            return named if isinstance(value, Sum) else value.func(named)
+        return value.func(*(self.name_reductions(a, domain, where) for a in value.args))
+
+    def temporary(self, free: tuple[Axis, ...]) -> Access:
+        names = (*_TEMPORARY_NAMES, *(f"a{i}" for i in range(1, 1000)))
+        name = next(n for n in names if n not in self.taken)
+        self.taken.add(name)
+        return Access(Tensor(name, tuple((a.extent,) for a in free)), *free)
+
+
+def _ordered(access: Access, axes: set[Axis]) -> tuple[Axis, ...]:
+    """The axes of an access in the order in which its indices name them."""
+    seen: dict[Axis, None] = {}
+    for index in access.index:
+        for axis in sorted(axes_in((index,)) & axes, key=str):
+            seen.setdefault(axis)
+    return tuple(seen)
+
+
+def _free_axes(value: Expr) -> set[Axis]:
+    """Axes that no sum inside `value` binds."""
+    if isinstance(value, Sum):
+        function, *limits = value.args
+        return _free_axes(function) - {limit[0] for limit in limits}
+    if isinstance(value, Access):
+        return axes_in(value.index)
+    if isinstance(value, Axis):
+        return {value}
+    found: set[Axis] = set()
+    for argument in value.args:
+        found |= _free_axes(argument)
+    return found
+
+
+def _reads_optional(value: Expr) -> bool:
+    return any(access.tensor.optional for access in value.atoms(Access))
+
+
+def _about_indices(cases: Piecewise) -> bool:
+    return not any(condition.has(Access) for _, condition in cases.args)
+
+
+def _cases(cases: Piecewise, name: str) -> Iterator[tuple[Expr, tuple[Guard, ...]]]:
+    """The pieces with disjoint guards, in order."""
+    earlier: Boolean = sympy.true
+    for piece, condition in cases.args:
+        holds = And(earlier, condition)
+        if piece != 0:
+            for conjunction in _disjoint(holds, name):
+                yield piece, conjunction
+        earlier = And(earlier, sympy.Not(condition))
+
+
+def _disjoint(condition: Boolean, name: str) -> Iterator[tuple[Guard, ...]]:
+    """A condition as disjoint conjunctions of guards."""
+    if condition == sympy.true:
+        yield ()
+        return
+    if condition == sympy.false:
+        return
+    if isinstance(condition, Or):
+        first, *rest = condition.args
+        yield from _disjoint(first, name)
+        yield from _disjoint(And(sympy.Not(first), Or(*rest)), name)
+        return
+    if isinstance(condition, And):
+        choices = [[()]]
+        for part in condition.args:
+            choices.append(list(_disjoint(part, name)))
+        combined: list[tuple[Guard, ...]] = [()]
+        for options in choices[1:]:
+            combined = [left + right for left in combined for right in options]
+        yield from combined
+        return
+    if isinstance(condition, Relational):
+        yield from _relation(condition, name)
+        return
+    raise DefinitionError(
+        name,
+        f"the condition {condition} is not a comparison of indices",
+        remedy="Use <, <=, >, >=, Eq, Ne, &, | of affine expressions, or Eq(Mod(i, k), 0).",
+    )
+
+
+def _relation(condition: Relational, name: str) -> Iterator[tuple[Guard, ...]]:
+    left, right = condition.args
+    difference = left - right
+    if isinstance(condition, sympy.Ge):
+        yield (Guard("ge", difference),)
+    elif isinstance(condition, sympy.Gt):
+        yield (Guard("ge", difference - 1),)
+    elif isinstance(condition, sympy.Le):
+        yield (Guard("ge", -difference),)
+    elif isinstance(condition, sympy.Lt):
+        yield (Guard("ge", -difference - 1),)
+    elif isinstance(left, Mod) or isinstance(right, Mod):
+        modular, other = (left, right) if isinstance(left, Mod) else (right, left)
+        expression, modulus = modular.args
+        kind = "divides" if isinstance(condition, sympy.Eq) else "indivisible"
+        yield (Guard(kind, expression - other, modulus),)
+    elif isinstance(condition, sympy.Eq):
+        yield (Guard("eq", difference),)
+    elif isinstance(condition, sympy.Ne):
+        yield (Guard("ge", difference - 1),)
+        yield (Guard("ge", -difference - 1),)
+    else:
+        raise DefinitionError(name, f"the condition {condition} is not understood")
+
+
+def free_symbols(equation: Equation) -> set[Symbol]:
+    """Symbols of an equation that no sum binds."""
+    bound = {limit[0] for s in equation.right.atoms(Sum) for limit in s.args[1:]}
+    return (equation.left.free_symbols | equation.right.free_symbols) - bound

@@ -1,0 +1,99 @@
+"""The one data structure: statements over boxes of indices, and systems of them.
+
+    for every point of a box where the guards hold:    target[phi]  +=  value    (or max=)
+
+Reading an entry outside its tensor yields the tensor's `outside`; writing outside does nothing.
+Every target starts from the neutral element of its statements (0, or minus infinity for max), so
+the order of statements does not matter: a system is a system of affine recurrence equations
+(Karp, Miller, Winograd, "The organization of computations for uniform recurrence equations",
+J. ACM 14, 1967).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from sympy import Expr, Integer
+
+from derive.language.symbols import Access, Axis, Tensor
+
+
+@dataclass(frozen=True)
+class Guard:
+    """A condition on the indices: ``expression >= 0``, ``== 0``, (not) divisible by `modulus`."""
+
+    kind: Literal["ge", "eq", "divides", "indivisible"]
+    expression: Expr
+    modulus: Expr = Integer(1)
+
+    def substitute(self, values: dict) -> Guard:
+        return Guard(self.kind, self.expression.xreplace(values), self.modulus.xreplace(values))
+
+
+@dataclass(frozen=True)
+class Statement:
+    """``target += value`` (or ``max=``) for every point of the box `domain` within the guards."""
+
+    domain: tuple[Axis, ...]
+    target: Access
+    value: Expr
+    where: tuple[Guard, ...] = ()
+    op: Literal["add", "max"] = "add"
+    label: str = ""
+
+    def substitute(self, values: dict) -> Statement:
+        """Replace symbols everywhere at once; axes replaced by axes keep their place."""
+        domain = tuple(values.get(axis, axis) for axis in self.domain)
+        return replace(
+            self,
+            domain=domain,
+            target=self.target.xreplace(values),
+            value=self.value.xreplace(values),
+            where=tuple(g.substitute(values) for g in self.where),
+        )
+
+    @property
+    def reads(self) -> tuple[Access, ...]:
+        """Every entry the value reads, in a fixed order."""
+        return accesses(self.value)
+
+    def __str__(self) -> str:
+        box = ", ".join(f"{a.name}<{a.extent}" for a in self.domain)
+        where = "".join(f" if {g.kind}({g.expression}, {g.modulus})" for g in self.where)
+        sign = "+=" if self.op == "add" else "max="
+        return f"[{box}]{where}: {self.target} {sign} {self.value}"
+
+
+def accesses(value: Expr) -> tuple[Access, ...]:
+    """The accesses of an expression, outermost only, in a fixed order."""
+    found: list[Access] = []
+
+    def walk(node) -> None:
+        if isinstance(node, Access):
+            if node not in found:
+                found.append(node)
+            return
+        for argument in node.args:
+            walk(argument)
+
+    walk(value)
+    return tuple(sorted(found, key=str))
+
+
+@dataclass(frozen=True)
+class System:
+    """Statements with the tensors that enter and leave; their order has no meaning."""
+
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    statements: tuple[Statement, ...]
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """Inputs, then everything that statements write, in order of appearance."""
+        written = (s.target.tensor for s in self.statements)
+        return tuple(dict.fromkeys((*self.inputs, *written)))
+
+    def writing(self, tensor: Tensor) -> tuple[Statement, ...]:
+        return tuple(s for s in self.statements if s.target.tensor == tensor)

@@ -1,0 +1,149 @@
+"""What a derivation is made of: a step turns statements into statements of the same values.
+
+Both sides of a step can be evaluated. Words that explain it are data too: a renderer puts them into
+Unicode or LaTeX.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sympy import Expr, Symbol
+
+from derive.calculus.statements import Guard, Statement
+from derive.language.symbols import Access, Axis, Tensor
+
+
+@dataclass(frozen=True)
+class Equal:
+    """``left = right``, in the words of a step."""
+
+    left: Expr
+    right: Expr
+
+
+@dataclass(frozen=True)
+class Becomes:
+    """``old -> new``, in the words of a step."""
+
+    old: Expr
+    new: Expr
+
+
+# Words and the formulas among them, in order; a tensor stands for its name.
+Phrase = tuple[str | Expr | Tensor | Guard | Equal | Becomes, ...]
+
+
+def listing(items: Iterable[Expr | Tensor | Guard | Equal | Becomes]) -> Phrase:
+    """``a, b and c`` as a phrase."""
+    found = list(items)
+    phrase: list = []
+    for position, item in enumerate(found):
+        if position:
+            phrase.append(" and " if position == len(found) - 1 else ", ")
+        phrase.append(item)
+    return tuple(phrase)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One application of one rule to the statements that write one cotangent.
+
+    Attributes
+    ----------
+    rule : str
+        Name of the rule.
+    target : Tensor
+        The cotangent.
+    before, after : tuple of Statement
+        Statements that write the target, and those of the partial derivatives they read. A
+        Kronecker delta is a guard of kind "eq"; the indices it sums over are in the domain.
+    because : Phrase
+        Why, in words and formulas.
+    label : str
+        ``x_bar.3``: counted for each tensor.
+    reading : Phrase
+        What the form of `after` is called; empty where it has no name.
+    assuming : tuple of Equal
+        Values of settings for which alone the two sides agree.
+    deltas : bool
+        Whether equalities are still to be sifted, and print as deltas.
+    """
+
+    rule: str
+    target: Tensor
+    before: tuple[Statement, ...]
+    after: tuple[Statement, ...]
+    because: Phrase
+    label: str
+    reading: Phrase = ()
+    assuming: tuple[Equal, ...] = ()
+    deltas: bool = False
+
+    @property
+    def shown(self) -> tuple[Statement, ...]:
+        """The statements of `after` that write the target."""
+        return tuple(s for s in self.after if s.target.tensor == self.target)
+
+
+class PartialDerivative(Tensor):
+    """All derivatives of the entries of one tensor by those of another, as a tensor.
+
+    ``∂y[i]/∂x[j]`` is its entry at ``(*i, *j)``.
+    """
+
+    of: Tensor
+    by: Tensor
+
+    def __new__(cls, of: Tensor, by: Tensor):
+        self = Tensor.__new__(
+            cls,
+            f"d{of.name}_d{by.name}",
+            (*of.axes_of, *by.axes_of),
+            outside=0,
+            offset=(*of.offset, *by.offset),
+        )
+        self.of, self.by = of, by
+        self.carried = (*self.carried, of, by)
+        return self
+
+
+def bound(statement: Statement) -> tuple[Axis, ...]:
+    """The axes that are summed over: those the target does not name."""
+    free = free_axes(statement)
+    return tuple(a for a in statement.domain if a not in free)
+
+
+def free_axes(statement: Statement) -> tuple[Axis, ...]:
+    """The axes that the target names."""
+    named: set[Symbol] = set().union(*(i.free_symbols for i in statement.target.index), set())
+    return tuple(a for a in statement.domain if a in named)
+
+
+def every_access(statement: Statement) -> list[Access]:
+    """Every entry read, those inside indices and conditions too."""
+    found = set(statement.value.atoms(Access))
+    for index in statement.target.index:
+        found |= index.atoms(Access)
+    for guard in statement.where:
+        found |= guard.expression.atoms(Access)
+    return sorted(found, key=str)
+
+
+def factors(value: Expr) -> tuple[Expr, ...]:
+    return value.args if value.is_Mul else (value,)
+
+
+__all__ = [
+    "Becomes",
+    "Equal",
+    "PartialDerivative",
+    "Phrase",
+    "Step",
+    "bound",
+    "every_access",
+    "factors",
+    "free_axes",
+    "listing",
+]

@@ -1,0 +1,404 @@
+"""The `derive` command.
+
+Data go to stdout, progress and messages to stderr. Exit codes: 0 all is well; 1 the answer is no
+(stale, not verified); 2 there is no answer; 130 interrupted.
+
+The engine is imported where it is used: SymPy costs half a second, which `derive --help` has not.
+"""
+
+from __future__ import annotations
+
+import io
+import shlex
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+import derive
+from derive.errors import DefinitionError, DeriveError, FileError, UsageError
+from derive.rendering import files
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from derive.language import Operation
+    from derive.pipeline import Build
+    from derive.rendering.files import Change, Output
+
+
+class _Commands(TyperGroup):
+    """Turns what may go wrong into a message and an exit code, for every command alike."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except DeriveError as error:
+            _say(str(error))
+            raise typer.Exit(2) from error
+        except KeyboardInterrupt as interrupt:
+            _say("Interrupted. Every file is either the old one or the new one.")
+            raise typer.Exit(130) from interrupt
+
+
+app = typer.Typer(
+    cls=_Commands,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="NAME|FILE.py",
+        help="Operations that derive ships, or definition files of your own. Default: all shipped.",
+        show_default=False,
+    ),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Directory of the generated files. Default for shipped operations: generated/.",
+        show_default=False,
+    ),
+]
+
+
+class Format(StrEnum):
+    """How `derive show` writes a derivation."""
+
+    text = "text"
+    latex = "latex"
+
+
+def main() -> None:
+    """Entry point of the command."""
+    for stream in (sys.stdout, sys.stderr):
+        # Equations are Unicode; a pipe on Windows is not, unless told so.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    try:
+        app(prog_name="derive")
+    except Exception:
+        # Python's own exit code would be 1, which means "stale".
+        traceback.print_exc()
+        _say("This is a defect of derive; please report it.")
+        sys.exit(2)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"derive {derive.__version__}")
+        raise typer.Exit()
+
+
+@app.callback(invoke_without_command=True)
+def default(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """From an equation to a derivation, a NumPy module, and a proof that the two agree.
+
+    Without a command: build all shipped operations.
+    """
+    if context.invoked_subcommand is None:
+        build()
+
+
+@app.command()
+def build(
+    names: Names = None,
+    out: Out = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Overwrite what was edited by hand, too.")
+    ] = False,
+) -> None:
+    """Write modules and derivations; only what has changed, each file whole or not at all."""
+    start = perf_counter()
+    targets = _select(names)
+    root = _directory(targets, out)
+    rendered = _render(targets)
+    outputs = _outputs(rendered)
+    changes = files.plan(outputs, root)
+    if not names:
+        changes += files.orphans(outputs, root)
+    left_alone = files.write(changes, force=force)
+
+    _summarise(rendered, changes, left_alone, root, perf_counter() - start)
+    if left_alone:
+        raise FileError(
+            "\n".join(
+                [
+                    "Left alone, because a person wrote what would be lost:",
+                    *(f"  {change.path}: {_REASON[change.status]}" for change in left_alone),
+                    "Move it elsewhere, or run again with --force to overwrite it.",
+                ]
+            )
+        )
+
+
+@app.command()
+def check(names: Names = None, out: Out = None) -> None:
+    """Compare the generated files with their definitions: 0 current, 1 stale, 2 failure."""
+    targets = _select(names)
+    root = _directory(targets, out)
+    stale = files.stale(_outputs(_render(targets)), root, complete=not names)
+    for change in stale:
+        typer.echo(files.diff(change), nl=False)
+    if not stale:
+        _say(f"{root} is current.")
+        return
+    command = ["derive", "build", *(names or ())]
+    command += ["--out", str(out)] if out else []
+    command += ["--force"] if any(change.protected for change in stale) else []
+    for change in stale:
+        _say(f"{change.path}: {_REASON[change.status]}")
+    _say(f"To repair: {shlex.join(command)}")
+    raise typer.Exit(1)
+
+
+@app.command()
+def verify(names: Names = None, out: Out = None) -> None:
+    """Verify the generated files: reference loops, exact arithmetic, central differences."""
+    from derive.verification import verify as verify_module
+
+    targets = _select(names)
+    root = _directory(targets, out)
+    failed = []
+    for target in targets:
+        path = root / target.folder / f"{target.operation.name}.py"
+        if not path.is_file():
+            raise FileError(f"{path} does not exist. `derive build` makes it.")
+        with _named(target):
+            report = verify_module(target.operation, path)
+        for line in report.lines:
+            typer.echo(f"{target.operation.name}: {line}")
+        if not report.ok:
+            failed.append(target.operation.name)
+    if failed:
+        _say(f"Not verified: {', '.join(failed)}")
+        raise typer.Exit(1)
+
+
+@app.command()
+def show(
+    names: Annotated[list[str], typer.Argument(metavar="NAME|FILE.py")],
+    format: Annotated[Format, typer.Option(help="For a terminal, or for a paper.")] = Format.text,
+) -> None:
+    """Print the derivation, step by step, each with the name of its rule."""
+    from derive.pipeline import show as derivation
+
+    for target in _select(names):
+        with _named(target):
+            typer.echo(derivation(target.operation, format.value).rstrip("\n"))
+
+
+@app.command("list")
+def list_operations() -> None:
+    """List the operations that derive ships."""
+    from derive.ops import aliases
+
+    targets = _shipped().values()
+    width = max((len(target.operation.name) for target in targets), default=0)
+    room = max((len(target.folder) for target in targets), default=0)
+    for target in targets:
+        name = target.operation.name
+        also = ", ".join(alias for alias, original in aliases().items() if original == name)
+        summary = target.operation.summary + (f" Also: {also}." if also else "")
+        typer.echo(f"{name:{width}}  {target.folder:{room}}  {summary}")
+
+
+# What is asked for, and where it lies
+
+
+@dataclass(frozen=True)
+class _Target:
+    """An operation, its folder below the output directory, and the user's file it is from."""
+
+    operation: Operation
+    folder: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class _Rendered:
+    """A target with everything that would be written for it, and what that took."""
+
+    target: _Target
+    build: Build
+    seconds: float
+
+
+def _shipped() -> dict[str, _Target]:
+    from derive.ops import shipped
+
+    return {
+        operation.name: _Target(operation, folder=family)
+        for family, operations in shipped().items()
+        for operation in operations
+    }
+
+
+def _select(names: Sequence[str] | None) -> list[_Target]:
+    """The operations that names and files stand for, each once; all shipped ones without names."""
+    if not names:
+        return list(_shipped().values())
+    selected: dict[tuple[str, str], _Target] = {}
+    for name in names:
+        for target in _read(name) if name.endswith(".py") else [_find(name)]:
+            selected[target.source, target.operation.name] = target
+    return list(selected.values())
+
+
+def _read(file: str) -> list[_Target]:
+    from derive.language.load import load
+
+    return [_Target(operation, source=file) for operation in load(Path(file))]
+
+
+def _find(name: str) -> _Target:
+    from derive.ops import aliases
+
+    shipped = _shipped()
+    try:
+        return shipped[aliases().get(name, name)]
+    except KeyError:
+        raise UsageError.unknown(name, [*shipped, *aliases()]) from None
+
+
+def _directory(targets: Sequence[_Target], out: Path | None) -> Path:
+    """Where the generated files are: a directory that was named, or one that is derive's own."""
+    if out is not None:
+        return out
+    for target in targets:
+        if target.source:
+            raise UsageError(f"{target.source} is your own file: name a directory with --out DIR.")
+    here = Path("generated")
+    if files.carries_marker(here):
+        return here
+    checkout = Path(derive.__file__).resolve().parent.parent
+    beside = checkout / "generated"
+    empty = not beside.is_dir() or not any(beside.iterdir())
+    if (checkout / "pyproject.toml").is_file() and (empty or files.carries_marker(beside)):
+        return beside
+    raise FileError(
+        "There is no directory here that derive made (one with a generated __init__.py).\n"
+        "Name the one you want with --out DIR."
+    )
+
+
+# Rendering, and what is said about it
+
+_REASON = {
+    "new": "missing",
+    "changed": "out of date",
+    "orphan": "no definition produces it",
+    "edited": "edited by hand",
+    "foreign": "not generated by derive",
+}
+
+
+def _render(targets: Sequence[_Target]) -> list[_Rendered]:
+    """Build everything in memory; the one loop over operations."""
+    from rich.progress import track
+
+    from derive.pipeline import build as build_operation
+
+    console = _console()
+    rendered = []
+    for target in track(
+        targets,
+        description="deriving",
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ):
+        start = perf_counter()
+        with _named(target):
+            built = build_operation(target.operation, target.folder)
+        rendered.append(_Rendered(target, built, perf_counter() - start))
+    return rendered
+
+
+def _outputs(rendered: Sequence[_Rendered]) -> list[Output]:
+    """All files: those of the operations, and the package around the shipped ones."""
+    outputs = [output for each in rendered for output in each.build.outputs]
+    if any(not each.target.source for each in rendered):
+        from derive.pipeline import package_files
+
+        outputs += package_files()
+    return outputs
+
+
+@contextmanager
+def _named(target: _Target) -> Iterator[None]:
+    """Let an error in a definition name the file; the engine only knows the operation."""
+    try:
+        yield
+    except DefinitionError as error:
+        error.source = error.source or target.source
+        raise
+
+
+def _summarise(
+    rendered: Sequence[_Rendered],
+    changes: Sequence[Change],
+    left_alone: Sequence[Change],
+    root: Path,
+    seconds: float,
+) -> None:
+    """One row for each operation, and a last line for the whole."""
+    from rich.table import Table
+
+    kept = {change.path for change in left_alone}
+    current = {change.path for change in changes if change.status == "unchanged"}
+    table = Table(box=None)
+    table.add_column("operation")
+    for column in ("steps", "lines", "time"):
+        table.add_column(column, justify="right")
+    table.add_column("files")
+    for each in rendered:
+        paths = {root / output.path for output in each.build.outputs}
+        fate = "left alone" if paths & kept else "unchanged" if paths <= current else "written"
+        lines = sum(o.text.count("\n") for o in each.build.outputs if o.path.suffix == ".py")
+        table.add_row(
+            each.target.operation.name,
+            str(each.build.steps),
+            str(lines),
+            f"{each.seconds:.2f} s",
+            fate,
+        )
+    _console().print(table)
+
+    removed = sum(change.new is None for change in changes if change.path not in kept)
+    counts = {
+        "written": len(changes) - len(current) - len(kept) - removed,
+        "unchanged": len(current),
+        "removed": removed,
+        "left alone": len(kept),
+    }
+    told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    _say(f"{root}: {told} ({seconds:.1f} s)")
+
+
+def _console() -> Console:
+    """Where progress goes. (rich honours NO_COLOR.)"""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+def _say(message: str) -> None:
+    typer.echo(message, err=True)

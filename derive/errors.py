@@ -1,0 +1,66 @@
+"""Every error that is the user's to mend: one base class, and a message that says how."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class DeriveError(Exception):
+    """Base of all errors raised on purpose; the command prints its text and no traceback."""
+
+
+class DefinitionError(DeriveError):
+    """A definition that cannot be meant: where it is, what is wrong, how to mend it.
+
+    Parameters
+    ----------
+    operation : str
+        Name of the operation; empty when the file failed before it had one.
+    what : str
+        What is wrong, one sentence.
+    equation : str, optional
+        The equation it is wrong in, printed below and indented.
+    remedy : str, optional
+        What to do about it, one sentence.
+    source : str, optional
+        The file, or ``file:line``. Filled in by whoever knows it; the language does not.
+
+    Examples
+    --------
+    >>> print(DefinitionError("square", "y is defined twice.", remedy="Rename one of them."))
+    square: y is defined twice.
+    Rename one of them.
+    """
+
+    def __init__(
+        self, operation: str, what: str, *, equation: str = "", remedy: str = "", source: str = ""
+    ) -> None:
+        super().__init__(operation, what)
+        self.operation = operation
+        self.what = what
+        self.equation = equation
+        self.remedy = remedy
+        self.source = source
+
+    def __str__(self) -> str:
+        place = [part for part in (self.source, self.operation) if part]
+        equation = [f"  {line}" for line in self.equation.splitlines()]
+        return "\n".join([": ".join([*place, self.what]), *equation, *self.remedy.splitlines()])
+
+
+class FileError(DeriveError):
+    """A file that cannot be read, or that derive has no right to overwrite."""
+
+
+class VerificationError(DeriveError):
+    """A verification that could not be carried out, as opposed to one that failed."""
+
+
+class UsageError(DeriveError):
+    """A command that asks for something that does not exist."""
+
+    @classmethod
+    def unknown(cls, name: str, known: Iterable[str]) -> "UsageError":
+        """No operation has this name; propose the ones that look like it."""
+        close = get_close_matches(name, known)
+        hint = f" Did you mean {' or '.join(close)}?" if close else ""
+        return cls(f"There is no operation {name!r}.{hint}\n`derive list` shows all of them.")

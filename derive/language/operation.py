@@ -1,0 +1,81 @@
+"""What a person writes: an operation is a name, its tensors and its equations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sympy import Basic, Expr
+
+from derive.language.symbols import Access, Option, Tensor
+
+
+@dataclass(frozen=True)
+class Equation:
+    """``left = right`` for every point, or (scatter) ``left += right`` for every point."""
+
+    left: Access
+    right: Expr
+    scatter: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.left} {'+=' if self.scatter else '='} {self.right}"
+
+
+def accumulate(left: Access, right: Expr) -> Equation:
+    """State a scatter: add `right` to `left` for every point; what falls outside `left` vanishes."""
+    return Equation(left, right, scatter=True)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """An operation, defined by equations over tensors.
+
+    Parameters
+    ----------
+    name : str
+        Name of the generated module.
+    summary : str
+        One sentence, what it does.
+    inputs : tuple of Tensor
+        Arguments of the generated functions, in order.
+    outputs : tuple of Tensor
+        What they return.
+    equations : tuple
+        ``sympy.Eq`` or ``accumulate`` of an access and an expression.
+    options : tuple of Option
+        Keyword arguments.
+    requires : tuple
+        Relations over sizes and settings that a call must satisfy, each with the words of the
+        error: ``(P >= 1, "the kernel is larger than the padded input")``.
+    legend : mapping of str to str
+        What the single letters mean.
+    notes : str
+        Further paragraphs for the module's docstring.
+    aliases : tuple of str
+        Other names under which the module can be imported.
+    source : str
+        Where the mathematics is from (paper, section of a textbook).
+    cases : tuple of mapping
+        Further cases for verification: values of sizes and options.
+    """
+
+    name: str
+    summary: str
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    equations: tuple[Any, ...]
+    options: tuple[Option, ...] = ()
+    requires: tuple[tuple[Basic, str], ...] = ()
+    legend: Mapping[str, str] = field(default_factory=dict)
+    notes: str = ""
+    aliases: tuple[str, ...] = ()
+    source: str = ""
+    cases: tuple[Mapping[str, Any], ...] = ()
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.inputs, self.outputs))
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,434 @@
+"""The words of a definition: sizes, axes, tensors and options.
+
+Each is a thin subclass of a SymPy atom, so a definition is an ordinary SymPy equation. What SymPy
+does not know of them (a formula, an extent, a shape) is part of their identity: two sizes called
+``P`` with different formulas are different symbols.
+"""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Iterator as PythonIterator
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sympy import Expr, Idx, Symbol, Tuple, sympify
+
+from derive.errors import DefinitionError
+
+# Names that a generated module needs for itself.
+RESERVED = frozenset({"np", "NamedTuple", "apply", "forward", "backward", "residuals", "wrt"})
+RESERVED |= {"Residuals", "Gradients", "Outputs", "grad_output", "sizes", "dtype"}
+
+
+def checked_name(name: str, what: str) -> str:
+    """Return `name` if a generated module can use it as a variable.
+
+    Names reach a template only through here, so no text of a definition is ever executed.
+    """
+    if not isinstance(name, str) or not name.isidentifier() or not name.isascii():
+        raise DefinitionError(
+            str(name), f"the name of {what} is {name!r}, which is no ASCII identifier"
+        )
+    if keyword.iskeyword(name) or keyword.issoftkeyword(name):
+        raise DefinitionError(name, f"the name of {what} is the Python keyword {name!r}")
+    if name in RESERVED or name.startswith("_"):
+        raise DefinitionError(
+            name,
+            f"the name of {what} is {name!r}, which generated modules use themselves",
+            remedy="Choose another name, without a leading underscore.",
+        )
+    return name
+
+
+class _Named(Symbol):
+    """A symbol whose identity includes what it carries; never taken from SymPy's cache."""
+
+    carried: tuple[Any, ...]
+
+    def _hashable_content(self) -> tuple[Any, ...]:
+        return (*super()._hashable_content(), *self.carried)
+
+    def __getnewargs_ex__(self):  # pragma: no cover - symbols live within one process
+        raise TypeError("derive's symbols are not pickled; build the operation again instead")
+
+
+class Size(_Named):
+    """An extent of an axis: read off an input's shape, or given by a formula.
+
+    Attributes
+    ----------
+    formula : sympy.Expr or None
+        Value in terms of other sizes and options; None for a size bound by an input's shape.
+    minimum : int
+        Least value an input may have. A formula may fall below it, which is then an error of the
+        call ("kernel larger than the padded input").
+    packed : bool
+        Stands for any number of leading axes, multiplied.
+    """
+
+    formula: Expr | None
+    minimum: int
+    packed: bool
+
+    def __new__(cls, name, formula=None, minimum=0, packed=False):
+        checked_name(name, "a size")
+        self = Symbol.__xnew__(cls, name, integer=True, nonnegative=True)
+        self.formula = None if formula is None else sympify(formula)
+        self.minimum = minimum
+        self.packed = packed
+        self.carried = (self.formula, minimum, packed)
+        return self
+
+
+def size(name: str, formula: Expr | int | None = None, *, minimum: int = 0) -> Size:
+    """One size. With a formula (floors allowed) it is computed, else an input's shape binds it."""
+    return Size(name, formula, minimum)
+
+
+def sizes(names: str, *, minimum: int = 0) -> tuple[Size, ...]:
+    """Several sizes bound by the inputs' shapes, from names separated by blanks."""
+    return tuple(Size(name, None, minimum) for name in names.split())
+
+
+def leading(name: str) -> Size:
+    """The size of any leading axes taken together, as in ``(*, I)``."""
+    return Size(name, None, 0, True)
+
+
+class Axis(Idx):
+    """An index and its box: SymPy's ``Idx`` over ``0 <= index < extent``."""
+
+    def __new__(cls, name, extent):
+        if isinstance(extent, Tuple):  # SymPy rebuilds an expression from its arguments
+            extent = extent[1] + 1
+        if not isinstance(name, Symbol):
+            name = Symbol(checked_name(name, "an axis"), integer=True)
+        return Idx.__new__(cls, name, sympify(extent))
+
+    @property
+    def extent(self) -> Expr:
+        return self.upper + 1
+
+
+def axis(name: str, extent: Expr | int) -> Axis:
+    """One index that runs over ``0 <= index < extent``."""
+    return Axis(name, extent)
+
+
+def axes(names: str, *extents: Expr | int) -> tuple[Axis, ...]:
+    """Several indices: ``n, k = axes("n k", N, K)``."""
+    split = names.split()
+    if len(split) != len(extents):
+        raise DefinitionError(
+            names, f"axes() got {len(split)} names and {len(extents)} extents; give one for each"
+        )
+    return tuple(Axis(name, extent) for name, extent in zip(split, extents, strict=True))
+
+
+Shape = tuple[tuple[Expr, ...], ...]
+
+
+class Tensor(_Named):
+    """An array of real or integer numbers with a symbolic shape.
+
+    Attributes
+    ----------
+    axes_of : tuple of tuple of sympy.Expr
+        One entry for each axis of the array; an axis with several factors is a product axis.
+    outside : sympy.Expr or None
+        What an access beyond the array reads. None: such an access is an error.
+    offset : tuple of int
+        The first index of each factor (``-1`` for a state that begins before time 0).
+    integer : bool
+        Holds integers: may stand in an index, is never differentiated.
+    below : sympy.Expr or None
+        For integers: entries lie in ``0 <= entry < below``.
+    optional, parameter : bool
+        May be absent (its term is then dropped); is learned rather than fed.
+    """
+
+    axes_of: Shape
+    outside: Expr | None
+    offset: tuple[int, ...]
+    integer: bool
+    below: Expr | None
+    optional: bool
+    parameter: bool
+
+    def __new__(
+        cls,
+        name,
+        shape: Shape,
+        outside=None,
+        offset=None,
+        integer=False,
+        below=None,
+        optional=False,
+        parameter=False,
+    ):
+        self = Symbol.__xnew__(cls, name, real=True)
+        self.axes_of = tuple(tuple(sympify(f) for f in factors) for factors in shape)
+        flat = sum(len(factors) for factors in self.axes_of)
+        self.outside = None if outside is None else sympify(outside)
+        self.offset = (0,) * flat if offset is None else tuple(offset)
+        self.integer, self.optional, self.parameter = integer, optional, parameter
+        self.below = None if below is None else sympify(below)
+        self.carried = (
+            self.axes_of,
+            self.outside,
+            self.offset,
+            integer,
+            self.below,
+            optional,
+            parameter,
+        )
+        return self
+
+    @property
+    def shape(self) -> tuple[Expr, ...]:
+        """Extents with product axes split into their factors."""
+        return tuple(factor for factors in self.axes_of for factor in factors)
+
+    @property
+    def rank(self) -> int:
+        """Number of indices, product axes split."""
+        return len(self.shape)
+
+    def __getitem__(self, index) -> Access:
+        """``x[n, (g, c), h]``: a tuple indexes a product axis; ``x[()]`` is a scalar."""
+        index = index if isinstance(index, tuple | Tuple) else (index,)
+        if len(self.axes_of) == 1 and len(index) == len(self.axes_of[0]) > 1:
+            index = (index,)  # Python hands over b[(g, k)] as b[g, k]
+        if len(index) != len(self.axes_of):
+            raise DefinitionError(
+                self.name,
+                f"{self.name} has {len(self.axes_of)} axes, but {len(index)} indices were given: "
+                f"{self.name}{list(index)}",
+                remedy="Give one index for each axis (a tuple for a product axis).",
+            )
+        flat: list[Expr] = []
+        for position, (entry, factors) in enumerate(zip(index, self.axes_of, strict=True)):
+            parts = tuple(entry) if isinstance(entry, tuple | Tuple) else (entry,)
+            if len(parts) != len(factors):
+                raise DefinitionError(
+                    self.name,
+                    f"axis {position} of {self.name} has {len(factors)} factor(s) "
+                    f"{'*'.join(map(str, factors))}, but its index is {entry}",
+                    remedy="Index a product axis by a tuple with one index for each factor.",
+                )
+            flat += [_index(part, self.name) for part in parts]
+        return Access(self, *flat)
+
+    def _sympystr(self, printer) -> str:
+        return self.name
+
+    _sympyrepr = _latex = _sympystr
+
+    def __iter__(self) -> PythonIterator[Any]:
+        raise TypeError(f"tensor {self.name} is not iterable; index it")
+
+
+def _index(part: Any, name: str) -> Expr:
+    if isinstance(part, slice) or part is Ellipsis or isinstance(part, str | float):
+        raise DefinitionError(
+            name,
+            f"{part!r} cannot index {name}",
+            remedy="Write an index as an affine expression of axes, such as s*p + d*u - P.",
+        )
+    return sympify(part)
+
+
+def tensor(
+    name: str,
+    *shape: Expr | int | Sequence[Expr | int],
+    outside: Expr | float | None = None,
+    offset: Sequence[int] | None = None,
+    optional: bool = False,
+) -> Tensor:
+    """A tensor; a tuple among the extents is a product axis.
+
+    Parameters
+    ----------
+    name : str
+        Name of the argument in the generated module.
+    *shape : sympy.Expr, int or sequence of these
+        One extent for each axis, ``(G, C)`` for an axis that is a product of two.
+    outside : number, optional
+        What an access beyond the array reads; without it such an access is an error.
+    offset : sequence of int, optional
+        First index along each axis, for states that begin at -1.
+    optional : bool
+        The caller may leave it out: its term is then dropped.
+    """
+    return Tensor(checked_name(name, "a tensor"), _shape(shape), outside, offset, optional=optional)
+
+
+def parameter(name: str, *shape, optional: bool = False, outside=None) -> Tensor:
+    """A tensor that is learned, such as a weight or a bias."""
+    checked_name(name, "a parameter")
+    return Tensor(name, _shape(shape), outside, optional=optional, parameter=True)
+
+
+def integers(name: str, *shape, below: Expr | int, optional: bool = False) -> Tensor:
+    """A tensor of integers ``0 <= entry < below``; it may stand in an index."""
+    checked_name(name, "an integer tensor")
+    return Tensor(name, _shape(shape), integer=True, below=below, optional=optional)
+
+
+def _shape(shape: Sequence[Any]) -> Shape:
+    return tuple(
+        tuple(s) if isinstance(s, tuple | list | Tuple) else (s,) for s in shape
+    )  # type: ignore[return-value]
+
+
+class Access(Expr):
+    """``A[i, j]``: one entry of a tensor, of any rank, as a SymPy expression."""
+
+    @property
+    def tensor(self) -> Tensor:
+        return self.args[0]  # type: ignore[return-value]
+
+    @property
+    def index(self) -> tuple[Expr, ...]:
+        return self.args[1:]  # type: ignore[return-value]
+
+    @property
+    def free_symbols(self) -> set[Symbol]:
+        """The symbols of the indices; the tensor is a name, not a variable."""
+        return set().union(*(i.free_symbols for i in self.index)) if self.index else set()
+
+    def _eval_is_commutative(self) -> bool:
+        return True
+
+    def _eval_is_integer(self) -> bool | None:
+        return True if self.tensor.integer else None
+
+    def _eval_is_extended_real(self) -> bool:
+        return True
+
+    def _eval_derivative(self, s):
+        raise TypeError("differentiate with derive.calculus, not with SymPy's diff")
+
+    def _sympystr(self, printer) -> str:
+        return f"{self.tensor.name}[{', '.join(printer._print(i) for i in self.index)}]"
+
+    _sympyrepr = _sympystr
+
+
+class Setting(_Named):
+    """One number of an option, as it stands in equations (``stride_h`` of ``stride``)."""
+
+    option: str
+    minimum: int | None
+
+    def __new__(cls, name, option, integer=True, minimum=None):
+        assumptions: dict[str, bool] = {"integer": True} if integer else {"real": True}
+        if minimum is not None and minimum >= 0:
+            assumptions["positive" if minimum > 0 else "nonnegative"] = True
+        self = Symbol.__xnew__(cls, name, **assumptions)
+        self.option, self.minimum = option, minimum
+        self.carried = (option, minimum)
+        return self
+
+
+Entry = Expr | tuple[Expr, Expr]
+
+
+@dataclass(frozen=True)
+class Option:
+    """A keyword of the generated functions: one number, one for each axis, or a pair for each.
+
+    Attributes
+    ----------
+    settings : tuple of Setting
+        The numbers, in order: axis by axis, and low before high where there are sides.
+    spellings : mapping of str to tuple of sympy.Expr
+        Words a caller may say instead of numbers, with a value for each setting.
+    samples : tuple
+        Values that verification tries.
+    """
+
+    name: str
+    default: Any
+    settings: tuple[Setting, ...]
+    ranked: bool
+    sides: bool
+    integer: bool
+    minimum: int | None
+    spellings: Mapping[str, tuple[Expr, ...]]
+    samples: tuple[Any, ...]
+    numeric: bool
+    meaning: str
+
+    def __getitem__(self, position: int) -> Any:
+        """The setting of an axis; a pair (low, high) where the option has sides."""
+        if self.sides:
+            return self.settings[2 * position], self.settings[2 * position + 1]
+        return self.settings[position]
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.settings))
+
+
+def option(
+    name: str,
+    default: Any,
+    *,
+    over: Sequence[str] | None = None,
+    sides: bool = False,
+    minimum: int | None = None,
+    integer: bool = True,
+    spellings: Mapping[str, Sequence[Any]] | None = None,
+    numeric: bool = True,
+    samples: Sequence[Any] = (),
+    meaning: str = "",
+) -> Option:
+    """A run-time option.
+
+    Parameters
+    ----------
+    name : str
+        Keyword in the generated functions.
+    default : int, float or str
+        Used when the caller says nothing; a word of `spellings` is allowed.
+    over : sequence of str, optional
+        One letter for each axis the option has a number for ("h", "w"); a caller may then give one
+        number for all or a tuple. Without it the option is a single number.
+    sides : bool
+        A low and a high number for each axis.
+    minimum : int, optional
+        Least value allowed.
+    integer : bool
+        False for a real number such as an epsilon.
+    spellings : mapping of str to sequence, optional
+        Words with their values: one expression (or pair, with sides) for each axis.
+    numeric : bool
+        False if only the words are allowed.
+    samples : sequence
+        Values for verification besides the default.
+    meaning : str
+        One line for the module's docstring.
+    """
+    checked_name(name, "an option")
+    if over is None:
+        letters = [name]
+    else:
+        letters = [f"{name}_{letter}" for letter in over]
+    if sides:
+        letters = [f"{letter}_{side}" for letter in letters for side in ("low", "high")]
+    settings = tuple(Setting(letter, name, integer, minimum) for letter in letters)
+    words: dict[str, tuple[Expr, ...]] = {}
+    for word, values in (spellings or {}).items():
+        flat = [part for value in values for part in (value if sides else (value,))]
+        if len(flat) != len(settings):
+            raise DefinitionError(
+                name, f"spelling {word!r} gives {len(flat)} values for {len(settings)} settings"
+            )
+        words[word] = tuple(sympify(part) for part in flat)
+    tried = (default, *(s for s in samples if s != default), *(w for w in words if w != default))
+    return Option(
+        name, default, settings, over is not None, sides, integer, minimum, words, tried, numeric,
+        meaning,
+    )  # fmt: skip

@@ -1,0 +1,163 @@
+"""Scalar expressions of views, as ufuncs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import sympy
+from sympy import Expr, Mul, Pow
+
+from derive.errors import DefinitionError
+from derive.language.scalars import SCALARS
+from derive.language.symbols import Access, Axis
+from derive.lowering.integers import lower_integer
+from derive.lowering.program import Binary, Literal, Name, Node, TupleOf, Unary, call, numpy
+
+
+@dataclass
+class Elementwise:
+    """Lowers scalar expressions, given what to write for an access.
+
+    Irrational constants and functions of the module itself are collected as they are met.
+    """
+
+    read: Callable[[Access], Node]
+    constants: dict[str, Expr] = field(default_factory=dict)
+    functions: set[str] = field(default_factory=set)
+
+    def lower(self, e: Expr) -> Node:
+        if isinstance(e, Access):
+            return self.read(e)
+        if e.is_Integer:
+            return Literal(int(e)) if e >= 0 else Unary("-", Literal(-int(e)))
+        if isinstance(e, sympy.Symbol | Axis):
+            return Name(e.name)
+        if e.is_number and e.is_Rational:
+            return Binary("/", self.lower(sympy.Integer(e.p)), Literal(int(e.q)))
+        if e.is_number and not e.has(sympy.zoo, sympy.oo, sympy.nan):
+            return self.constant(e)
+        if e in (sympy.oo, -sympy.oo):
+            return Name("_INFINITY") if e == sympy.oo else Unary("-", Name("_INFINITY"))
+        if isinstance(e, sympy.Add):
+            return self.sum(e)
+        if isinstance(e, Mul):
+            return self.product(e)
+        if isinstance(e, Pow):
+            return self.power(e)
+        if isinstance(e, sympy.Piecewise):
+            return self.cases(e)
+        if isinstance(e, sympy.Max | sympy.Min):
+            word = "maximum" if isinstance(e, sympy.Max) else "minimum"
+            arguments = sorted(e.args, key=lambda a: (not a.has(Access), str(a)))
+            result = self.lower(arguments[0])
+            for argument in arguments[1:]:
+                result = numpy(word, result, self.lower(argument))
+            return result
+        row = SCALARS.get(e.func)
+        if row is not None:
+            (argument,) = e.args
+            if row.numpy.startswith("np."):
+                return numpy(row.numpy[3:], self.lower(argument))
+            self.functions.add(row.numpy)
+            return call(row.numpy, self.lower(argument))
+        if not e.has(Access):
+            return lower_integer(e)
+        raise DefinitionError(
+            str(e.func),
+            f"the function {e.func} is not in the table of scalar functions",
+            remedy="Write it with the functions of derive.language.scalars, or add a row there.",
+        )
+
+    def constant(self, value: Expr) -> Node:
+        """An irrational number gets a name in the module, so that exact checks can replace it."""
+        name = "_" + "".join(c if c.isalnum() else "_" for c in str(value).upper()).strip("_")
+        if name[1:2].isdigit():
+            name = "_C" + name
+        self.constants[name] = value
+        return Name(name)
+
+    def sum(self, e: sympy.Add) -> Node:
+        terms = sorted(e.args, key=lambda t: (t.could_extract_minus_sign(), t.is_number, str(t)))
+        result = self.lower(terms[0])
+        for term in terms[1:]:
+            if term.could_extract_minus_sign():
+                result = Binary("-", result, self.lower(-term))
+            else:
+                result = Binary("+", result, self.lower(term))
+        return result
+
+    def product(self, e: Mul) -> Node:
+        coefficient, rest = e.as_coeff_Mul()
+        above: list[Expr] = []
+        below: list[Expr] = []
+        for factor in Mul.make_args(rest):
+            if isinstance(factor, Pow) and factor.args[1].could_extract_minus_sign():
+                below.append(1 / factor)
+            elif factor != 1:
+                above.append(factor)
+        sign = coefficient < 0 if coefficient.is_number else False
+        magnitude = abs(coefficient)
+        if magnitude.is_Rational:
+            number = Fraction(int(magnitude.p), int(magnitude.q))
+            if number.numerator != 1:
+                above.append(sympy.Integer(number.numerator))
+            if number.denominator != 1:
+                below.append(sympy.Integer(number.denominator))
+        else:
+            above.append(magnitude)
+        above.sort(key=lambda f: (f.is_number, not f.has(Access), str(f)))
+        below.sort(key=lambda f: (f.has(Access), str(f)))
+        result = self.chain(above) if above else Literal(1)
+        if below:
+            result = Binary("/", result, self.chain(below))
+        return Unary("-", result) if sign else result
+
+    def chain(self, factors: list[Expr]) -> Node:
+        result = self.lower(factors[0])
+        for factor in factors[1:]:
+            result = Binary("*", result, self.lower(factor))
+        return result
+
+    def power(self, e: Pow) -> Node:
+        base, exponent = e.args
+        if exponent == sympy.Rational(1, 2):
+            return numpy("sqrt", self.lower(base))
+        if exponent.could_extract_minus_sign():
+            return Binary("/", Literal(1), self.lower(base ** (-exponent)))
+        if exponent == 2:
+            return numpy("square", self.lower(base))
+        return Binary("**", self.lower(base), self.lower(exponent))
+
+    def cases(self, e: sympy.Piecewise) -> Node:
+        pieces = list(e.args)
+        last, condition = pieces[-1]
+        if condition != sympy.true:
+            last = sympy.Integer(0)
+        else:
+            pieces.pop()
+        result = self.lower(last)
+        for value, test in reversed(pieces):
+            result = numpy("where", self.condition(test), self.lower(value), result)
+        return result
+
+    def condition(self, test) -> Node:
+        words = {sympy.Ge: ">=", sympy.Gt: ">", sympy.Le: "<=", sympy.Lt: "<"}
+        words |= {sympy.Eq: "==", sympy.Ne: "!="}
+        for kind, operator in words.items():
+            if isinstance(test, kind):
+                return Binary(operator, self.lower(test.args[0]), self.lower(test.args[1]))
+        if isinstance(test, sympy.And | sympy.Or):
+            word = "logical_and" if isinstance(test, sympy.And) else "logical_or"
+            parts = [self.condition(a) for a in sorted(test.args, key=str)]
+            result = parts[0]
+            for part in parts[1:]:
+                result = numpy(word, result, part)
+            return result
+        if isinstance(test, sympy.Not):
+            return numpy("logical_not", self.condition(test.args[0]))
+        raise DefinitionError(str(test), f"the condition {test} is not a comparison")
+
+
+EMPTY = TupleOf(())

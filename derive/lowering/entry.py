@@ -1,0 +1,392 @@
+"""The way into a module: check the arguments, bind the sizes, spell the options out.
+
+Everything a caller can get wrong is caught here, by argument, before any mathematics runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sympy
+from sympy import Expr, Mul, Symbol
+
+from derive.errors import DefinitionError
+from derive.language.operation import Operation
+from derive.language.symbols import Access, Option, Size, Tensor
+from derive.lowering.integers import lower_integer
+from derive.lowering.program import (
+    NONE,
+    Assign,
+    Attribute,
+    Binary,
+    Do,
+    If,
+    Line,
+    Literal,
+    Name,
+    Node,
+    Slice,
+    Subscript,
+    TupleOf,
+    Unary,
+    Unpack,
+    call,
+    method,
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The body of ``_bind`` and the fields of the sizes it returns.
+
+    Attributes
+    ----------
+    lines : tuple of Line
+        Checks and bindings; every size and setting is a local variable afterwards.
+    symbols : tuple of str
+        Names of all sizes and settings, in order: the fields of the module's ``_Sizes``.
+    split : dict
+        For each tensor the shape with product axes split, as the mathematics uses it.
+    merged : dict
+        For each tensor the shape that the caller sees.
+    """
+
+    lines: tuple[Line, ...]
+    symbols: tuple[str, ...]
+    split: dict[Tensor, Node]
+    merged: dict[Tensor, Node]
+
+
+def enter(operation: Operation) -> Entry:
+    """Write the entry of an operation's module.
+
+    Raises
+    ------
+    DefinitionError
+        If some size can be bound neither by an input's shape nor by a formula.
+    """
+    return _Binder(operation).entry()
+
+
+class _Binder:
+    def __init__(self, operation: Operation) -> None:
+        self.operation = operation
+        self.lines: list[Line] = []
+        self.known: dict[Symbol, str] = {}  # bound symbols, and where their value came from
+
+    def entry(self) -> Entry:
+        operation = self.operation
+        for tensor in operation.inputs:
+            self.array(tensor)
+        names = TupleOf(tuple(Name(t.name) for t in operation.inputs if not t.integer))
+        labels = TupleOf(tuple(Literal(t.name) for t in operation.inputs if not t.integer))
+        if names.items:
+            self.lines.append(Do(call("_same_dtype", labels, names)))
+        plain = [o for o in operation.options if not o.spellings]
+        spelled = [o for o in operation.options if o.spellings]
+        for option in plain:
+            self.option(option)
+        self.shapes()
+        for option in spelled:
+            self.option(option)
+        self.formulas()
+        for tensor in operation.inputs:
+            self.compare(tensor)
+        for relation, words in operation.requires:
+            self.require(relation, words)
+        tensors = (*operation.inputs, *operation.outputs)
+        merged = {t: self.merged_shape(t) for t in tensors}
+        split = {
+            t: TupleOf(tuple(lower_integer(extent) for extent in t.shape)) for t in tensors
+        }
+        for tensor in operation.inputs:
+            if merged[tensor] != split[tensor]:
+                self.guarded(
+                    tensor,
+                    Assign(Name(tensor.name), method(Name(tensor.name), "reshape", split[tensor])),
+                )
+        packed = tuple(f"{s.name}_axes" for s in self.known if isinstance(s, Size) and s.packed)
+        symbols = (*(s.name for s in self.known), *packed)
+        return Entry(tuple(self.lines), symbols, split, merged)
+
+    # ---- arrays --------------------------------------------------------------------------
+
+    def guarded(self, tensor: Tensor, *lines: Line) -> None:
+        """Lines that an absent optional input skips."""
+        if tensor.optional:
+            self.lines.append(If(Binary("is not", Name(tensor.name), NONE), lines))
+        else:
+            self.lines += lines
+
+    def array(self, tensor: Tensor) -> None:
+        rank = len(tensor.axes_of)
+        packed = any(isinstance(f[0], Size) and f[0].packed for f in tensor.axes_of)
+        word = "_integer_array" if tensor.integer else "_array"
+        layout = "(" + ", ".join("*" if p else t for t, p in _layout(tensor)) + ")"
+        arguments = (
+            Literal(tensor.name),
+            Name(tensor.name),
+            Literal(rank - 1 if packed else rank),
+            Literal(packed),
+            Literal(layout),
+        )
+        self.guarded(tensor, Assign(Name(tensor.name), call(word, *arguments)))
+
+    def place(self, tensor: Tensor, position: int) -> Node:
+        """One entry of the array's shape; counted from the end behind packed axes."""
+        rank = len(tensor.axes_of)
+        behind = any(isinstance(f[0], Size) and f[0].packed for f in tensor.axes_of[:position])
+        index = Literal(position)
+        if behind:
+            index = Unary("-", Literal(rank - position))
+        return Subscript(Attribute(Name(tensor.name), "shape"), (index,))
+
+    def shapes(self) -> None:
+        """Bind sizes: by first bare appearance, then by exact division of a product axis."""
+        required = [t for t in self.operation.inputs if not t.optional]
+        for tensor in required:
+            for position, factors in enumerate(tensor.axes_of):
+                (first, *rest) = factors
+                if isinstance(first, Size) and not rest and first.formula is None:
+                    self.bare(tensor, position, first)
+        progress = True
+        while progress:
+            progress = False
+            self.formulas()
+            for tensor in required:
+                for position, factors in enumerate(tensor.axes_of):
+                    progress |= self.divided(tensor, position, factors)
+
+    def bare(self, tensor: Tensor, position: int, size: Size) -> None:
+        if size in self.known:
+            return
+        self.known[size] = f"axis {position} of {tensor.name}"
+        if size.packed:
+            behind = len(tensor.axes_of) - 1 - position
+            stop = Unary("-", Literal(behind)) if behind else None
+            shape = Attribute(Name(tensor.name), "shape")
+            axes = Subscript(shape, (Slice(None, stop),)) if stop else shape
+            self.lines.append(Assign(Name(f"{size.name}_axes"), axes))
+            self.lines.append(Assign(Name(size.name), call("_count", Name(f"{size.name}_axes"))))
+            return
+        self.lines.append(Assign(Name(size.name), self.place(tensor, position)))
+        self.minimum(tensor, position, size)
+
+    def minimum(self, tensor: Tensor, position: int, size: Size) -> None:
+        if size.minimum > 0:
+            self.lines.append(
+                Do(
+                    call(
+                        "_at_least",
+                        Literal(f"axis {position} of {tensor.name} ({size.name})"),
+                        Name(size.name),
+                        Literal(size.minimum),
+                    )
+                )
+            )
+
+    def divided(self, tensor: Tensor, position: int, factors: tuple[Expr, ...]) -> bool:
+        extent = Mul(*factors)
+        unknown = [s for s in extent.free_symbols if s not in self.known]
+        if len(unknown) != 1 or not isinstance(unknown[0], Size):
+            return False
+        (size,) = unknown
+        rest = extent / size
+        if size in rest.free_symbols:
+            return False
+        text = " * ".join(str(f) for f in factors if f != size)
+        self.lines.append(
+            Assign(
+                Name(size.name),
+                call(
+                    "_divided",
+                    Literal(tensor.name),
+                    Name(tensor.name),
+                    Literal(position),
+                    lower_integer(rest),
+                    Literal(text),
+                ),
+            )
+        )
+        self.known[size] = f"axis {position} of {tensor.name}"
+        self.minimum(tensor, position, size)
+        return True
+
+    def formulas(self) -> None:
+        """Compute the sizes whose formulas are known by now."""
+        for size in _all_sizes(self.operation):
+            if size in self.known or size.formula is None:
+                continue
+            if all(s in self.known for s in size.formula.free_symbols):
+                self.lines.append(Assign(Name(size.name), lower_integer(size.formula)))
+                self.known[size] = "its formula"
+
+    def compare(self, tensor: Tensor) -> None:
+        """Compare every axis with what the sizes say."""
+        lines: list[Line] = []
+        for position, factors in enumerate(tensor.axes_of):
+            extent = Mul(*factors)
+            unknown = [s for s in extent.free_symbols if s not in self.known]
+            if unknown:
+                raise DefinitionError(
+                    self.operation.name,
+                    f"no input binds the size {unknown[0]} of axis {position} of {tensor.name}",
+                    remedy="Let it be an axis of a required input, or give it a formula.",
+                )
+            if isinstance(extent, Size):
+                if extent.packed:
+                    lines.append(
+                        Do(
+                            call(
+                                "_expect_leading",
+                                Literal(tensor.name),
+                                Name(tensor.name),
+                                Name(f"{extent.name}_axes"),
+                            )
+                        )
+                    )
+                    continue
+                if self.known[extent] == f"axis {position} of {tensor.name}":
+                    continue
+            elif any(
+                self.known.get(f) == f"axis {position} of {tensor.name}" for f in factors
+            ):
+                continue
+            source = ", ".join(
+                f"{s} from {self.known[s]}"
+                for s in sorted(extent.free_symbols, key=str)
+                if isinstance(s, Size)
+            )
+            meaning = " * ".join(str(f) for f in factors)
+            if source and source != "its formula":
+                meaning = f"{meaning}; {source}"
+            lines.append(
+                Do(
+                    call(
+                        "_expect",
+                        Literal(tensor.name),
+                        Name(tensor.name),
+                        self.place(tensor, position).items[0],
+                        lower_integer(extent),
+                        Literal(meaning),
+                    )
+                )
+            )
+        if tensor.below is not None:
+            lines.append(
+                Do(
+                    call(
+                        "_in_range",
+                        Literal(tensor.name),
+                        Name(tensor.name),
+                        lower_integer(tensor.below),
+                    )
+                )
+            )
+        if lines:
+            self.guarded(tensor, *lines)
+
+    def merged_shape(self, tensor: Tensor) -> Node:
+        """The shape the caller sees: product axes multiplied, packed axes as they came."""
+        items: list[Node] = []
+        for factors in tensor.axes_of:
+            extent = Mul(*factors)
+            if isinstance(extent, Size) and extent.packed:
+                items.append(Unpack(Name(f"{extent.name}_axes")))
+            else:
+                items.append(lower_integer(extent))
+        return TupleOf(tuple(items))
+
+    # ---- options -------------------------------------------------------------------------
+
+    def option(self, option: Option) -> None:
+        target: Node = TupleOf(tuple(Name(s.name) for s in option.settings))
+        numbers = self.numbers(option)
+        if len(option.settings) == 1:
+            target = Name(option.settings[0].name)
+        line: Line = Assign(target, numbers)
+        words = list(option.spellings.items())
+        if words:
+            said = ", ".join(repr(w).replace("'", '"') for w, _ in words)
+            if not option.numeric:
+                line = Do(
+                    call("_refuse_spelling", Literal(option.name), Name(option.name), Literal(said))
+                )
+            for word, values in reversed(words):
+                test = call("_says", Name(option.name), Literal(word))
+                assigned: Node = TupleOf(tuple(lower_integer(v) for v in values))
+                if len(values) == 1:
+                    assigned = lower_integer(values[0])
+                line = If(test, (Assign(target, assigned),), (line,))
+        for setting in option.settings:
+            self.known[setting] = option.name
+        self.lines.append(line)
+
+    def numbers(self, option: Option) -> Node:
+        said = ", ".join(option.spellings)
+        minimum = NONE if option.minimum is None else Literal(option.minimum)
+        name = Literal(option.name)
+        if not option.integer:
+            return call("_number", name, Name(option.name), minimum)
+        if option.sides:
+            rank = Literal(len(option.settings) // 2)
+            return call("_pairs", name, Name(option.name), rank, minimum, Literal(said))
+        if option.ranked:
+            rank = Literal(len(option.settings))
+            value = call("_integers", name, Name(option.name), rank, minimum)
+            return value if len(option.settings) > 1 else Subscript(value, (Literal(0),))
+        return call("_integer", name, Name(option.name), minimum)
+
+    def require(self, relation, words: str) -> None:
+        symbols = sorted(relation.free_symbols, key=str)
+        for symbol in symbols:
+            if symbol not in self.known:
+                raise DefinitionError(
+                    self.operation.name, f"the requirement {relation} names {symbol}, unknown"
+                )
+        values = TupleOf(
+            tuple(TupleOf((Literal(s.name), Name(s.name))) for s in symbols)
+        )
+        self.lines.append(
+            If(
+                Unary("not", lower_integer(relation)),
+                (Do(call("_refuse", Literal(words), values)),),
+            )
+        )
+
+
+def _layout(tensor: Tensor) -> list[tuple[str, bool]]:
+    return [
+        (
+            "*".join(str(f) for f in factors),
+            isinstance(factors[0], Size) and factors[0].packed,
+        )
+        for factors in tensor.axes_of
+    ]
+
+
+def _all_sizes(operation: Operation) -> list[Size]:
+    """Every size of the operation, those that formulas mention included, in a fixed order."""
+    found: dict[Size, None] = {}
+
+    def visit(expression: Expr) -> None:
+        for symbol in sorted(sympy.sympify(expression).free_symbols, key=str):
+            if isinstance(symbol, Size) and symbol not in found:
+                if symbol.formula is not None:
+                    visit(symbol.formula)
+                found[symbol] = None
+
+    tensors = [*operation.inputs, *operation.outputs]
+    for equation in operation.equations:
+        for side in equation.args if isinstance(equation, sympy.Eq) else (
+            equation.left,
+            equation.right,
+        ):
+            tensors += [a.tensor for a in side.atoms(Access)]
+    for tensor in tensors:
+        for extent in tensor.shape:
+            visit(extent)
+    for relation, _ in operation.requires:
+        visit(relation)  # type: ignore[arg-type]
+    return list(found)
+

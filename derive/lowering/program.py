@@ -1,0 +1,161 @@
+"""The array program: a small tree of Python that the printer writes out.
+
+Only what generated modules need. Trees are frozen, so that passes build new ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Node:
+    """An expression."""
+
+
+@dataclass(frozen=True)
+class Name(Node):
+    id: str
+
+
+@dataclass(frozen=True)
+class Literal(Node):
+    """An integer, a string, True, False, None or Ellipsis."""
+
+    value: object
+
+
+@dataclass(frozen=True)
+class Attribute(Node):
+    value: Node
+    name: str
+
+
+@dataclass(frozen=True)
+class Call(Node):
+    function: Node
+    arguments: tuple[Node, ...] = ()
+    keywords: tuple[tuple[str, Node], ...] = ()
+
+
+@dataclass(frozen=True)
+class Subscript(Node):
+    value: Node
+    items: tuple[Node, ...]
+
+
+@dataclass(frozen=True)
+class Slice(Node):
+    start: Node | None = None
+    stop: Node | None = None
+    step: Node | None = None
+
+
+@dataclass(frozen=True)
+class TupleOf(Node):
+    items: tuple[Node, ...]
+
+
+@dataclass(frozen=True)
+class Unpack(Node):
+    """``*value`` inside a tuple."""
+
+    value: Node
+
+
+@dataclass(frozen=True)
+class Binary(Node):
+    """An arithmetic operation, a comparison, ``and`` or ``or``."""
+
+    operator: str
+    left: Node
+    right: Node
+
+
+@dataclass(frozen=True)
+class Unary(Node):
+    operator: str
+    operand: Node
+
+
+@dataclass(frozen=True)
+class Line:
+    """A statement of the program."""
+
+
+@dataclass(frozen=True)
+class Assign(Line):
+    target: Node
+    value: Node
+
+
+@dataclass(frozen=True)
+class Update(Line):
+    """``target += value``, or with another operator."""
+
+    target: Node
+    value: Node
+    operator: str = "+"
+
+
+@dataclass(frozen=True)
+class Do(Line):
+    value: Node
+
+
+@dataclass(frozen=True)
+class Comment(Line):
+    text: str
+
+
+@dataclass(frozen=True)
+class For(Line):
+    variable: Node
+    iterable: Node
+    body: tuple[Line, ...]
+
+
+@dataclass(frozen=True)
+class If(Line):
+    test: Node
+    body: tuple[Line, ...]
+    otherwise: tuple[Line, ...] = ()
+
+
+@dataclass(frozen=True)
+class Return(Line):
+    value: Node
+
+
+NONE = Literal(None)
+ALL = Slice()
+
+
+def numpy(function: str, *arguments: Node, **keywords: Node) -> Call:
+    """A call of a NumPy function."""
+    return Call(Attribute(Name("np"), function), arguments, tuple(keywords.items()))
+
+
+def method(value: Node, name: str, *arguments: Node, **keywords: Node) -> Call:
+    """A call of an array's method."""
+    return Call(Attribute(value, name), arguments, tuple(keywords.items()))
+
+
+def call(function: str, *arguments: Node) -> Call:
+    """A call of a function of the module or of Python."""
+    return Call(Name(function), arguments)
+
+
+def integer(value: int) -> Literal:
+    return Literal(value)
+
+
+def names_in(tree: object) -> set[str]:
+    """Every name that a tree (or a sequence of lines) mentions."""
+    if isinstance(tree, Name):
+        return {tree.id}
+    if isinstance(tree, tuple | list):
+        return set().union(*(names_in(part) for part in tree)) if tree else set()
+    if isinstance(tree, Node | Line):
+        return set().union(*(names_in(part) for part in vars(tree).values()), set())
+    return set()

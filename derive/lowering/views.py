@@ -1,0 +1,211 @@
+"""Accesses as views: which axes stay whole, and which slice of an array each access is.
+
+With the loop indices fixed, every index of an access is affine in at most one remaining axis, so
+the access is a slice with a step: ``x[n, s*p + d*u - P]`` with u fixed is ``x[:, o + s*p0 : ...]``.
+Where the slice would leave the array, the axis runs over the part ``p0 <= p < p1`` that stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from sympy import Expr, Integer
+
+from derive.calculus.affine import affine
+from derive.calculus.bounds import nonnegative
+from derive.language.symbols import Access, Axis
+from derive.lowering.integers import lower_integer
+from derive.lowering.program import (
+    ALL,
+    NONE,
+    Attribute,
+    Binary,
+    Literal,
+    Name,
+    Node,
+    Slice,
+    Subscript,
+    TupleOf,
+    Unary,
+    method,
+)
+
+Loops = tuple[Axis, ...]
+Domain = tuple[Axis, ...]
+
+
+@dataclass(frozen=True)
+class Extent:
+    """The part of an axis that a statement runs over, from `start` to `stop`."""
+
+    start: Node
+    stop: Node
+
+    @property
+    def length(self) -> Node:
+        return self.stop if self.start == Literal(0) else Binary("-", self.stop, self.start)
+
+
+Extents = Mapping[Axis, Extent]
+
+
+def extent_of(axis: Axis, extents: Extents) -> Extent:
+    """The part of the axis that is run over; all of it unless `extents` says less."""
+    return extents.get(axis) or Extent(Literal(0), lower_integer(axis.extent))
+
+
+@dataclass(frozen=True)
+class View:
+    """An array-valued expression whose axes are named.
+
+    `fresh` says that its memory belongs to nobody else, `falling` that some stride is negative.
+    """
+
+    node: Node
+    axes: tuple[Axis, ...]
+    fresh: bool = False
+    falling: bool = False
+
+    def transposed(self, order: tuple[Axis, ...]) -> View:
+        """The same array with its axes in another order."""
+        if order == self.axes:
+            return self
+        positions = tuple(self.axes.index(a) for a in order)
+        if positions == (1, 0):
+            return replace(self, node=Attribute(self.node, "T"), axes=order)
+        moved = method(self.node, "transpose", *(Literal(p) for p in positions))
+        return replace(self, node=moved, axes=order)
+
+    def aligned(self, order: tuple[Axis, ...]) -> Node:
+        """Ready to be broadcast against arrays whose axes are `order`."""
+        moved = self.transposed(tuple(a for a in order if a in self.axes))
+        if not moved.axes or len(moved.axes) == len(order):
+            return moved.node
+        first = order.index(moved.axes[0])
+        items = tuple(ALL if a in moved.axes else NONE for a in order[first:])
+        return moved.node if all(i is ALL for i in items) else Subscript(moved.node, items)
+
+
+@dataclass(frozen=True)
+class Index:
+    """One index of an access, ``offset + step * axis``, the loop indices being part of `offset`."""
+
+    axis: Axis | None
+    step: Expr
+    offset: Expr
+    size: Expr
+    inside: bool
+
+    @property
+    def whole(self) -> bool:
+        """Whether the axis simply walks the whole dimension."""
+        return (
+            self.axis is not None
+            and self.step == 1
+            and self.offset == 0
+            and self.size == self.axis.extent
+        )
+
+
+def indices(access: Access, loops: Loops, domain: Domain, *, writing: bool) -> list[Index]:
+    """The indices of an access with `loops` fixed.
+
+    A read counts as inside where the tensor says nothing about its outside: the definition was
+    checked for that. A write may always fall outside, and then does nothing.
+    """
+    tensor = access.tensor
+    found = []
+    for expression, size, origin in zip(access.index, tensor.shape, tensor.offset, strict=True):
+        place = affine(expression - origin)
+        free = [a for a in place.iterators if a not in loops]
+        axis = free[0] if free else None
+        step = place.coefficient(axis) if axis is not None else Integer(0)
+        offset = place.expression - step * axis if axis is not None else place.expression
+        index = Index(axis, step, offset, size, False)
+        inside = index.whole or (tensor.outside is None and not writing)
+        if not inside:
+            last = size - 1 - place.expression
+            inside = nonnegative(place.expression, domain) and nonnegative(last, domain)
+        found.append(Index(axis, step, offset, size, inside))
+    return found
+
+
+def view(access: Access, split: list[Index], extents: Extents) -> View:
+    """The slice of the array that the access walks through.
+
+    A falling axis (``w[U-1-u]``) is sliced upwards and then turned round, because a slice cannot
+    say "down to and including the first entry".
+    """
+    items = _trimmed(tuple(_item(index, extents) for index in split))
+    kept = tuple(index for index in split if index.axis is not None)
+    name = Name(access.tensor.name)
+    node: Node = Subscript(name, items) if items else name
+    falling = any(index.step.is_negative for index in kept)
+    if falling:
+        turned = Slice(step=Unary("-", Literal(1)))
+        node = Subscript(
+            node, _trimmed(tuple(turned if i.step.is_negative else ALL for i in kept))
+        )
+    return View(node, tuple(i.axis for i in kept if i.axis is not None), falling=falling)
+
+
+def _trimmed(items: tuple[Node, ...]) -> tuple[Node, ...]:
+    """Without the full slices at the end, which say nothing."""
+    kept = len(items)
+    while kept and items[kept - 1] == ALL:
+        kept -= 1
+    return items[:kept]
+
+
+def _item(index: Index, extents: Extents) -> Node:
+    if index.axis is None:
+        return lower_integer(index.offset)
+    if index.whole and index.axis not in extents:
+        return ALL
+    extent = extents.get(index.axis)
+    whole = extent is None
+    falling = index.step.is_negative
+    if falling and whole and index.step == -1 and index.offset == index.size - 1:
+        if index.size == index.axis.extent:
+            return ALL
+    first = (lambda i: index.offset + index.step * i) if whole else None
+    if whole and falling:
+        start = lower_integer(first(index.axis.extent - 1))
+        stop = lower_integer(first(0) + 1)
+    elif whole:
+        start, stop = lower_integer(first(0)), lower_integer(first(index.axis.extent))
+    elif falling:
+        last = Binary("-", extent.stop, Literal(1))
+        start, stop = _at(index, last), Binary("+", _at(index, extent.start), Literal(1))
+    else:
+        start, stop = _at(index, extent.start), _at(index, extent.stop)
+    step = abs(index.step)
+    return Slice(
+        None if start == Literal(0) else start, stop, None if step == 1 else lower_integer(step)
+    )
+
+
+def _at(index: Index, position: Node) -> Node:
+    """``offset + step * position``."""
+    if position == Literal(0):
+        return lower_integer(index.offset)
+    step = abs(index.step)
+    scaled = position if step == 1 else Binary("*", lower_integer(step), position)
+    if index.step.is_negative:
+        return Binary("-", lower_integer(index.offset), scaled)
+    return scaled if index.offset == 0 else Binary("+", lower_integer(index.offset), scaled)
+
+
+def shape_of(axes: tuple[Axis, ...], extents: Extents) -> TupleOf:
+    """The shape of an array with these axes."""
+    return TupleOf(tuple(extent_of(a, extents).length for a in axes))
+
+
+def size_of(axes: tuple[Axis, ...], extents: Extents) -> Node:
+    """The number of points of these axes."""
+    lengths = [extent_of(a, extents).length for a in axes] or [Literal(1)]
+    product = lengths[0]
+    for length in lengths[1:]:
+        product = Binary("*", product, length)
+    return product

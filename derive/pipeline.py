@@ -1,0 +1,73 @@
+"""The way through, one line an arrow: an operation becomes a module and a derivation."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from derive.calculus.adjoint import adjoint
+from derive.calculus.lift import equations_of, to_system
+from derive.language.operation import Operation
+from derive.lowering.lower import lower
+from derive.rendering.files import Output, with_header
+from derive.rendering.module import render_module
+from derive.rendering.package import family_file, index_file
+
+
+@dataclass(frozen=True)
+class Build:
+    """The generated files of one operation, and the number of steps of its derivation."""
+
+    operation: Operation
+    outputs: tuple[Output, ...]
+    steps: int
+
+
+def build(operation: Operation, folder: str) -> Build:
+    """Everything that is generated for an operation.
+
+    Parameters
+    ----------
+    operation : Operation
+        The definition.
+    folder : str
+        Folder of the files below the output directory; empty for the directory itself.
+
+    Raises
+    ------
+    DefinitionError
+        If the definition does not make sense; the message says where and how to mend it.
+    """
+    system = to_system(operation)
+    reverse = adjoint(system)
+    program = lower(operation.name, system, reverse, str)
+    module = render_module(operation, program, operation.summary)
+
+    stamp = definition_hash(operation)
+    command = f"derive build {operation.name}" if folder else "derive build FILE.py --out DIR"
+    place = PurePosixPath(folder) / operation.name
+    outputs = (Output(place.with_suffix(".py"), with_header(module, "#", stamp, command)),)
+    return Build(operation, outputs, 0)
+
+
+def definition_hash(operation: Operation) -> str:
+    """A short hash of everything a definition says."""
+    parts = [operation.name, operation.summary, operation.notes, operation.source]
+    parts += [f"{t.name}{t.axes_of}{t.carried[1:]}" for t in (*operation.inputs, *operation.outputs)]
+    parts += [str(e) for e in equations_of(operation)]
+    parts += [
+        f"{o.name}={o.default!r}{o.settings}{sorted(o.spellings.items())}{o.minimum}{o.meaning}"
+        for o in operation.options
+    ]
+    parts += [f"{relation}{words}" for relation, words in operation.requires]
+    parts += [f"{key}{value}" for key, value in operation.legend.items()]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def package_files() -> tuple[Output, ...]:
+    """The package around the shipped modules; the same whatever was built."""
+    from derive.ops import shipped
+
+    families = {family: operations for family, operations in shipped().items()}
+    return (index_file(families), *(family_file(f, ops) for f, ops in families.items()))

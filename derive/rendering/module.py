@@ -1,0 +1,305 @@
+"""The view that the module template sees: names and ready lines, nothing to decide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import black
+import sympy
+
+from derive.language.operation import Operation
+from derive.language.symbols import Option, Setting, Size, Tensor
+from derive.lowering.entry import Entry, enter
+from derive.lowering.lower import Program
+from derive.lowering.program import (
+    NONE,
+    Assign,
+    Attribute,
+    Binary,
+    Line,
+    Literal,
+    Name,
+    Return,
+    TupleOf,
+    call,
+    method,
+    names_in,
+)
+from derive.rendering.python import expression_text, program_text
+from derive.rendering.templates import environment
+
+MODE = black.Mode(target_versions={black.TargetVersion.PY311}, line_length=100)
+
+
+@dataclass(frozen=True)
+class Constant:
+    name: str
+    value: str
+
+
+@dataclass(frozen=True)
+class ModuleView:
+    """Everything the template places."""
+
+    name: str
+    docstring: str
+    uses_any: bool
+    constants: tuple[Constant, ...]
+    sizes: tuple[str, ...]
+    packed: tuple[str, ...]
+    reals: tuple[str, ...]
+    saved: tuple[str, ...]
+    differentiable: tuple[str, ...]
+    outputs: tuple[Tensor, ...]
+    signature: str
+    parameters: str
+    returns: str
+    passed: str
+    bound: str
+    all_names: str
+    computed: str
+    arguments: str
+    forward_unpack: str
+    leave: tuple[str, ...]
+    absentable: str
+    result: str
+    residual_values: str
+    wrt: str
+    enter_backward: tuple[str, ...]
+    backward_arguments: str
+    backward_parameters: str
+    bind_lines: str
+    dtype: str
+    forward_lines: str
+    backward_lines: str
+    support: tuple[str, ...]
+
+
+def render_module(operation: Operation, program: Program, docstring: str) -> str:
+    """The text of a module, without its header, laid out by black."""
+    view = module_view(operation, program, docstring)
+    text = environment().get_template("numpy/module.py.j2").render(module=view)
+    return black.format_str(text, mode=MODE)
+
+
+def module_view(operation: Operation, program: Program, docstring: str) -> ModuleView:
+    """Collect names and lines."""
+    entry = enter(operation)
+    inputs, options = operation.inputs, operation.options
+    reals = [t for t in inputs if not t.integer]
+    temporaries = [t for t in program.saved if t not in inputs]
+    outputs = operation.outputs
+    several = len(outputs) > 1
+    names = [t.name for t in inputs]
+    computed = [t.name for t in (*outputs, *(t for t in temporaries if t not in outputs))]
+    differentiable = [t.name for t in reals]
+    absentable = ", ".join(f'("{t.name}", {t.name})' for t in inputs if t.optional)
+    bars = {t: program.cotangents[t].name for t in (*reals, *outputs) if t in program.cotangents}
+    arriving = [bars[t] for t in outputs if t in bars]
+    saved = [t.name for t in program.saved]
+    backward_parameters = ["sizes", "dtype", "wrt", *arriving, *saved]
+    forward_lines = (*program.forward, Return(TupleOf(tuple(Name(n) for n in computed))))
+    return ModuleView(
+        name=operation.name,
+        docstring=docstring,
+        uses_any=False,
+        constants=tuple(
+            Constant(name, _number(value)) for name, value in sorted(program.needs.constants.items())
+        ),
+        sizes=entry.symbols,
+        packed=tuple(n for n in entry.symbols if n.endswith("_axes")),
+        reals=tuple(s.name for o in options if not o.integer for s in o.settings),
+        saved=tuple(saved),
+        differentiable=tuple(differentiable),
+        outputs=outputs if several else (),
+        signature=_signature(inputs, options),
+        parameters=_parameters(operation),
+        returns=_returns(operation),
+        passed=", ".join([*names, *(f"{o.name}={o.name}" for o in options)]),
+        bound=", ".join(names),
+        all_names=", ".join([*names, *(o.name for o in options)]),
+        computed=", ".join(computed) if len(computed) > 1 else f"({computed[0]},)",
+        arguments=", ".join(names),
+        forward_unpack="",
+        leave=tuple(_leave(operation, entry, program)),
+        absentable=absentable + ("," if absentable else ""),
+        result=_result(outputs),
+        residual_values=", ".join(
+            ["sizes", "dtype", "absent", *(_kept(t, operation) for t in program.saved)]
+        ),
+        wrt=", ".join(f'"{n}"' for n in differentiable) + ("," if len(differentiable) == 1 else ""),
+        enter_backward=tuple(_enter_backward(operation, entry, bars)),
+        backward_arguments=", ".join(
+            ["sizes", "dtype", "wrt", *arriving, *(f"residuals.{n}" for n in saved)]
+        ),
+        backward_parameters=", ".join(backward_parameters),
+        bind_lines=program_text(entry.lines),
+        dtype=expression_text(Attribute(Name(reals[0].name), "dtype")) if reals else "None",
+        forward_lines=program_text(_with_sizes(forward_lines, entry)),
+        backward_lines=program_text(
+            _with_sizes(_finish_backward(program, entry, reals, bars), entry)
+        ),
+        support=_support(program, entry),
+    )
+
+
+def _number(value: sympy.Expr) -> str:
+    return repr(float(sympy.N(value, 30)))
+
+
+def _signature(inputs: tuple[Tensor, ...], options: tuple[Option, ...]) -> str:
+    parts = [f"{t.name}=None" if t.optional else t.name for t in inputs]
+    if options:
+        parts.append("*")
+    parts += [f"{o.name}={_default(o.default)}" for o in options]
+    return ", ".join(parts)
+
+
+def _default(value: Any) -> str:
+    return repr(value).replace("'", '"')
+
+
+def _shape_text(tensor: Tensor) -> str:
+    parts = []
+    for factors in tensor.axes_of:
+        if isinstance(factors[0], Size) and factors[0].packed:
+            parts.append("*")
+        else:
+            parts.append("*".join(str(f) for f in factors))
+    return "(" + ", ".join(parts) + ("," if len(parts) == 1 else "") + ")"
+
+
+def _parameters(operation: Operation) -> str:
+    lines = ["    Parameters", "    ----------"]
+    for tensor in operation.inputs:
+        kind = "ndarray of int" if tensor.integer else "ndarray"
+        optional = ", optional" if tensor.optional else ""
+        lines.append(f"    {tensor.name} : {kind} {_shape_text(tensor)}{optional}")
+        if tensor.below is not None:
+            lines.append(f"        Entries lie in 0 <= entry < {tensor.below}.")
+    for option in operation.options:
+        lines.append(f"    {option.name} : {_kind(option)}, default {_default(option.default)}")
+        if option.meaning:
+            lines.append(f"        {option.meaning[0].upper()}{option.meaning[1:]}.")
+    return "\n".join(lines)
+
+
+def _kind(option: Option) -> str:
+    words = [_default(word) for word in option.spellings]
+    if not option.numeric:
+        return "{" + ", ".join(words) + "}"
+    if not option.integer:
+        return "float"
+    kinds = ["int"]
+    if option.sides:
+        kinds += ["tuple of int", "tuple of (low, high)"]
+    elif option.ranked:
+        kinds += ["tuple of int"]
+    return " or ".join([*kinds, *words])
+
+
+def _returns(operation: Operation) -> str:
+    lines = []
+    for tensor in operation.outputs:
+        lines.append(f"    {tensor.name} : ndarray {_shape_text(tensor)}")
+    return "\n".join(lines)
+
+
+def _result(outputs: tuple[Tensor, ...]) -> str:
+    names = ", ".join(t.name for t in outputs)
+    return names if len(outputs) == 1 else f"Outputs({names})"
+
+
+def _kept(tensor: Tensor, operation: Operation) -> str:
+    """What the residuals hold: outputs are copied, for the caller may overwrite them."""
+    return f"{tensor.name}_kept" if tensor in operation.outputs else tensor.name
+
+
+def _leave(operation: Operation, entry: Entry, program: Program) -> list[str]:
+    lines: list[Line] = []
+    for tensor in operation.outputs:
+        if tensor in program.saved:
+            lines.append(
+                Assign(Name(f"{tensor.name}_kept"), method(Name(tensor.name), "copy"))
+            )
+        if entry.merged[tensor] != entry.split[tensor]:
+            shaped = method(Name(tensor.name), "reshape", entry.merged[tensor])
+            lines.append(Assign(Name(tensor.name), shaped))
+    return program_text(_with_sizes(lines, entry), 0).splitlines()
+
+
+def _enter_backward(operation: Operation, entry: Entry, bars: dict[Tensor, str]) -> list[str]:
+    lines: list[Line] = []
+    several = len(operation.outputs) > 1
+    for position, tensor in enumerate(operation.outputs):
+        if tensor not in bars:
+            continue
+        bar = Name(bars[tensor])
+        given = Name("grad_output")
+        label = "grad_output"
+        if several:
+            label = f"grad_output.{tensor.name}"
+            from derive.lowering.program import Subscript
+
+            given = Subscript(given, (Literal(position),))
+        word = "_cotangent_or_zero" if several else "_cotangent"
+        value = call(word, Literal(label), given, entry.merged[tensor], Name("dtype"))
+        if entry.merged[tensor] != entry.split[tensor]:
+            value = method(value, "reshape", entry.split[tensor])
+        lines.append(Assign(bar, value))
+    return program_text(_with_sizes(lines, entry), 0).splitlines()
+
+
+def _finish_backward(
+    program: Program, entry: Entry, reals: list[Tensor], bars: dict[Tensor, str]
+) -> list[Line]:
+    lines: list[Line] = [Assign(Name(bars[t]), NONE) for t in reals]
+    lines += program.backward
+    fields = []
+    for tensor in reals:
+        bar = Name(bars[tensor])
+        value = bar
+        if entry.merged[tensor] != entry.split[tensor]:
+            from derive.lowering.program import If
+
+            shaped = method(bar, "reshape", entry.merged[tensor])
+            lines.append(If(Binary("is not", bar, NONE), (Assign(bar, shaped),)))
+        fields.append(value)
+    lines.append(Return(call("Gradients", *fields)))
+    return lines
+
+
+def _with_sizes(lines: Any, entry: Entry) -> list[Line]:
+    """Take from `sizes` the names that the lines mention."""
+    used = names_in(tuple(lines))
+    taken = [s for s in entry.symbols if s in used]
+    return [
+        *(Assign(Name(s), Attribute(Name("sizes"), s)) for s in taken),
+        *lines,
+    ]
+
+
+def _support(program: Program, entry: Entry) -> tuple[str, ...]:
+    """The texts of the functions the module calls, and of those they call."""
+    loader = environment().loader
+    assert loader is not None
+    texts: dict[str, str] = {}
+    wanted = names_in((entry.lines, program.forward, program.backward))
+    queue = sorted({"_wanted", "_cotangent"} | program.needs.functions | wanted)
+    available = {
+        name.removeprefix("numpy/support/").removesuffix(".py")
+        for name in loader.list_templates()
+        if name.startswith("numpy/support/")
+    }
+    while queue:
+        name = queue.pop(0)
+        if name in texts or name not in available:
+            continue
+        source, _, _ = loader.get_source(environment(), f"numpy/support/{name}.py")
+        texts[name] = source.strip() + "\n"
+        queue += sorted(other for other in available if f"{other}(" in source and other != name)
+    return tuple(texts[name] for name in sorted(texts))
+
+
+__all__ = ["Setting", "render_module"]

@@ -1,0 +1,40 @@
+"""The package around generated modules: ``from generated import correlate2d``."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+
+import black
+
+from derive.language.operation import Operation
+from derive.rendering.files import Output, with_header
+from derive.rendering.module import MODE
+from derive.rendering.templates import environment
+
+Families = Mapping[str, tuple[Operation, ...]]
+
+
+def index_file(families: Families) -> Output:
+    """``__init__.py`` of the whole: every operation and alias, imported on first use."""
+    places = {}
+    for family, operations in families.items():
+        for operation in operations:
+            for name in (operation.name, *operation.aliases):
+                places[name] = f"{family}.{operation.name}"
+    return _file(PurePosixPath("__init__.py"), "numpy/index.py.j2", places=sorted(places.items()))
+
+
+def family_file(family: str, operations: tuple[Operation, ...]) -> Output:
+    """``__init__.py`` of one family."""
+    lines = [f"{operation.name}: {operation.summary}" for operation in operations]
+    place = PurePosixPath(family) / "__init__.py"
+    return _file(place, "numpy/family.py.j2", family=family, lines=lines)
+
+
+def _file(path: PurePosixPath, template: str, **values: object) -> Output:
+    text = environment().get_template(template).render(**values)
+    body = black.format_str(text, mode=MODE)
+    stamp = hashlib.sha256(body.encode()).hexdigest()[:16]
+    return Output(path, with_header(body, "#", stamp, "derive build"))

@@ -1,0 +1,121 @@
+"""Write an array program out as Python text; black lays it out afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from derive.lowering.program import (
+    Assign,
+    Attribute,
+    Binary,
+    Call,
+    Comment,
+    Do,
+    For,
+    If,
+    Line,
+    Literal,
+    Name,
+    Node,
+    Return,
+    Slice,
+    Subscript,
+    TupleOf,
+    Unary,
+    Unpack,
+    Update,
+)
+
+_PRECEDENCE = {"or": 1, "and": 2, "not": 3, "in": 4, "is not": 4, "<": 4, "<=": 4, ">": 4, ">=": 4, "==": 4, "!=": 4}
+_PRECEDENCE |= {"&": 6, "+": 7, "-": 7, "*": 8, "/": 8, "//": 8, "%": 8, "@": 8, "**": 10}
+_UNARY, _ATOM = 9, 12
+
+
+def expression_text(node: Node) -> str:
+    """One expression."""
+    return _text(node)[0]
+
+
+def _text(node: Node) -> tuple[str, int]:
+    """Text and how tightly it binds."""
+    if isinstance(node, Name):
+        return node.id, _ATOM
+    if isinstance(node, Literal):
+        if node.value is Ellipsis:
+            return "...", _ATOM
+        return repr(node.value), _ATOM
+    if isinstance(node, Attribute):
+        return f"{_within(node.value, _ATOM)}.{node.name}", _ATOM
+    if isinstance(node, Call):
+        parts = [expression_text(a) for a in node.arguments]
+        parts += [f"{key}={expression_text(value)}" for key, value in node.keywords]
+        return f"{_within(node.function, _ATOM)}({', '.join(parts)})", _ATOM
+    if isinstance(node, Subscript):
+        items = ", ".join(expression_text(i) for i in node.items) or "()"
+        return f"{_within(node.value, _ATOM)}[{items}]", _ATOM
+    if isinstance(node, Slice):
+        text = ":".join("" if p is None else expression_text(p) for p in (node.start, node.stop))
+        return text + (f":{expression_text(node.step)}" if node.step is not None else ""), 0
+    if isinstance(node, TupleOf):
+        inner = ", ".join(expression_text(i) for i in node.items)
+        return f"({inner}{',' if len(node.items) == 1 else ''})", _ATOM
+    if isinstance(node, Unpack):
+        return f"*{_within(node.value, _ATOM)}", 0
+    if isinstance(node, Unary):
+        if node.operator == "not":
+            return f"not {_within(node.operand, _PRECEDENCE['not'])}", _PRECEDENCE["not"]
+        return f"{node.operator}{_within(node.operand, _UNARY)}", _UNARY
+    if isinstance(node, Binary):
+        level = _PRECEDENCE[node.operator]
+        # Comparisons and powers do not associate; the others do so to the left.
+        tight = node.operator in ("**", "<", "<=", ">", ">=", "==", "!=")
+        left = _within(node.left, level + 1 if tight else level)
+        right = _within(node.right, level + 1)
+        return f"{left} {node.operator} {right}", level
+    raise TypeError(f"no text for {node!r}")
+
+
+def _within(node: Node, level: int) -> str:
+    text, binding = _text(node)
+    return text if binding >= level else f"({text})"
+
+
+def program_text(lines: Iterable[Line], indent: int = 1) -> str:
+    """Lines of a function's body, indented."""
+    return "\n".join(_lines(lines, "    " * indent))
+
+
+def _lines(lines: Iterable[Line], margin: str) -> Iterable[str]:
+    for line in lines:
+        if isinstance(line, Assign):
+            yield f"{margin}{_bare(line.target)} = {expression_text(line.value)}"
+        elif isinstance(line, Update):
+            yield f"{margin}{_bare(line.target)} {line.operator}= {expression_text(line.value)}"
+        elif isinstance(line, Do):
+            yield f"{margin}{expression_text(line.value)}"
+        elif isinstance(line, Comment):
+            yield from (f"{margin}# {text}".rstrip() for text in line.text.splitlines())
+        elif isinstance(line, Return):
+            yield f"{margin}return {_bare(line.value)}"
+        elif isinstance(line, For):
+            yield f"{margin}for {_bare(line.variable)} in {expression_text(line.iterable)}:"
+            yield from _block(line.body, margin)
+        elif isinstance(line, If):
+            yield f"{margin}if {expression_text(line.test)}:"
+            yield from _block(line.body, margin)
+            if line.otherwise:
+                yield f"{margin}else:"
+                yield from _block(line.otherwise, margin)
+        else:
+            raise TypeError(f"no text for {line!r}")
+
+
+def _block(lines: Iterable[Line], margin: str) -> Iterable[str]:
+    written = list(_lines(lines, margin + "    "))
+    yield from written or [f"{margin}    pass"]
+
+
+def _bare(node: Node) -> str:
+    """A tuple without its parentheses, as assignments and returns write it."""
+    text = expression_text(node)
+    return text[1:-1] if isinstance(node, TupleOf) and len(node.items) > 1 else text

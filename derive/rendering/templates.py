@@ -1,0 +1,24 @@
+"""One loader for all templates, in a checkout and in an installed wheel alike."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+
+@cache
+def environment() -> Environment:
+    """Templates place text; an undefined name is an error."""
+    package = Path(__file__).resolve().parent.parent
+    inside = package / "templates"
+    folder = inside if inside.is_dir() else package.parent / "templates"
+    return Environment(
+        loader=FileSystemLoader(folder),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )

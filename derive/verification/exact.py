@@ -1,0 +1,186 @@
+"""⟨ȳ, J·v⟩ = ⟨Jᵀ·ȳ, v⟩ without rounding: the generated file itself, run on elements of a field.
+
+J·v comes from dual numbers that flow through ``apply``, never from a tangent rule of our own;
+Jᵀ·ȳ is what ``backward`` says. For random x, v and ȳ both sides agree by accident with a
+probability near 2⁻⁶¹, so one evaluation on small arrays settles all gradients at once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from operator import mul
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from derive.verification.field import Element, as_elements, random_elements, seam
+
+
+@dataclass(frozen=True)
+class Defect:
+    """What is left of ⟨ȳ, J·v⟩ − ⟨Jᵀ·ȳ, v⟩, and what else did not agree.
+
+    Attributes
+    ----------
+    total : Element
+        The difference, zero for a correct module.
+    by_input : mapping of str to Element
+        The difference with v nonzero in one input at a time; empty if the total is zero.
+    faults : tuple of str
+        One clause each: what is missing or misshapen, or differs between two calls.
+    """
+
+    total: Element
+    by_input: Mapping[str, Element]
+    faults: tuple[str, ...]
+
+    @property
+    def is_zero(self) -> bool:
+        """Whether everything agreed."""
+        return self.total == 0 and not self.faults
+
+    def __str__(self) -> str:
+        if self.is_zero:
+            return "⟨ȳ, J·v⟩ = ⟨Jᵀ·ȳ, v⟩ exactly"
+        wrong = ", ".join(name for name, defect in self.by_input.items() if defect != 0)
+        transpose = (f"⟨ȳ, J·v⟩ ≠ ⟨Jᵀ·ȳ, v⟩ in {wrong}",) if self.total != 0 else ()
+        return "; ".join((*transpose, *self.faults))
+
+
+def transpose_defect(
+    module: ModuleType,
+    inputs: Mapping[str, tuple[int, ...] | np.ndarray | None],
+    options: Mapping[str, Any],
+    differentiable: Collection[str],
+    rng: np.random.Generator,
+    *,
+    constant_outputs: Collection[str] = (),
+) -> Defect:
+    """Compare ``backward`` with the transpose of the derivative of ``apply``.
+
+    Parameters
+    ----------
+    module : ModuleType
+        A generated module; it is left as it is.
+    inputs : mapping
+        In the order of the signature: the shape to draw, None for an absent optional input, or
+        an array that is used as it is (integers, or elements where random ones would not do).
+    options : mapping
+        Keyword options. A float is read as the decimal it prints as: 0.1 is one tenth.
+    differentiable : collection of str
+        Names of the inputs that have a gradient.
+    rng : numpy.random.Generator
+        Source of x, v and ȳ.
+    constant_outputs : collection of str, optional
+        Fields of the output that have no cotangent. Integer arrays never have one.
+    """
+    module = seam(module)
+    options = {name: _exact_option(value) for name, value in options.items()}
+    x: dict[str, Any] = {
+        name: random_elements(shape, rng) if isinstance(shape, tuple) else shape
+        for name, shape in inputs.items()
+    }
+    wrt = tuple(name for name in inputs if name in differentiable and x[name] is not None)
+    v = {name: random_elements(np.shape(x[name]), rng) for name in wrt}
+
+    output, residuals = module.forward(*x.values(), **options)
+    y = leaves(output)
+    y_bar = {
+        name: random_elements(leaf.shape, rng)
+        for name, leaf in y.items()
+        if leaf.dtype == object and name not in constant_outputs
+    }
+    grad_output = like(output, y_bar)
+
+    def gradients(names: tuple[str, ...]) -> dict[str, np.ndarray | None]:
+        grads = module.backward(grad_output, residuals, wrt=names)
+        found = {name: getattr(grads, name, None) for name in inputs}
+        return {n: None if g is None else np.asarray(g, dtype=object) for n, g in found.items()}
+
+    def apply_along(names: Collection[str]) -> dict[str, np.ndarray]:
+        moved = {name: as_elements(x[name] + v[name] * Element(0, 1)) for name in names}
+        return leaves(module.apply(*(x | moved).values(), **options))
+
+    full = gradients(wrt)
+    faults = [
+        *_unequal("apply and forward", apply_along(wrt), y),
+        *_unequal("two backward calls", gradients(wrt), full),
+        *(f"{name} has no gradient" for name in wrt if full[name] is None),
+    ]
+    for names in _subsets(wrt):
+        expected = {name: full[name] if name in names else None for name in inputs}
+        faults += _unequal(f"backward with wrt={names}", gradients(names), expected)
+    for name, gradient in full.items():
+        if gradient is not None and (fault := _misfit(gradient, v.get(name))):
+            faults.append(f"the gradient of {name} {fault}")
+            full[name] = None
+
+    def defect(names: Collection[str]) -> Element:
+        moved = apply_along(names)
+        pushed = sum((_inner(y_bar[leaf], moved[leaf]) for leaf in y_bar), Element(0))
+        pulled = (_inner(full[name], v[name]) for name in names)
+        return Element(pushed.tangent) - sum(pulled, Element(0))
+
+    total = defect(wrt)
+    by_input = {name: defect((name,)) for name in wrt} if total != 0 else {}
+    return Defect(total, by_input, tuple(faults))
+
+
+def leaves(output: Any) -> dict[str, np.ndarray]:
+    """Name the arrays of an output: the fields of a NamedTuple, or ``output`` itself."""
+    named = output._asdict() if hasattr(output, "_asdict") else {"output": output}
+    return {name: np.asarray(leaf) for name, leaf in named.items() if leaf is not None}
+
+
+def like(output: Any, named: Mapping[str, np.ndarray]) -> Any:
+    """Arrange named arrays as an output is; those left out become None, that is zero."""
+    if hasattr(output, "_fields"):
+        return type(output)(*(named.get(name) for name in output._fields))
+    return named.get("output")
+
+
+def _exact_option(value: Any) -> Any:
+    """1e-5 → 1/100000; integers, spellings and what a float is exactly stay as they are."""
+    if isinstance(value, float) and math.isfinite(value) and not (2**16 * value).is_integer():
+        return Fraction(repr(float(value)))
+    return value
+
+
+def _inner(a: np.ndarray | None, b: np.ndarray) -> Element:
+    """⟨a, b⟩, where a missing a is zero."""
+    return Element(0) if a is None else sum(map(mul, a.flat, b.flat), Element(0))
+
+
+def _subsets(names: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """Each name alone, and all but each: 2n of the 2ⁿ, enough to see who needs whom."""
+    alone = [(name,) for name in names]
+    others = [tuple(n for n in names if n != name) for name in names]
+    return [subset for subset in dict.fromkeys(alone + others) if 0 < len(subset) < len(names)]
+
+
+def _unequal(
+    what: str,
+    found: Mapping[str, np.ndarray | None],
+    expected: Mapping[str, np.ndarray | None],
+) -> list[str]:
+    """Say in which names two results differ, or one of them has a None."""
+    different = [
+        name
+        for name in expected
+        if (found[name] is None) != (expected[name] is None)
+        or not np.array_equal(found[name], expected[name])  # pyright: ignore
+    ]
+    return [f"{what} disagree in {', '.join(different)}"] if different else []
+
+
+def _misfit(gradient: np.ndarray, direction: np.ndarray | None) -> str:
+    """Say why a gradient cannot be one, if so."""
+    if direction is None:
+        return "exists, though the input has none"
+    if gradient.shape != direction.shape:
+        return f"has shape {gradient.shape}, the input {direction.shape}"
+    return "has entries that were never written" if None in gradient.ravel().tolist() else ""

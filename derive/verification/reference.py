@@ -1,0 +1,277 @@
+"""The definition, read literally: plain Python loops over the statements of a system.
+
+Every entry is computed on demand from the statements that write it, so no schedule is trusted and
+a recurrence is nothing special. Numbers may be floats, ``mpmath`` numbers, fractions or elements
+of a finite field: whatever supports Python's arithmetic.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import mpmath
+import numpy as np
+import sympy
+from sympy import Expr, Symbol
+
+from derive.calculus.statements import Guard, Statement, System
+from derive.language import scalars
+from derive.language.symbols import Access, Axis, Tensor
+
+Environment = dict[Symbol, Any]
+Evaluate = Callable[[Environment], Any]
+
+_PRECISION = 40  # decimal digits of `high_precision`
+
+
+def _sigmoid(x):
+    return 1 / (1 + mpmath.exp(-x))
+
+
+FUNCTIONS: dict[type, Callable] = {
+    sympy.exp: mpmath.exp,
+    sympy.log: mpmath.log,
+    sympy.tanh: mpmath.tanh,
+    sympy.sinh: mpmath.sinh,
+    sympy.cosh: mpmath.cosh,
+    sympy.sin: mpmath.sin,
+    sympy.cos: mpmath.cos,
+    sympy.tan: mpmath.tan,
+    sympy.atan: mpmath.atan,
+    sympy.erf: mpmath.erf,
+    sympy.Abs: abs,
+    sympy.sign: lambda x: (x > 0) - (x < 0),
+    sympy.floor: math.floor,
+    sympy.ceiling: math.ceil,
+    sympy.Max: max,
+    sympy.Min: min,
+    sympy.Mod: lambda a, b: a % b,
+    scalars.log1p: mpmath.log1p,
+    scalars.expm1: mpmath.expm1,
+    scalars.sigmoid: _sigmoid,
+    scalars.softplus: lambda x: mpmath.log1p(mpmath.exp(-abs(x))) + max(x, 0),
+    scalars.relu: lambda x: max(x, 0),
+    scalars.step: lambda x: int(x > 0),
+    scalars.stop: lambda x: x,
+}
+
+
+def evaluate(
+    system: System, arrays: Mapping[str, np.ndarray | None], sizes: Mapping[Symbol, int]
+) -> dict[str, np.ndarray]:
+    """Every output of `system`, entry by entry.
+
+    Parameters
+    ----------
+    system : System
+        Any system, adjoint and tangent ones included.
+    arrays : mapping of str to ndarray or None
+        The inputs by name, product axes merged or split; None for an absent optional one, whose
+        statements are dropped.
+    sizes : mapping of Symbol to int
+        A value for each size and setting that occurs.
+
+    Returns
+    -------
+    dict of str to ndarray
+        The outputs by name with product axes split; object arrays of whatever number type the
+        inputs' entries have.
+    """
+    return _Evaluation(system, arrays, sizes).outputs()
+
+
+class _Evaluation:
+    def __init__(self, system: System, arrays, sizes) -> None:
+        self.system = system
+        self.environment: Environment = dict(sizes)
+        self.given: dict[Tensor, np.ndarray] = {}
+        self.absent = {t for t in system.inputs if arrays.get(t.name) is None}
+        for tensor in system.inputs:
+            if tensor not in self.absent:
+                array = np.asarray(arrays[tensor.name])
+                self.given[tensor] = array.reshape(self.shape(tensor))
+        self.memory: dict[tuple[Tensor, tuple[int, ...]], Any] = {}
+        self.shapes = {t: self.shape(t) for t in system.tensors}
+        self.writers = self.points()
+
+    def number(self, expression: Expr) -> int:
+        return int(compiled(expression, self.read)(self.environment))
+
+    def shape(self, tensor: Tensor) -> tuple[int, ...]:
+        return tuple(self.number(extent) for extent in tensor.shape)
+
+    def outputs(self) -> dict[str, np.ndarray]:
+        limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(max(limit, 100_000))
+        try:
+            found = {}
+            for tensor in self.system.outputs:
+                shape = self.shapes.get(tensor) or self.shape(tensor)
+                result = np.empty(shape, dtype=object)
+                for index in np.ndindex(*shape):
+                    shifted = tuple(i + o for i, o in zip(index, tensor.offset, strict=True))
+                    result[index] = self.read(tensor, shifted)
+                found[tensor.name] = result
+            return found
+        finally:
+            sys.setrecursionlimit(limit)
+
+    def points(self):
+        """For each entry, the statements and points that write it."""
+        writers: dict[tuple[Tensor, tuple[int, ...]], list] = defaultdict(list)
+        for statement in self.system.statements:
+            if any(read.tensor in self.absent for read in statement.reads):
+                continue
+            value = compiled(statement.value, self.read)
+            index = [compiled(i, self.read) for i in statement.target.index]
+            guards = [guard_holds(g, self.read) for g in statement.where]
+            extents = [range(self.number(axis.extent)) for axis in statement.domain]
+            for point in itertools.product(*extents):
+                here = {**self.environment, **dict(zip(statement.domain, point, strict=True))}
+                if all(holds(here) for holds in guards):
+                    key = (statement.target.tensor, tuple(int(i(here)) for i in index))
+                    writers[key].append((statement, value, point))
+        return writers
+
+    def read(self, tensor: Tensor, index: tuple[int, ...]) -> Any:
+        key = (tensor, index)
+        if key in self.memory:
+            return self.memory[key]
+        shape = self.shapes.get(tensor) or self.shape(tensor)
+        place = tuple(i - o for i, o in zip(index, tensor.offset, strict=True))
+        if not all(0 <= i < n for i, n in zip(place, shape, strict=True)):
+            if tensor.outside is None:
+                raise IndexError(f"{tensor.name}{list(index)} is outside its shape {shape}")
+            return _constant(tensor.outside)
+        if tensor in self.given:
+            return self.given[tensor][place]
+        values, maximum = [], False
+        for statement, value, point in self.writers.get(key, ()):
+            here = {**self.environment, **dict(zip(statement.domain, point, strict=True))}
+            values.append(value(here))
+            maximum = statement.op == "max"
+        result = max(values) if maximum else sum(values, 0)
+        self.memory[key] = result
+        return result
+
+
+def _constant(value: Expr) -> Any:
+    if value.is_Integer:
+        return int(value)
+    return float(value)
+
+
+def guard_holds(guard: Guard, read) -> Evaluate:
+    """The guard as a function of the environment."""
+    expression, modulus = compiled(guard.expression, read), compiled(guard.modulus, read)
+    return {
+        "ge": lambda here: expression(here) >= 0,
+        "eq": lambda here: expression(here) == 0,
+        "divides": lambda here: expression(here) % modulus(here) == 0,
+        "indivisible": lambda here: expression(here) % modulus(here) != 0,
+    }[guard.kind]
+
+
+def compiled(expression: Expr, read) -> Evaluate:
+    """A SymPy expression as a Python closure (no text is ever evaluated)."""
+    if isinstance(expression, Access):
+        tensor = expression.tensor
+        index = [compiled(i, read) for i in expression.index]
+        return lambda here: read(tensor, tuple(int(i(here)) for i in index))
+    if isinstance(expression, Symbol | Axis):
+        return lambda here: here[expression]
+    if expression.is_Integer:
+        integer = int(expression)
+        return lambda here: integer
+    if expression.is_Rational:
+        numerator, denominator = int(expression.p), int(expression.q)
+        return lambda here: _ratio(numerator, denominator)
+    if expression.is_NumberSymbol or expression.is_Float:
+        return lambda here: mpmath.mpf(str(sympy.N(expression, _PRECISION)))
+    if isinstance(expression, sympy.Piecewise):
+        cases = [(compiled(v, read), compiled(c, read)) for v, c in expression.args]
+        return lambda here: next((v(here) for v, c in cases if c(here)), 0)
+    parts = [compiled(argument, read) for argument in expression.args]
+    operation = _operation(expression)
+    return lambda here: operation(*(part(here) for part in parts))
+
+
+def _ratio(numerator: int, denominator: int):
+    from fractions import Fraction
+
+    return Fraction(numerator, denominator)
+
+
+def _operation(expression: Expr) -> Callable:
+    if isinstance(expression, sympy.Add):
+        return lambda *parts: sum(parts[1:], parts[0])
+    if isinstance(expression, sympy.Mul):
+        return math.prod if False else _product
+    if isinstance(expression, sympy.Pow):
+        return _power
+    comparisons = {
+        sympy.Ge: lambda a, b: a >= b,
+        sympy.Gt: lambda a, b: a > b,
+        sympy.Le: lambda a, b: a <= b,
+        sympy.Lt: lambda a, b: a < b,
+        sympy.Eq: lambda a, b: a == b,
+        sympy.Ne: lambda a, b: a != b,
+        sympy.And: lambda *parts: all(parts),
+        sympy.Or: lambda *parts: any(parts),
+        sympy.Not: lambda a: not a,
+    }
+    if expression == sympy.true or expression == sympy.false:
+        truth = bool(expression)
+        return lambda: truth
+    if expression.func in comparisons:
+        return comparisons[expression.func]
+    return FUNCTIONS[expression.func]
+
+
+def _product(*parts):
+    result = parts[0]
+    for part in parts[1:]:
+        result = _lift(result, part) * _lift(part, result)
+    return result
+
+
+def _lift(number, other):
+    """A fraction beside a float or an mpmath number becomes one of these."""
+    from fractions import Fraction
+
+    if isinstance(number, Fraction) and isinstance(other, float | np.floating | mpmath.mpf):
+        return mpmath.mpf(number.numerator) / number.denominator
+    return number
+
+
+def _power(base, exponent):
+    from fractions import Fraction
+
+    if isinstance(exponent, Fraction):
+        if exponent.denominator == 1:
+            exponent = exponent.numerator
+        else:
+            return mpmath.mpf(base) ** (mpmath.mpf(exponent.numerator) / exponent.denominator)
+    if isinstance(exponent, int) and exponent < 0 and isinstance(base, int):
+        return Fraction(1, base**-exponent)
+    return base**exponent
+
+
+def high_precision(array: np.ndarray) -> np.ndarray:
+    """The entries as ``mpmath`` numbers; the working precision is 40 digits."""
+    mpmath.mp.dps = _PRECISION
+    return np.array([mpmath.mpf(float(v)) for v in array.ravel()], dtype=object).reshape(
+        array.shape
+    )
+
+
+def is_axis(symbol: Symbol) -> bool:
+    return isinstance(symbol, Axis)
+
+
+__all__ = ["Statement", "evaluate", "high_precision"]

@@ -1,0 +1,3 @@
+def _stop(x):
+    """The identity; no derivative passes."""
+    return x

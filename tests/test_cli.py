@@ -1,0 +1,387 @@
+"""The command: what it prints, returns and leaves alone. The engine is a stub."""
+
+import importlib
+import sys
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from types import ModuleType, SimpleNamespace
+
+import pytest
+from typer.testing import CliRunner
+
+import derive
+from derive import cli
+from derive.errors import DefinitionError, UsageError
+from derive.rendering import files
+from derive.rendering.files import Output, with_header
+
+
+@dataclass(frozen=True)
+class Operation:
+    """Stands in for derive.language.Operation; `body` is what the stub engine makes of it."""
+
+    name: str
+    summary: str = "Does something."
+    body: str = "x = 1\n"
+
+
+LINEAR = Operation("linear", "Multiply by a matrix.")
+CORRELATE = Operation("correlate2d", "Slide filters over images.")
+
+
+class Engine:
+    """What the command needs of the engine, in a few lines that a test can bend."""
+
+    def __init__(self) -> None:
+        self.families = {"dense": (LINEAR,), "convolution": (CORRELATE,)}
+        self.ok = True
+
+    def shipped(self):
+        return self.families
+
+    def build(self, operation, folder):
+        if "defect" in operation.body:
+            raise DefinitionError(operation.name, "index c is not bound.", remedy="Sum over it.")
+        if "crash" in operation.body:
+            raise ZeroDivisionError
+        outputs = tuple(
+            stamped(f"{folder}/{operation.name}{ending}".lstrip("/"), operation.body)
+            for ending in (".py", ".tex")
+        )
+        return SimpleNamespace(operation=operation, outputs=outputs, steps=7)
+
+    def package_files(self):
+        return tuple(stamped(f"{folder}/__init__.py") for folder in (".", *self.families))
+
+    def show(self, operation, format):
+        return f"{format} of {operation.name}\n"
+
+    def verify(self, operation, path):
+        compile(Path(path).read_text(), str(path), "exec")
+        return SimpleNamespace(lines=["exact: 0 of 20 cases differ"], ok=self.ok)
+
+
+def stamped(path: str, body: str = "x = 1\n") -> Output:
+    comment = "%" if path.endswith(".tex") else "#"
+    return Output(PurePosixPath(path), with_header(body, comment, "0" * 16, "derive build"))
+
+
+@pytest.fixture(autouse=True)
+def engine(monkeypatch, tmp_path) -> Engine:
+    """The stub engine in place of the real one, in an empty directory, far from any checkout."""
+    stub = Engine()
+    language = ModuleType("derive.language")
+    language.__path__ = [str(Path(derive.__file__).parent / "language")]
+    language.__dict__["Operation"] = Operation
+    modules = {
+        "derive.ops": SimpleNamespace(shipped=stub.shipped, aliases=lambda: {"conv2d": "correlate2d"}),
+        "derive.pipeline": stub,
+        "derive.verification": stub,
+        "derive.language": language,
+    }
+    for name, module in modules.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    # Imported anew, for the stub's Operation; monkeypatch puts the old one back.
+    monkeypatch.setitem(sys.modules, "derive.language.load", None)
+    del sys.modules["derive.language.load"]
+    importlib.import_module("derive.language.load")
+    monkeypatch.setattr(derive, "__file__", str(tmp_path / "site" / "derive" / "__init__.py"))
+    monkeypatch.chdir(tmp_path)
+    return stub
+
+
+def run(*args: str, code: int = 0, **environment: str):
+    result = CliRunner().invoke(cli.app, list(args), env=environment)
+    assert result.exit_code == code, result.output
+    return result
+
+
+def written(root: str = "out") -> list[str]:
+    found = Path(root).rglob("*")
+    return sorted(path.relative_to(root).as_posix() for path in found if path.is_file())
+
+
+SHIPPED = [
+    "__init__.py",
+    "convolution/__init__.py",
+    "convolution/correlate2d.py",
+    "convolution/correlate2d.tex",
+    "dense/__init__.py",
+    "dense/linear.py",
+    "dense/linear.tex",
+]
+
+
+def own_file(text: str, name: str = "own.py") -> str:
+    Path(name).write_text("from derive.language import Operation\n" + text, encoding="utf-8")
+    return name
+
+
+# build
+
+
+def test_build_writes_everything_once_and_reports_on_stderr():
+    first = run("build", "--out", "out")
+    assert written() == SHIPPED
+    assert first.stdout == ""
+    assert "correlate2d" in first.stderr
+    assert "7 written" in first.stderr
+    second = run("build", "--out", "out")
+    assert "7 unchanged" in second.stderr
+    assert "written" not in second.stderr
+
+
+def test_without_a_command_everything_is_built_into_the_marked_directory():
+    run("build", "linear", "--out", "generated")
+    run()
+    assert written("generated") == SHIPPED
+
+
+def test_one_operation_is_built_with_the_package_around_it():
+    run("build", "conv2d", "correlate2d", "--out", "out")
+    assert written() == [name for name in SHIPPED if "linear" not in name]
+
+
+def test_a_full_build_removes_what_no_definition_produces(engine):
+    run("build", "--out", "out")
+    engine.families["dense"] = ()
+    assert "2 removed" in run("build", "--out", "out").stderr
+    assert written() == [name for name in SHIPPED if "linear" not in name]
+
+
+def test_hand_edits_are_kept_and_the_rest_is_written():
+    run("build", "--out", "out")
+    edited, missing = Path("out/dense/linear.py"), Path("out/dense/linear.tex")
+    edited.write_text(edited.read_text() + "# mine\n")
+    missing.unlink()
+    result = run("build", "--out", "out", code=2)
+    assert "linear.py: edited by hand" in result.stderr
+    assert "--force" in result.stderr
+    assert edited.read_text().endswith("# mine\n")
+    assert missing.exists()
+    run("build", "--out", "out", "--force")
+    assert not edited.read_text().endswith("# mine\n")
+
+
+def test_nothing_is_written_before_everything_is_rendered(engine):
+    engine.families["convolution"] = (Operation("correlate2d", body="defect"),)
+    result = run("build", "--out", "out", code=2)
+    assert "correlate2d: index c is not bound.\nSum over it.\n" in result.stderr
+    assert "Traceback" not in result.output
+    assert not Path("out").exists()
+
+
+def test_ctrl_c_during_a_write_leaves_the_old_file(engine, monkeypatch):
+    run("build", "--out", "out")
+    before = Path("out/dense/linear.py").read_bytes()
+    engine.families["dense"] = (Operation("linear", body="x = 2\n"),)
+
+    def interrupt(descriptor):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(files.os, "fsync", interrupt)
+    assert "Interrupted" in run("build", "--out", "out", code=130).stderr
+    assert Path("out/dense/linear.py").read_bytes() == before
+    assert written() == SHIPPED
+
+
+def test_a_directory_that_is_not_derives_is_not_written_to():
+    Path("generated").mkdir()
+    Path("generated/__init__.py").write_text("")
+    assert "--out DIR" in run("build", code=2).stderr
+    assert written("generated") == ["__init__.py"]
+
+
+def test_a_checkout_is_written_to_from_anywhere(tmp_path):
+    (tmp_path / "site/pyproject.toml").parent.mkdir()
+    (tmp_path / "site/pyproject.toml").write_text("")
+    run("build")
+    assert written("site/generated") == SHIPPED
+    (tmp_path / "site/generated/__init__.py").write_text("")
+    run("build", code=2)
+
+
+def test_an_unknown_name_is_met_with_names_like_it():
+    result = run("build", "corelate2d", "--out", "out", code=2)
+    assert "Did you mean correlate2d?" in result.stderr
+    assert "Did you mean" not in run("show", "zzz", code=2).stderr
+
+
+# a user's own file
+
+
+def test_an_own_file_is_built_flat_and_with_no_package():
+    own = own_file('a = Operation("causal")\nb = Operation("bilinear")\nalso = a\n')
+    run("build", own, "--out", "out")
+    assert written() == ["bilinear.py", "bilinear.tex", "causal.py", "causal.tex"]
+    run("check", own, "--out", "out")
+    assert run("verify", own, "--out", "out").stdout.startswith("causal: exact")
+    assert run("show", own).stdout == "text of causal\ntext of bilinear\n"
+
+
+@pytest.mark.parametrize("command", ["build", "check", "verify"])
+def test_an_own_file_needs_a_directory(command):
+    assert "--out DIR" in run(command, own_file('a = Operation("a")\n'), code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("import nothing_of_that_name\n", "own.py:2: ModuleNotFoundError: No module named"),
+        ("def f():\n    return 1 / 0\n\nf()\n", "own.py:3: ZeroDivisionError: division by zero"),
+        ("a = (\n", "own.py:2: SyntaxError: "),
+        ("exit(0)\n", "own.py:2: SystemExit: 0"),
+        ("a = 1\n", "own.py: the file defines no operation."),
+        ('a = Operation("a")\nb = Operation("a")\n', "own.py: a: two operations of the file"),
+        ('a = Operation("a", body="defect")\n', "own.py: a: index c is not bound."),
+        (
+            "from derive.errors import DefinitionError\n"
+            'raise DefinitionError("a", "x has no axis n.", equation="y[n] = x[n]")\n',
+            "own.py:3: a: x has no axis n.\n  y[n] = x[n]\n",
+        ),
+    ],
+    ids=lambda value: value.split("\n")[0][:30],
+)
+def test_a_file_that_fails_is_named_with_its_line(text, message):
+    result = run("build", own_file(text), "--out", "out", code=2)
+    assert result.stderr.startswith(message)
+    assert "Traceback" not in result.output
+    assert not Path("out").exists()
+
+
+def test_an_own_file_may_import_its_neighbours_but_not_define_what_is_shipped():
+    own_file("SUMMARY = 'Shared.'\n", "neighbour.py")
+    own = own_file(
+        "from derive.ops import shipped\nfrom neighbour import SUMMARY\n"
+        'theirs = shipped()["dense"][0]\nmine = Operation("mine", SUMMARY)\n'
+    )
+    path = list(sys.path)
+    run("build", own, "--out", "out")
+    assert written() == ["mine.py", "mine.tex"]
+    assert sys.path == path
+    del sys.modules["neighbour"]
+
+
+def test_a_missing_file_is_an_error():
+    assert "no such file" in run("build", "missing.py", "--out", "out", code=2).stderr
+
+
+# check, verify, show, list
+
+
+def test_check_is_silent_on_stdout_when_current():
+    run("build", "--out", "out")
+    assert run("check", "--out", "out").stdout == ""
+
+
+def test_check_prints_the_diff_and_the_repairing_command(engine):
+    run("build", "--out", "out")
+    engine.families["dense"] = (Operation("linear", body="x = 2\n"),)
+    before = written()
+    result = run("check", "linear", "--out", "out", code=1)
+    assert "--- out/dense/linear.py\n+++ out/dense/linear.py\n" in result.stdout
+    assert "\n-x = 1\n+x = 2\n" in result.stdout
+    assert "To repair: derive build linear --out out\n" in result.stderr
+    assert written() == before
+    run("build", "linear", "--out", "out")
+    run("check", "--out", "out")
+
+
+def test_check_finds_missing_edited_and_orphaned_files(engine):
+    run("build", "--out", "out")
+    Path("out/dense/linear.tex").unlink()
+    edited = Path("out/dense/linear.py")
+    edited.write_text(edited.read_text() + "# mine\n")
+    engine.families["convolution"] = ()
+    result = run("check", "--out", "out", code=1)
+    assert "linear.tex: missing" in result.stderr
+    assert "linear.py: edited by hand" in result.stderr
+    assert "correlate2d.py: no definition produces it" in result.stderr
+    assert "derive build --out out --force\n" in result.stderr
+    assert "\n-# mine\n" in result.stdout
+
+
+def test_check_that_cannot_be_carried_out_is_no_verdict(engine):
+    engine.families["dense"] = (Operation("linear", body="defect"),)
+    run("check", "--out", "out", code=2)
+
+
+def test_verify_prints_a_line_each_and_fails_with_one(engine):
+    run("build", "--out", "out")
+    assert run("verify", "--out", "out").stdout.split("\n")[:2] == [
+        "linear: exact: 0 of 20 cases differ",
+        "correlate2d: exact: 0 of 20 cases differ",
+    ]
+    engine.ok = False
+    assert "Not verified: linear" in run("verify", "linear", "--out", "out", code=1).stderr
+
+
+def test_verify_without_the_file_says_how_to_make_it():
+    assert "derive build" in run("verify", "linear", "--out", "out", code=2).stderr
+
+
+def test_show_prints_the_derivation_to_stdout():
+    assert run("show", "linear").stdout == "text of linear\n"
+    assert run("show", "linear", "--format", "latex").stdout == "latex of linear\n"
+    run("show", "linear", "--format", "word", code=2)
+
+
+def test_list_names_every_operation_and_its_aliases():
+    assert run("list").stdout == (
+        "linear       dense        Multiply by a matrix.\n"
+        "correlate2d  convolution  Slide filters over images. Also: conv2d.\n"
+    )
+
+
+# the command as such
+
+
+def test_version_and_help_need_no_engine(monkeypatch):
+    monkeypatch.setitem(sys.modules, "derive.pipeline", None)
+    assert run("--version").stdout == f"derive {derive.__version__}\n"
+    assert "verify" in run("--help").stdout
+
+
+def test_wrong_usage_is_exit_code_two():
+    run("--nonsense", code=2)
+    run("bild", code=2)
+
+
+def test_no_color_is_honoured():
+    coloured = run("build", "--out", "out", FORCE_COLOR="1", TERM="xterm-256color")
+    plain = run("build", "--out", "out", FORCE_COLOR="1", TERM="xterm-256color", NO_COLOR="1")
+    colour = "\x1b[3"
+    assert colour in coloured.stderr
+    assert colour not in plain.stderr
+
+
+def test_a_defect_of_derive_is_not_taken_for_stale(engine, monkeypatch, capsys):
+    engine.families["dense"] = (Operation("linear", body="crash"),)
+    monkeypatch.setattr(sys, "argv", ["derive", "check", "--out", "out"])
+    with pytest.raises(SystemExit) as exit:
+        cli.main()
+    assert exit.value.code == 2
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_a_definition_error_is_laid_out_and_can_cross_processes():
+    import pickle
+
+    error = DefinitionError(
+        "correlate2d",
+        "index c is used on the right but is neither summed nor on the left.",
+        equation="y[n,k,p,q] = x[n, c, p, q]",
+        remedy="Sum over it, or add it to the output.",
+    )
+    text = (
+        "correlate2d: index c is used on the right but is neither summed nor on the left.\n"
+        "  y[n,k,p,q] = x[n, c, p, q]\n"
+        "Sum over it, or add it to the output."
+    )
+    assert str(error) == text
+    error.source = "own.py:3"
+    assert str(pickle.loads(pickle.dumps(error))) == f"own.py:3: {text}"
+
+
+def test_unknown_names_suggest_nothing_when_nothing_is_close():
+    assert str(UsageError.unknown("x", [])).startswith("There is no operation 'x'.\n")
