@@ -157,7 +157,9 @@ def _companions(system: System, active: set[Tensor], suffix: str) -> dict[Tensor
         while name in taken:
             name += "_"
         taken.add(name)
-        companions[primal] = Tensor(name, primal.axes_of, outside=0, offset=primal.offset)
+        companions[primal] = Tensor(
+            name, primal.axes_of, outside=0, offset=primal.offset, parameter=primal.parameter
+        )
     return companions
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sympy import Expr, Symbol
 
@@ -121,14 +122,15 @@ def free_axes(statement: Statement) -> tuple[Axis, ...]:
     return tuple(a for a in statement.domain if a in named)
 
 
-def every_access(statement: Statement) -> list[Access]:
+@lru_cache(maxsize=4096)
+def every_access(statement: Statement) -> tuple[Access, ...]:
     """Every entry read, those inside indices and conditions too."""
     found = set(statement.value.atoms(Access))
     for index in statement.target.index:
         found |= index.atoms(Access)
     for guard in statement.where:
         found |= guard.expression.atoms(Access)
-    return sorted(found, key=str)
+    return tuple(sorted(found, key=str))
 
 
 def factors(value: Expr) -> tuple[Expr, ...]:

@@ -10,7 +10,31 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Node:
-    """An expression."""
+    """An expression; Python's own operators build larger ones."""
+
+    def __add__(self, other: Node) -> Binary:
+        return Binary("+", self, other)
+
+    def __sub__(self, other: Node) -> Binary:
+        return Binary("-", self, other)
+
+    def __mul__(self, other: Node) -> Binary:
+        return Binary("*", self, other)
+
+    def __matmul__(self, other: Node) -> Binary:
+        return Binary("@", self, other)
+
+    def __getitem__(self, items: Node | tuple[Node, ...]) -> Subscript:
+        return Subscript(self, items if isinstance(items, tuple) else (items,))
+
+    def transpose(self, *positions: int) -> Node:
+        """The array with its axes moved; the identity is left out."""
+        if positions == tuple(range(len(positions))):
+            return self
+        return method(self, "transpose", *(Literal(p) for p in positions))
+
+    def reshape(self, *extents: Node) -> Node:
+        return method(self, "reshape", TupleOf(extents))
 
 
 @dataclass(frozen=True)

@@ -9,18 +9,20 @@ import black
 import sympy
 
 from derive.language.operation import Operation
-from derive.language.symbols import Option, Setting, Size, Tensor
+from derive.language.symbols import Option, Size, Tensor
 from derive.lowering.entry import Entry, enter
-from derive.lowering.lower import Program
+from derive.lowering.lower import Direction, Program
 from derive.lowering.program import (
     NONE,
     Assign,
     Attribute,
     Binary,
+    If,
     Line,
     Literal,
     Name,
     Return,
+    Subscript,
     TupleOf,
     call,
     method,
@@ -39,12 +41,33 @@ class Constant:
 
 
 @dataclass(frozen=True)
+class Function:
+    """A private function of the module: its parameters, docstring and body."""
+
+    name: str
+    parameters: str
+    docstring: str
+    body: str
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Two strategies of one direction; the first one applies where `applies` says so."""
+
+    direction: str
+    first: str
+    second: str
+    parameters: str
+    applies: str
+    prefers: str
+
+
+@dataclass(frozen=True)
 class ModuleView:
     """Everything the template places."""
 
     name: str
     docstring: str
-    uses_any: bool
     constants: tuple[Constant, ...]
     sizes: tuple[str, ...]
     packed: tuple[str, ...]
@@ -60,7 +83,6 @@ class ModuleView:
     all_names: str
     computed: str
     arguments: str
-    forward_unpack: str
     leave: tuple[str, ...]
     absentable: str
     result: str
@@ -68,11 +90,10 @@ class ModuleView:
     wrt: str
     enter_backward: tuple[str, ...]
     backward_arguments: str
-    backward_parameters: str
     bind_lines: str
     dtype: str
-    forward_lines: str
-    backward_lines: str
+    functions: tuple[Function, ...]
+    choices: tuple[Choice, ...]
     support: tuple[str, ...]
 
 
@@ -99,11 +120,15 @@ def module_view(operation: Operation, program: Program, docstring: str) -> Modul
     arriving = [bars[t] for t in outputs if t in bars]
     saved = [t.name for t in program.saved]
     backward_parameters = ["sizes", "dtype", "wrt", *arriving, *saved]
-    forward_lines = (*program.forward, Return(TupleOf(tuple(Name(n) for n in computed))))
+    returned = (Return(TupleOf(tuple(Name(n) for n in computed))),)
+    directions = (
+        _Direction("forward", ", ".join(["sizes", "dtype", *names]), program.forward, (), returned),
+        _Direction("backward", ", ".join(backward_parameters), program.backward,
+                   *_finish_backward(entry, reals, bars)),
+    )  # fmt: skip
     return ModuleView(
         name=operation.name,
         docstring=docstring,
-        uses_any=False,
         constants=tuple(
             Constant(name, _number(value)) for name, value in sorted(program.needs.constants.items())
         ),
@@ -121,7 +146,6 @@ def module_view(operation: Operation, program: Program, docstring: str) -> Modul
         all_names=", ".join([*names, *(o.name for o in options)]),
         computed=", ".join(computed) if len(computed) > 1 else f"({computed[0]},)",
         arguments=", ".join(names),
-        forward_unpack="",
         leave=tuple(_leave(operation, entry, program)),
         absentable=absentable + ("," if absentable else ""),
         result=_result(outputs),
@@ -133,13 +157,10 @@ def module_view(operation: Operation, program: Program, docstring: str) -> Modul
         backward_arguments=", ".join(
             ["sizes", "dtype", "wrt", *arriving, *(f"residuals.{n}" for n in saved)]
         ),
-        backward_parameters=", ".join(backward_parameters),
         bind_lines=program_text(entry.lines),
         dtype=expression_text(Attribute(Name(reals[0].name), "dtype")) if reals else "None",
-        forward_lines=program_text(_with_sizes(forward_lines, entry)),
-        backward_lines=program_text(
-            _with_sizes(_finish_backward(program, entry, reals, bars), entry)
-        ),
+        functions=tuple(f for d in directions for f in d.functions(operation.name, entry)),
+        choices=tuple(c for d in directions for c in d.choice(entry)),
         support=_support(program, entry),
     )
 
@@ -240,8 +261,6 @@ def _enter_backward(operation: Operation, entry: Entry, bars: dict[Tensor, str])
         label = "grad_output"
         if several:
             label = f"grad_output.{tensor.name}"
-            from derive.lowering.program import Subscript
-
             given = Subscript(given, (Literal(position),))
         word = "_cotangent_or_zero" if several else "_cotangent"
         value = call(word, Literal(label), given, entry.merged[tensor], Name("dtype"))
@@ -252,22 +271,55 @@ def _enter_backward(operation: Operation, entry: Entry, bars: dict[Tensor, str])
 
 
 def _finish_backward(
-    program: Program, entry: Entry, reals: list[Tensor], bars: dict[Tensor, str]
-) -> list[Line]:
-    lines: list[Line] = [Assign(Name(bars[t]), NONE) for t in reals]
-    lines += program.backward
-    fields = []
+    entry: Entry, reals: list[Tensor], bars: dict[Tensor, str]
+) -> tuple[tuple[Line, ...], tuple[Line, ...]]:
+    """What stands before and after the mathematics of backward."""
+    before: list[Line] = [Assign(Name(bars[t]), NONE) for t in reals]
+    after: list[Line] = []
     for tensor in reals:
         bar = Name(bars[tensor])
-        value = bar
         if entry.merged[tensor] != entry.split[tensor]:
-            from derive.lowering.program import If
-
             shaped = method(bar, "reshape", entry.merged[tensor])
-            lines.append(If(Binary("is not", bar, NONE), (Assign(bar, shaped),)))
-        fields.append(value)
-    lines.append(Return(call("Gradients", *fields)))
-    return lines
+            after.append(If(Binary("is not", bar, NONE), (Assign(bar, shaped),)))
+    after.append(Return(call("Gradients", *(Name(bars[t]) for t in reals))))
+    return tuple(before), tuple(after)
+
+
+@dataclass(frozen=True)
+class _Direction:
+    word: str
+    parameters: str
+    direction: Direction
+    before: tuple[Line, ...]
+    after: tuple[Line, ...]
+
+    def functions(self, operation: str, entry: Entry) -> list[Function]:
+        """One function for each strategy."""
+        found = []
+        for variant in self.direction.variants:
+            lines = _with_sizes((*self.before, *variant.lines, *self.after), entry)
+            suffix = f"_{variant.name}" if variant.name else ""
+            how = f", by {variant.name}" if variant.name else ""
+            found.append(
+                Function(
+                    f"_{self.word}{suffix}",
+                    self.parameters,
+                    f"{operation}, {self.word}s{how}.",
+                    program_text(lines),
+                )
+            )
+        return found
+
+    def choice(self, entry: Entry) -> list[Choice]:
+        variants = self.direction.variants
+        if len(variants) == 1:
+            return []
+        first, second = (f"_{self.word}_{v.name}" for v in variants)
+        tests = []
+        for test in (self.direction.applies, self.direction.prefers):
+            lines = _with_sizes((Return(test or Literal(True)),), entry)
+            tests.append(program_text(lines))
+        return [Choice(self.word, first, second, self.parameters, *tests)]
 
 
 def _with_sizes(lines: Any, entry: Entry) -> list[Line]:
@@ -285,7 +337,8 @@ def _support(program: Program, entry: Entry) -> tuple[str, ...]:
     loader = environment().loader
     assert loader is not None
     texts: dict[str, str] = {}
-    wanted = names_in((entry.lines, program.forward, program.backward))
+    variants = (*program.forward.variants, *program.backward.variants)
+    wanted = names_in((entry.lines, tuple(v.lines for v in variants)))
     queue = sorted({"_wanted", "_cotangent"} | program.needs.functions | wanted)
     available = {
         name.removeprefix("numpy/support/").removesuffix(".py")
@@ -301,5 +354,3 @@ def _support(program: Program, entry: Entry) -> tuple[str, ...]:
         queue += sorted(other for other in available if f"{other}(" in source and other != name)
     return tuple(texts[name] for name in sorted(texts))
 
-
-__all__ = ["Setting", "render_module"]

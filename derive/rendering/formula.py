@@ -1,0 +1,428 @@
+"""How a formula is laid out, whatever it is printed in: order of terms and factors, brackets, sums.
+
+SymPy's own printers sort by their own taste (``-1 + H``, ``w*y_bar*x``). Here factors come in the
+order of the declaration, positive terms before negative ones, and ``d*U - d*u - d`` is collected
+into ``d (U - 1 - u)``. `text` and `latex` say what each piece looks like.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import sympy
+from sympy import Add, Expr, Integer, Max, Min, Mod, Mul, Piecewise, Pow, Sum, ceiling, floor
+from sympy.core.relational import Relational
+from sympy.logic.boolalg import And, Not, Or
+
+from derive.calculus.statements import Guard, Statement
+from derive.calculus.step import Becomes, Equal, PartialDerivative, Phrase, bound, factors
+from derive.language.operation import Equation
+from derive.language.symbols import Access, Axis, Setting, Size, Tensor
+
+# How tightly a piece is bound together; a looser piece within a tighter one gets brackets.
+SUM, PRODUCT, POWER, ATOM = range(4)
+
+Piece = tuple[str, int]
+
+
+class Formula(ABC):
+    """Print expressions, guards, statements and phrases.
+
+    Parameters
+    ----------
+    order : sequence of Tensor
+        The order of factors.
+    """
+
+    minus: str
+    relations: dict[str, str]
+
+    def __init__(self, order: Sequence[Tensor] = ()) -> None:
+        self.rank = {tensor: position for position, tensor in enumerate(order)}
+        self.place: dict[Any, int] = {}  # of the indices of the statement being printed
+
+    # What a printer decides -------------------------------------------------------------------
+
+    @abstractmethod
+    def symbol(self, symbol: Any) -> str: ...
+
+    @abstractmethod
+    def tensor(self, tensor: Tensor) -> str: ...
+
+    @abstractmethod
+    def access(self, name: str, index: list[str]) -> str: ...
+
+    @abstractmethod
+    def partial(self, of: str, by: str) -> str: ...
+
+    @abstractmethod
+    def product(self, pieces: list[str]) -> str: ...
+
+    @abstractmethod
+    def quotient(self, over: Expr, under: Expr, in_index: bool) -> Piece: ...
+
+    @abstractmethod
+    def power(self, base: str, exponent: Expr) -> str: ...
+
+    @abstractmethod
+    def function(self, function: type, arguments: list[str]) -> str: ...
+
+    @abstractmethod
+    def cases(self, pieces: list[tuple[str, str]]) -> str: ...
+
+    @abstractmethod
+    def total(self, indices: list[str], conditions: list[str], name: str) -> str: ...
+
+    @abstractmethod
+    def delta(self, left: str, right: str) -> str: ...
+
+    @abstractmethod
+    def brackets(self, inside: str) -> str: ...
+
+    @abstractmethod
+    def relation(self, sign: str, left: str, right: str) -> str: ...
+
+    @abstractmethod
+    def sum_of(self, pieces: list[tuple[bool, str]]) -> str: ...
+
+    @abstractmethod
+    def words(self, text: str) -> str: ...
+
+    # Expressions ------------------------------------------------------------------------------
+
+    def expression(self, expression: Any, at_least: int = SUM, in_index: bool = False) -> str:
+        """The expression, in brackets if it is looser than `at_least`."""
+        text, tightness = self.piece(sympy.sympify(expression), in_index)
+        return self.brackets(text) if tightness < at_least else text
+
+    def piece(self, e: Any, in_index: bool = False) -> Piece:
+        if isinstance(e, Access):
+            return self.entry(e), ATOM
+        if isinstance(e, Tensor):
+            return self.tensor(e), ATOM
+        if e.is_Rational and not e.is_Integer and not e.is_Float:
+            return self.quotient(Integer(e.p), Integer(e.q), in_index)
+        if e.is_number and e.is_Atom:
+            return self.symbol(e), SUM if e.is_negative else ATOM
+        if e.is_Symbol or isinstance(e, Axis):
+            return self.symbol(e), ATOM
+        if isinstance(e, Add):
+            return self.added(e, in_index)
+        if isinstance(e, Mul):
+            return self.multiplied(e, in_index)
+        if isinstance(e, Pow):
+            if e.exp.is_negative:
+                return self.quotient(Integer(1), Pow(e.base, -e.exp), in_index)
+            return self.power(self.expression(e.base, ATOM, in_index), e.exp), POWER
+        if isinstance(e, Sum):
+            function, *limits = e.args
+            names = [self.symbol(limit.args[0]) for limit in limits]
+            total = self.total(names, [], "sum")
+            return self.product([total, self.expression(function, PRODUCT)]), PRODUCT
+        if isinstance(e, Piecewise):
+            pieces = [(self.expression(v), self.condition(c)) for v, c in e.args]  # type: ignore
+            return self.cases(pieces), ATOM
+        if isinstance(e, Relational | And | Or | Not):
+            return self.condition(e), SUM
+        return self.function(e.func, [self.expression(a, SUM, in_index) for a in e.args]), ATOM
+
+    def entry(self, access: Access) -> str:
+        tensor = access.tensor
+        if isinstance(tensor, PartialDerivative):
+            split = tensor.of.rank
+            return self.partial(
+                self.entry(Access(tensor.of, *access.index[:split])),
+                self.entry(Access(tensor.by, *access.index[split:])),
+            )
+        return self.access(self.tensor(tensor), [self.expression(i, SUM, True) for i in access.index])
+
+    def added(self, e: Add, in_index: bool) -> Piece:
+        number, step = sympy.fraction(sympy.together(e)) if _over_number(e) else (e, Integer(1))
+        if step != 1:
+            return self.quotient(sympy.expand(number), step, in_index)
+        terms = ordered_terms(e, self.place)
+        pieces = [(negative, self.expression(t, PRODUCT, in_index)) for negative, t in terms]
+        return self.sum_of(pieces), SUM
+
+    def multiplied(self, e: Mul, in_index: bool) -> Piece:
+        negative, plain = _signed(e)
+        if negative:
+            return self.sum_of([(True, self.expression(plain, PRODUCT, in_index))]), SUM
+        over, under = sympy.fraction(e) if _divides(e) else (e, Integer(1))
+        if under != 1:
+            return self.quotient(over, under, in_index)
+        parts = self.factors(e)
+        return self.product([self.expression(f, POWER, in_index) for f in parts]), PRODUCT
+
+    def factors(self, value: Expr) -> list[Expr]:
+        """Numbers, settings and sizes, indices, entries as declared, then everything else."""
+
+        def key(factor: Any) -> tuple[int, int, str]:
+            if factor.is_number:
+                return 0, 0, ""
+            base = factor.base if isinstance(factor, Pow) else factor
+            if isinstance(base, Access):
+                late = isinstance(base.tensor, PartialDerivative)
+                bar = base.tensor.name.rstrip("_").endswith("_bar")
+                default = -1 if bar else len(self.rank)
+                return (6 if late else 3), self.rank.get(base.tensor, default), str(base)
+            if isinstance(base, Setting | Size):
+                return 1, int(isinstance(base, Size)), base.name
+            if base.is_Symbol or isinstance(base, Axis):
+                return 2, 0, str(base)
+            return 4, 0, str(base)
+
+        return sorted(factors(value), key=key)
+
+    # Conditions -------------------------------------------------------------------------------
+
+    def condition(self, condition: Any) -> str:
+        if condition == True:  # noqa: E712 - SymPy's true
+            return self.words("otherwise")
+        if isinstance(condition, And | Or):
+            joint = self.words(" and " if isinstance(condition, And) else " or ")
+            parts = sorted(condition.args, key=str)
+            return joint.join(self.condition(part) for part in parts)
+        if isinstance(condition, Not):
+            return self.words("not ") + self.brackets(self.condition(condition.args[0]))
+        left, right = condition.args
+        if isinstance(left, Mod) and right == 0:
+            sign = "|" if isinstance(condition, sympy.Eq) else "∤"
+            return self.relation(sign, self.expression(left.args[1]), self.expression(left.args[0]))
+        signs = {
+            sympy.Ge: "≥", sympy.Gt: ">", sympy.Le: "≤", sympy.Lt: "<", sympy.Eq: "=", sympy.Ne: "≠"
+        }  # fmt: skip
+        sign = signs[condition.func]
+        return self.relation(sign, self.expression(left), self.expression(right))
+
+    def guard(self, guard: Guard) -> str:
+        """One condition, without minus signs where both sides can do without."""
+        if guard.kind in ("divides", "indivisible"):
+            sign = "|" if guard.kind == "divides" else "∤"
+            modulus = self.expression(guard.modulus, PRODUCT)
+            return self.relation(sign, modulus, self.expression(guard.expression))
+        left, right = sides(guard.expression)
+        sign = "≥" if guard.kind == "ge" else "="
+        if sign == "≥" and right.free_symbols and not left.free_symbols:
+            return self.relation("≤", self.expression(right), self.expression(left))
+        return self.relation(sign, self.expression(left), self.expression(right))
+
+    def guards(self, guards: Iterable[Guard]) -> list[str]:
+        """Conditions, two that bound one expression from both sides written as one range."""
+        left = list(guards)
+        found = []
+        while left:
+            guard = left.pop(0)
+            other = next((g for g in left if _is_range(guard, g)), None)
+            if other is None:
+                found.append(self.guard(guard))
+                continue
+            left.remove(other)
+            last = sympy.expand(guard.expression + other.expression)
+            inner = self.relation("≤", "0", self.expression(guard.expression))
+            if isinstance(last, Add) and last.as_coeff_Add()[0] == -1:
+                found.append(self.relation("<", inner, self.expression(last + 1)))
+            else:
+                found.append(self.relation("≤", inner, self.expression(last)))
+        return found
+
+    # Statements -------------------------------------------------------------------------------
+
+    def statements(self, terms: Sequence[Statement], deltas: bool = False) -> str:
+        """``target = term + term``; a target indexed by other than its own axes gets ``+=``."""
+        return self.words("; ").join(
+            self.relation(sign, left, right) for left, sign, right in self.equations(terms, deltas)
+        )
+
+    def equations(
+        self, terms: Sequence[Statement], deltas: bool = False
+    ) -> list[tuple[str, str, str]]:
+        """Left side, sign and right side for each target."""
+        groups: dict[Access, list[Statement]] = {}
+        for term in terms:
+            groups.setdefault(term.target, []).append(term)
+        found = []
+        for target, group in groups.items():
+            self.remember(target, (a for t in group for a in t.domain))
+            right = self.sum_of([self.term(t, deltas) for t in group])
+            found.append((self.entry(target), "=" if _names_points(target) else "+=", right))
+        return found
+
+    def remember(self, target: Access, axes: Iterable[Any]) -> None:
+        """Indices of the target come first in sums of indices, the others in order."""
+        own = [s for i in target.index for s in sorted(i.free_symbols, key=str)]
+        self.place = {}
+        for axis in (*own, *axes):
+            self.place.setdefault(axis, len(self.place))
+
+    def term(self, term: Statement, deltas: bool) -> tuple[bool, str]:
+        """One statement's contribution, and whether a minus stands before it."""
+        negative, value = _signed(term.value)
+        kept = [g for g in term.where if not (deltas and g.kind == "eq")]
+        conditions = self.guards(kept)
+        summed = [self.symbol(a) for a in bound(term)]
+        parts: list[str] = []
+        if summed or conditions:
+            parts.append(self.total(summed, conditions, "sum" if term.op == "add" else "max"))
+        found = [self.delta(*map(self.expression, delta_sides(g, term)))
+                 for g in term.where if deltas and g.kind == "eq"]  # fmt: skip
+        alone = not parts and not found
+        if isinstance(value, Mul) and not _divides(value):
+            entries = [self.expression(f, POWER) for f in self.factors(value)]
+        elif value == 1 and found:
+            entries = []
+        else:
+            entries = [self.expression(value, SUM if alone and not negative else PRODUCT)]
+        return negative, self.product([*parts, *entries, *found])
+
+    def defined(self, equation: Equation) -> str:
+        """An equation as its author wrote it."""
+        return self.relation(*self.sides_of(equation))
+
+    def sides_of(self, equation: Equation) -> tuple[str, str, str]:
+        """Sign, left side and right side."""
+        limits = [limit.args[0] for s in equation.right.atoms(Sum) for limit in s.args[1:]]
+        self.remember(equation.left, sorted(limits, key=str))
+        sign = "+=" if equation.scatter else "="
+        return sign, self.entry(equation.left), self.expression(equation.right)
+
+    def phrase(self, phrase: Phrase) -> str:
+        """Words and formulas."""
+        return "".join(
+            self.plain(part) if isinstance(part, str) else self.inline(self.part(part))
+            for part in phrase
+        )
+
+    def part(self, part: Any) -> str:
+        if isinstance(part, Guard):
+            return self.guard(part)
+        if isinstance(part, Equal):
+            return self.relation("=", self.expression(part.left), self.expression(part.right))
+        if isinstance(part, Becomes):
+            return self.relation("→", self.expression(part.old), self.expression(part.new))
+        return self.expression(part)
+
+    def plain(self, text: str) -> str:
+        return text
+
+    def inline(self, formula: str) -> str:
+        return formula
+
+
+def ordered_terms(e: Expr, place: dict[Any, int]) -> list[tuple[bool, Expr]]:
+    """Terms with their signs: positive first, indices before sizes, numbers last.
+
+    A size and its number stay together: ``U - 1 - u`` and ``h + u - (U - 1)``.
+    """
+    terms = [_signed(t) for t in Add.make_args(collected(e))]
+    indexed = any(isinstance(s, Axis) for s in e.free_symbols)
+    number = next((t for t in terms if t[1].is_Integer), None)
+    lone = [t for t in terms if isinstance(t[1], Size) and number and t[0] != number[0]]
+    beside = lone[0] if indexed and len(lone) == 1 else None
+    if beside and beside[0]:  # h - U + 1
+        terms = [t for t in terms if t not in (beside, number)]
+        terms.append((True, Add(beside[1], -number[1], evaluate=False)))  # type: ignore[index]
+        beside = None
+
+    def key(term: tuple[bool, Expr]) -> tuple[int, int, str]:
+        value = term[1]
+        if value.is_number:
+            return (-1 if beside else 3), 0, ""
+        moving = [s for s in value.free_symbols if isinstance(s, Axis)]
+        if moving:
+            return 0, min(place.get(s, 99) for s in moving), min(map(str, moving))
+        return (2 if term == beside else 1), 0, str(value)
+
+    return sorted((t for t in terms if not t[0]), key=key) + sorted(
+        (t for t in terms if t[0]), key=key
+    )
+
+
+def collected(e: Expr) -> Expr:
+    """``d*u - d*U + d`` becomes ``-d*(U - 1 - u)``: a setting in several terms is factored out."""
+    terms = list(Add.make_args(e))
+    for setting in sorted((s for s in e.free_symbols if isinstance(s, Setting)), key=str):
+        shared = [t for t in terms if t.is_Mul and setting in t.args or t == setting]
+        if len(shared) < 2:
+            continue
+        inner = Add(*(t / setting for t in shared))
+        sized = [t for t in Add.make_args(inner) if any(isinstance(s, Size) for s in t.free_symbols)]
+        leading = sized or [t for t in Add.make_args(inner) if not t.is_number]
+        sign = -1 if leading and all(_signed(t)[0] for t in leading) else 1
+        terms = [t for t in terms if t not in shared]
+        terms.append(Mul(sign * setting, Mul(sign, inner, evaluate=True).expand(), evaluate=False)
+                     if sign == 1 else
+                     Mul(-1, setting, sympy.expand(-inner), evaluate=False))  # fmt: skip
+    return Add(*terms, evaluate=False) if len(terms) > 1 else terms[0]
+
+
+def sides(e: Expr) -> tuple[Expr, Expr]:
+    """``e`` as a difference of two sums without minus signs."""
+    terms = Add.make_args(e)
+    left = Add(*(t for t in terms if not _signed(t)[0]))
+    return left, left - e
+
+
+def delta_sides(guard: Guard, term: Statement) -> tuple[Expr, Expr]:
+    """The two indices of a delta: the target's own on the left."""
+    own = [
+        i for i in term.target.index
+        if i.free_symbols & guard.expression.free_symbols and not i.is_number
+    ]  # fmt: skip
+    for index in own:
+        if not (guard.expression - index).free_symbols & index.free_symbols:
+            return index, sympy.expand(index - guard.expression)
+        if not (guard.expression + index).free_symbols & index.free_symbols:
+            return index, sympy.expand(index + guard.expression)
+    return sides(guard.expression)
+
+
+def _signed(e: Expr) -> tuple[bool, Expr]:
+    """Whether a minus stands before `e`, and `e` without it."""
+    if e.is_Mul and e.args[0].is_number and e.args[0].is_negative:
+        first = -e.args[0]  # type: ignore[operator]
+        rest = e.args[1:] if first == 1 else (first, *e.args[1:])
+        return True, Mul(*rest, evaluate=False) if len(rest) > 1 else rest[0]  # type: ignore
+    if e.is_number and e.is_negative:
+        return True, -e
+    return False, e
+
+
+def _divides(e: Expr) -> bool:
+    return any(
+        (isinstance(f, Pow) and f.exp.is_negative) or (f.is_Rational and not f.is_Integer)
+        for f in factors(e)
+    )
+
+
+def _over_number(e: Add) -> bool:
+    """Whether all of a sum of indices stands over one number, as in (H − 1)/2."""
+    return not e.has(Access) and any(
+        f.is_Rational and not f.is_Integer for t in e.args for f in factors(t)  # type: ignore
+    )
+
+
+def _is_range(low: Guard, high: Guard) -> bool:
+    if low.kind != "ge" or high.kind != "ge":
+        return False
+    last = sympy.expand(low.expression + high.expression)
+    return not any(isinstance(s, Axis) for s in last.free_symbols) and not last.has(Access)
+
+
+def _names_points(target: Access) -> bool:
+    """Whether each point of the box writes an entry of its own, its index being the target's."""
+    axes = [i for i in target.index if isinstance(i, Axis)]
+    moving = [i for i in target.index if any(isinstance(s, Axis) for s in i.free_symbols)]
+    shifted = all(
+        len([s for s in i.free_symbols if isinstance(s, Axis)]) == 1 and not i.has(Access)
+        for i in moving
+    )
+    offset = all(
+        isinstance(i, Axis) or any(o for o in target.tensor.offset) for i in moving
+    )
+    return shifted and offset and len(set(axes)) == len(axes)
+
+
+FUNCTION_NAMES = {floor: "floor", ceiling: "ceil", Max: "max", Min: "min", Mod: "mod"}

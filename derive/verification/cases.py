@@ -1,0 +1,288 @@
+"""The cases an operation is verified on: sizes and options, enumerated from its definition.
+
+Candidates are drawn with a fixed seed: distinct small primes as sizes (and now and then 1 or 0),
+options from their samples, sides and spellings. Of those that meet the requirements, a greedy
+choice keeps the few that show the most: every option, every optional input present and absent,
+floors with and without a remainder, kernels larger and smaller than a stride, no two sizes alike.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import prod
+from typing import Any
+
+import numpy as np
+from sympy import Symbol
+
+from derive.errors import VerificationError
+from derive.language.operation import Operation
+from derive.language.symbols import Option, Tensor
+from derive.verification.sizes import Formulas, Unmet, formulas_of
+
+COUNT = 24  # cases of an operation
+FEWEST = 5  # below this, an operation is not verified
+_ATTEMPTS = 500  # candidates
+_WORK = 240  # points of all statements of a case; plain loops take about 0.1 ms for each
+_EMPTY = 3  # cases with an axis of length 0: there is little to see in them
+_PRIMES = (2, 3, 5, 7, 11, 13)
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One call of an operation.
+
+    Attributes
+    ----------
+    operation : Operation
+    shapes : mapping of str to tuple of int or None
+        The inputs as a caller gives them: product axes multiplied, any number of leading axes
+        where they are packed. None for an absent optional input.
+    options : mapping of str
+        Keyword arguments; options that are left out have their default.
+    values : mapping of Symbol to int
+        Every size and every setting, for `derive.verification.reference.evaluate`.
+    outputs : mapping of str to tuple of int
+        The shapes of the outputs.
+    """
+
+    operation: Operation
+    shapes: Mapping[str, tuple[int, ...] | None]
+    options: Mapping[str, Any]
+    values: Mapping[Symbol, Any]
+    outputs: Mapping[str, tuple[int, ...]]
+
+    def __str__(self) -> str:
+        arrays = (
+            f"{name}[{','.join(map(str, shape))}]" if shape is not None else f"no {name}"
+            for name, shape in self.shapes.items()
+        )
+        options = (f"{name}={value!r}" for name, value in self.options.items())
+        return " ".join((self.operation.name, *arrays, *options))
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether some array has no entries."""
+        shapes = (*self.shapes.values(), *self.outputs.values())
+        return any(shape is not None and 0 in shape for shape in shapes)
+
+    @property
+    def differentiable(self) -> tuple[str, ...]:
+        """The inputs that are there and have a gradient."""
+        inputs = self.operation.inputs
+        return tuple(t.name for t in inputs if not t.integer and self.shapes[t.name] is not None)
+
+    def draw(
+        self, rng: np.random.Generator, *, positive: bool = False
+    ) -> dict[str, np.ndarray | None]:
+        """Random inputs in the order of the signature; all above 0 if `positive`."""
+        return {t.name: self._array(t, rng, positive) for t in self.operation.inputs}
+
+    def _array(self, tensor: Tensor, rng: np.random.Generator, positive: bool):
+        shape = self.shapes[tensor.name]
+        if shape is None:
+            return None
+        if tensor.integer:
+            names = {symbol.name: value for symbol, value in self.values.items()}
+            below = formulas_of(self.operation).below(tensor, names)
+            return rng.integers(0, max(below, 1), shape)
+        return rng.uniform(0.5, 1.5, shape) if positive else rng.standard_normal(shape)
+
+
+def cases(operation: Operation) -> tuple[Case, ...]:
+    """The cases of an operation, the same ones every time.
+
+    Raises
+    ------
+    VerificationError
+        If the definition yields too few, or says something in `cases=` that cannot be.
+    """
+    formulas = formulas_of(operation)
+    own = [_stated(formulas, given) for given in operation.cases]
+    found = _select(own, _candidates(formulas))
+    if len(found) < FEWEST:
+        raise VerificationError(
+            f"{operation.name}: only {len(found)} cases were found to verify it on, of the "
+            f"{FEWEST} that it takes.\n"
+            "State some in the definition: cases=({'N': 2, 'H': 5, 'stride': 2}, ...)."
+        )
+    return tuple(candidate.case for candidate in found)
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A case with the work it takes and what it shows."""
+
+    case: Case
+    work: int
+    rank: int  # of the first size that is 0
+    shows: frozenset[tuple]
+
+
+def _select(own: Sequence[_Candidate], candidates: Sequence[_Candidate]) -> list[_Candidate]:
+    """Those of the definition, then greedily what shows most that was not yet shown."""
+    chosen = list(own)
+    seen = {feature for candidate in own for feature in candidate.shows}
+    said = {str(candidate.case) for candidate in own}
+    pool = list({str(c.case): c for c in candidates if str(c.case) not in said}.values())
+    empty = {c.shows: c for c in reversed(pool) if c.case.is_empty}
+    pool = [c for c in pool if not c.case.is_empty]
+    room = max(COUNT - len(own), 0)
+    chosen += sorted(empty.values(), key=lambda c: c.rank)[: min(_EMPTY, room)]
+    while pool and len(chosen) < COUNT:
+        best = max(pool, key=lambda c: (len(c.shows - seen), len(c.shows), -c.work))
+        pool.remove(best)
+        chosen.append(best)
+        seen |= best.shows
+    return chosen
+
+
+def _candidates(formulas: Formulas) -> list[_Candidate]:
+    """Random calls that meet the requirements, within the bound on work."""
+    source = random.Random(2**61 - 1)
+    found = []
+    for _ in range(_ATTEMPTS):
+        sizes = _random_sizes(formulas, source)
+        plain = source.random() < 0.1
+        options = {
+            o.name: o.default if plain else _random_value(o, source)
+            for o in formulas.operation.options
+        }
+        absent = {t.name for t in formulas.operation.inputs if t.optional and source.random() < 0.3}
+        values = _within_bound(formulas, sizes, options, source)
+        if values is not None:
+            found.append(_candidate(formulas, sizes, options, absent, values))
+    return found
+
+
+Axes = dict[str, tuple[int, ...]]  # of a free size: one number, or several if it is packed
+
+
+def _within_bound(formulas: Formulas, sizes: Axes, options, source) -> dict[str, int] | None:
+    """All numbers, after shrinking `sizes` until they are small enough; None if that fails."""
+    while True:
+        try:
+            values = formulas.complete(_multiplied(sizes), options)
+        except Unmet:
+            return None
+        if formulas.work(values) <= _WORK:
+            return values
+        large = [s for s in formulas.free if max(sizes[s.name], default=0) > max(1, s.minimum)]
+        if not large:
+            return None
+        # Squaring prefers the largest, without always ending at twos and threes.
+        (size,) = source.choices(large, [max(sizes[s.name]) ** 2 for s in large])
+        sizes[size.name] = tuple(_smaller(n, size.minimum) for n in sizes[size.name])
+
+
+def _multiplied(sizes: Axes) -> dict[str, int]:
+    return {name: prod(axes) for name, axes in sizes.items()}
+
+
+def _smaller(number: int, minimum: int) -> int:
+    smaller = [p for p in (1, *_PRIMES) if minimum <= p < number]
+    return smaller[-1] if smaller else number
+
+
+def _random_sizes(formulas: Formulas, source: random.Random) -> Axes:
+    """For each free size a prime of its own, sometimes 1, rarely 0; packed ones are up to two."""
+    free = formulas.free
+    pool = [p for p in _PRIMES for _ in range(1 + len(free) // len(_PRIMES))]
+    sizes: Axes = {}
+    for size, prime in zip(free, source.sample(pool, len(free)), strict=True):
+        number = max(1 if source.random() < 0.15 else prime, size.minimum)
+        sizes[size.name] = (number,)
+        if size.packed:
+            sizes[size.name] = source.choice([(), (number,), (source.choice((1, 2, 3)), number)])
+    may_be_empty = [s.name for s in free if s.minimum == 0 and sizes[s.name]]
+    if may_be_empty and source.random() < 0.12:
+        name = source.choice(may_be_empty)
+        sizes[name] = (0, *sizes[name][1:])
+    return sizes
+
+
+def _random_value(option: Option, source: random.Random) -> Any:
+    """A value as a caller may give it: a word, one number, one for each axis, or pairs."""
+    words = list(option.spellings)
+    if not option.numeric or (words and source.random() < 0.4):
+        return source.choice(words)
+    plain = [v for v in option.samples if not isinstance(v, str)]
+    least = [] if option.minimum is None else [option.minimum]
+    numbers = [v for v in plain if not isinstance(v, tuple | list)] or least
+    count = len(option.settings) // (2 if option.sides else 1)
+    if not numbers or not option.integer or (not option.ranked and not option.sides):
+        return source.choice(plain or numbers)
+    way = source.random()
+    if way < 0.4:
+        return source.choice(plain or numbers)
+    if option.sides and way < 0.8:
+        return tuple((source.choice(numbers), source.choice(numbers)) for _ in range(count))
+    return tuple(source.choice(numbers) for _ in range(count))
+
+
+def _stated(formulas: Formulas, given: Mapping[str, Any]) -> _Candidate:
+    """A case of the definition; sizes it does not name are small primes."""
+    operation = formulas.operation
+    given = {str(key): value for key, value in given.items()}
+    primes = iter(_PRIMES * (1 + len(formulas.free)))
+    sizes: Axes = {}
+    for size in formulas.free:
+        value = given.pop(size.name, None)
+        value = max(size.minimum, next(primes)) if value is None else value
+        sizes[size.name] = value if isinstance(value, tuple) else (value,)
+    absent = {t.name for t in operation.inputs if t.optional and given.pop(t.name, True) is None}
+    options = {o.name: given.pop(o.name, o.default) for o in operation.options}
+    if given:
+        names = ", ".join(given)
+        raise VerificationError(f"{operation.name}: cases= names {names}, no size and no option.")
+    try:
+        values = formulas.complete(_multiplied(sizes), options)
+    except Unmet as unmet:
+        said = ", ".join(f"{name}={value}" for name, value in (sizes | options).items())
+        raise VerificationError(f"{operation.name}: cases= states {said}, but {unmet}.") from None
+    return _candidate(formulas, sizes, options, absent, values)
+
+
+def _candidate(formulas: Formulas, sizes: Axes, options, absent, values) -> _Candidate:
+    operation = formulas.operation
+    said = {o.name: options[o.name] for o in operation.options if options[o.name] != o.default}
+    shape = {
+        t.name: formulas.shape(t, values, sizes) for t in (*operation.inputs, *operation.outputs)
+    }
+    case = Case(
+        operation,
+        {t.name: None if t.name in absent else shape[t.name] for t in operation.inputs},
+        said,
+        {symbol: values[symbol.name] for symbol in formulas.symbols},
+        {t.name: shape[t.name] for t in operation.outputs},
+    )
+    zeros = [i for i, size in enumerate(formulas.free) if values[size.name] == 0]
+    shows = {("empty", *zeros)} if case.is_empty else set(_shows(formulas, case, values))
+    return _Candidate(case, formulas.work(values), min(zeros, default=0), frozenset(shows))
+
+
+def _shows(formulas: Formulas, case: Case, values: Mapping[str, Any]):
+    """What a case can bring to light."""
+    for option in case.operation.options:
+        said = case.options.get(option.name)
+        yield option.name, said if isinstance(said, str) else type(said)
+        yield from ((s.name, values[s.name]) for s in option.settings)
+    names = [option.name for option in case.operation.options]
+    for a, b in combinations(names, 2):
+        yield "together", a, b, a in case.options, b in case.options
+    yield "plain", not case.options
+    for name, shape in case.shapes.items():
+        yield "present", name, shape is not None, shape is not None and len(shape)
+    for size in formulas.free:
+        number = values[size.name]
+        yield size.name, number if number < 2 else "odd" if number % 2 else "even"
+    for a, b in combinations([size.name for size in formulas.free], 2):
+        if min(values[a], values[b]) > 1:
+            yield "told apart", a, b, values[a] != values[b]
+    for number, remainder in enumerate(formulas.remainders(values)):
+        yield "floor", number, remainder > 0
+    for a, b in formulas.related:
+        yield "order", a, b, (values[a] > values[b]) - (values[a] < values[b])
