@@ -73,6 +73,11 @@ class Derivation:
             {e.left.tensor for e in self.definition}
         )
 
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        """The author's indices in the order in which the statements introduce them."""
+        return tuple(dict.fromkeys(axis for s in self.forward for axis in s.domain))
+
     def final(self, tensor: Tensor) -> Step | None:
         """The last step that holds for all values of the options."""
         general = [s for s in self.gradients.get(tensor, ()) if not s.assuming]
@@ -212,7 +217,8 @@ def _specialise(line: _Line) -> None:
         line.read()
         last = line.steps[-1]
         if before.reading and last.reading:
-            both = (*read_form(before.shown, rest=False), "; that is, ", *last.reading)
+            first, second = read_form(before.shown, rest=False), read_form(last.shown, detail=False)
+            both = (*first, "; that is, ", *second) if first and second else last.reading
             line.steps[-1] = replace(last, reading=both)
 
 

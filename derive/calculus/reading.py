@@ -35,10 +35,10 @@ class _Window:
     tap_step: Expr
 
 
-def read_form(terms: Sequence[Statement], rest: bool = True) -> Phrase:
+def read_form(terms: Sequence[Statement], rest: bool = True, detail: bool = True) -> Phrase:
     """A name for the right-hand side; empty if it has none.
 
-    With `rest`, the indices that are summed besides are named too.
+    With `rest`, the indices that are summed besides are named too; with `detail`, dilations.
     """
     if len(terms) != 1:
         return ()
@@ -55,7 +55,7 @@ def read_form(terms: Sequence[Statement], rest: bool = True) -> Phrase:
             if windows := _windows(term, image, kernel):
                 besides = [a for a in summed if a not in [w.tap for w in windows]]
                 also = (", summed over ", *listing(besides)) if rest and besides else ()
-                words = _window_words(image.tensor, kernel.tensor, windows)
+                words = _window_words(image.tensor, kernel.tensor, windows, detail)
                 return (*words, *also) if words else ()
         return _product_words(term, *reads)
     return ()
@@ -96,29 +96,31 @@ def _windows(term: Statement, image: Access, kernel: Access) -> list[_Window]:
             sign_of(alone[taps[0]]),  # type: ignore[index]
         ]
         if None not in signs:
-            sizes = (form.coefficient(a) * s for a, s in zip((moving[0], taps[0]), signs))
+            sizes = (form.coefficient(a) * s for a, s in zip((moving[0], taps[0]), signs, strict=False))
             found.append(
                 _Window(moving[0], taps[0], *(s == 1 for s in signs), step, *sizes)  # type: ignore
             )
     return found
 
 
-def _window_words(image: Tensor, kernel: Tensor, windows: list[_Window]) -> Phrase:
+def _window_words(
+    image: Tensor, kernel: Tensor, windows: list[_Window], detail: bool
+) -> Phrase:
     if len({(w.rises_with_free, w.rises_with_tap, w.other_rises) for w in windows}) != 1:
         return ()
     first = windows[0]
     gaps = [w.step - 1 for w in windows if w.step != 1]
-    spread: Phrase = (" with ", *listing(gaps), " zeros between its entries") if gaps else ()
+    spread: Phrase = (" (with ", *listing(gaps), " zeros between its entries)") if gaps else ()
     turned = ""
     if not first.other_rises:
         turned = (" reversed", " rotated by 180 degrees", " reversed along every axis")[
             min(len(windows), 3) - 1
         ]
     dilated = [w.tap_step for w in windows if w.tap_step != 1]
-    wide: Phrase = (" dilated by ", *listing(dilated)) if dilated else ()
+    wide: Phrase = (" (dilated by ", *listing(dilated), ")") if dilated and detail else ()
     steps = [w.free_step for w in windows if w.free_step != 1]
-    places: Phrase = (", in steps of ", *listing(steps)) if steps else ()
-    both = (image, *spread, " and " if spread else " with ", kernel, turned, *wide)
+    places: Phrase = (", in steps of ", *listing(steps)) if steps and detail else ()
+    both = (image, *spread, " with ", kernel, turned, *wide)
     if not first.rises_with_free:
         if first.rises_with_tap and first.other_rises:
             backwards = listing([w.free for w in windows])

@@ -34,13 +34,13 @@ class Formula(ABC):
     ----------
     order : sequence of Tensor
         The order of factors.
+    axes : sequence of Axis
+        The order of indices in a sum of indices; one that is not among them comes first.
     """
 
-    minus: str
-    relations: dict[str, str]
-
-    def __init__(self, order: Sequence[Tensor] = ()) -> None:
+    def __init__(self, order: Sequence[Tensor] = (), axes: Sequence[Axis] = ()) -> None:
         self.rank = {tensor: position for position, tensor in enumerate(order)}
+        self.given = {axis.name: position for position, axis in enumerate(axes)}
         self.place: dict[Any, int] = {}  # of the indices of the statement being printed
 
     # What a printer decides -------------------------------------------------------------------
@@ -245,17 +245,17 @@ class Formula(ABC):
             groups.setdefault(term.target, []).append(term)
         found = []
         for target, group in groups.items():
-            self.remember(target, (a for t in group for a in t.domain))
+            self.remember(a for t in group for a in t.domain)
             right = self.sum_of([self.term(t, deltas) for t in group])
             found.append((self.entry(target), "=" if _names_points(target) else "+=", right))
         return found
 
-    def remember(self, target: Access, axes: Iterable[Any]) -> None:
-        """Indices of the target come first in sums of indices, the others in order."""
-        own = [s for i in target.index for s in sorted(i.free_symbols, key=str)]
+    def remember(self, axes: Iterable[Any]) -> None:
+        """The order of indices: as given, else as in the box."""
         self.place = {}
-        for axis in (*own, *axes):
-            self.place.setdefault(axis, len(self.place))
+        for position, axis in enumerate(axes):
+            place = self.given.get(axis.name, -1) if self.given else position
+            self.place.setdefault(axis, place)
 
     def term(self, term: Statement, deltas: bool) -> tuple[bool, str]:
         """One statement's contribution, and whether a minus stands before it."""
@@ -283,8 +283,8 @@ class Formula(ABC):
 
     def sides_of(self, equation: Equation) -> tuple[str, str, str]:
         """Sign, left side and right side."""
-        limits = [limit.args[0] for s in equation.right.atoms(Sum) for limit in s.args[1:]]
-        self.remember(equation.left, sorted(limits, key=str))
+        axes = sorted(equation.left.free_symbols | equation.right.atoms(Axis), key=str)
+        self.remember(a for a in axes if isinstance(a, Axis))
         sign = "+=" if equation.scatter else "="
         return sign, self.entry(equation.left), self.expression(equation.right)
 

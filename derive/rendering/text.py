@@ -122,7 +122,7 @@ def statement_text(
 
 def derivation_text(derivation: Derivation) -> str:
     """The whole derivation, for a terminal."""
-    printer = Text(derivation.order)
+    printer = Text(derivation.order, derivation.axes)
     lines = [derivation.operation.name, derivation.operation.summary, ""]
     lines += [f"  {printer.defined(e)}" for e in derivation.definition]
     for tensor, steps in derivation.gradients.items():
