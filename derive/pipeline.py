@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from derive.calculus.adjoint import adjoint
+from derive.calculus.checks import check, check_system
 from derive.calculus.lift import equations_of, to_system
 from derive.language.operation import Operation
 from derive.lowering.lower import lower
@@ -39,7 +40,9 @@ def build(operation: Operation, folder: str) -> Build:
     DefinitionError
         If the definition does not make sense; the message says where and how to mend it.
     """
+    check(operation)
     system = to_system(operation)
+    check_system(operation, system)
     reverse = adjoint(system)
     program = lower(operation.name, system, reverse, str)
     module = render_module(operation, program, operation.summary)

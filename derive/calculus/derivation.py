@@ -209,7 +209,7 @@ def _specialise(line: _Line) -> None:
     if ones:
         line.assuming = tuple(Equal(symbol, one) for symbol, one in ones.items())
         after = [sifting.specialise(s, ones) for s in line.current]
-        line.add("special case", after, ("1 divides everything",))
+        line.add("special case", after, ("every number is divisible by 1",))
         line.read()
     before = line.steps[-1]
     line.apply("change of index", sifting.flip, line.deltas)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import sympy
-from sympy import Add, Expr, Idx, Integer, Mod, Mul, Piecewise, Sum, Symbol
+from sympy import Add, Expr, Idx, Integer, Mod, Mul, Piecewise, Sum
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import And, Boolean, Or
 
@@ -79,7 +79,7 @@ class _Lift:
         written = axes_in(equation.left.index)
         domain = _ordered(equation.left, written)
         if equation.scatter:
-            bound = _free_axes(equation.right) - written
+            bound = free_axes(equation.right) - written
             domain += tuple(sorted(bound, key=str))
         self.define(equation.left, equation.right, domain, ())
 
@@ -168,7 +168,7 @@ class _Lift:
             and value.args[0].has(Sum)
         ):
             inner = value if isinstance(value, Sum) else value.args[0]
-            free = tuple(a for a in domain if a in _free_axes(inner))
+            free = tuple(a for a in domain if a in free_axes(inner))
             named = self.temporary(free)
             guards = tuple(g for g in where if axes_in((g.expression, g.modulus)) <= set(free))
             self.define(named, inner, free, guards)
@@ -191,18 +191,18 @@ def _ordered(access: Access, axes: set[Axis]) -> tuple[Axis, ...]:
     return tuple(seen)
 
 
-def _free_axes(value: Expr) -> set[Axis]:
+def free_axes(value: Expr) -> set[Axis]:
     """Axes that no sum inside `value` binds."""
     if isinstance(value, Sum):
         function, *limits = value.args
-        return _free_axes(function) - {limit[0] for limit in limits}
+        return free_axes(function) - {limit[0] for limit in limits}
     if isinstance(value, Access):
         return axes_in(value.index)
     if isinstance(value, Axis):
         return {value}
     found: set[Axis] = set()
     for argument in value.args:
-        found |= _free_axes(argument)
+        found |= free_axes(argument)
     return found
 
 
@@ -279,9 +279,3 @@ def _relation(condition: Relational, name: str) -> Iterator[tuple[Guard, ...]]:
         yield (Guard("ge", -difference - 1),)
     else:
         raise DefinitionError(name, f"the condition {condition} is not understood")
-
-
-def free_symbols(equation: Equation) -> set[Symbol]:
-    """Symbols of an equation that no sum binds."""
-    bound = {limit[0] for s in equation.right.atoms(Sum) for limit in s.args[1:]}
-    return (equation.left.free_symbols | equation.right.free_symbols) - bound

@@ -23,6 +23,10 @@ class Equal:
     left: Expr
     right: Expr
 
+    @property
+    def sides(self) -> tuple[Expr, Expr]:
+        return self.left, self.right
+
 
 @dataclass(frozen=True)
 class Becomes:
@@ -30,6 +34,10 @@ class Becomes:
 
     old: Expr
     new: Expr
+
+    @property
+    def sides(self) -> tuple[Expr, Expr]:
+        return self.old, self.new
 
 
 # Words and the formulas among them, in order; a tensor stands for its name.

@@ -94,6 +94,7 @@ class _Binder:
             self.compare(tensor)
         for relation, words in operation.requires:
             self.require(relation, words)
+        self.complete()
         tensors = (*operation.inputs, *operation.outputs)
         merged = {t: self.merged_shape(t) for t in tensors}
         split = {
@@ -285,6 +286,16 @@ class _Binder:
             )
         if lines:
             self.guarded(tensor, *lines)
+
+    def complete(self) -> None:
+        """Every size the mathematics uses has a value by now."""
+        for size in _all_sizes(self.operation):
+            if size not in self.known:
+                raise DefinitionError(
+                    self.operation.name,
+                    f"no input binds the size {size}",
+                    remedy="Let it be an axis of a required input, or give it a formula.",
+                )
 
     def merged_shape(self, tensor: Tensor) -> Node:
         """The shape the caller sees: product axes multiplied, packed axes as they came."""

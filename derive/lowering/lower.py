@@ -213,8 +213,8 @@ class _Writer:
         """All statements that write one tensor; the one that can assign comes first."""
         own = [s for s in statements if s.target.tensor == tensor]
         own.sort(key=lambda s: (bool(self.absent(s)), -len(s.domain)))
-        lowerings = {s: Fallback(s) for s in own}
-        first = next((s for s in own if self.assigns(s, lowerings[s])), None)
+        lowerings = {s: Fallback(s) for s in own if s not in self.forms}
+        first = next((s for s in own if self.assigns(s, lowerings.get(s))), None)
         lines: list[Line] = []
         if first is None:
             lines.append(Assign(Name(tensor.name), self.allocate("zeros", tensor)))
@@ -223,18 +223,21 @@ class _Writer:
             own.insert(0, first)
         for statement in own:
             block = [Comment(self.describe(statement))]
-            block += self.statement(statement, lowerings[statement], statement is first)
+            block += self.statement(statement, lowerings.get(statement), statement is first)
             absent = self.absent(statement)
             lines += [If(_present(absent), tuple(block))] if absent else block
         return lines
 
-    def assigns(self, statement: Statement, lowering: Fallback) -> bool:
+    def assigns(self, statement: Statement, lowering: Fallback | None) -> bool:
         """Whether the statement can make its target, all of it."""
-        return not self.absent(statement) and (statement in self.forms or lowering.covers)
+        return not self.absent(statement) and (lowering is None or lowering.covers)
 
-    def statement(self, statement: Statement, lowering: Fallback, assign: bool) -> list[Line]:
-        form = self.forms.get(statement)
-        if form is not None:
+    def statement(
+        self, statement: Statement, lowering: Fallback | None, assign: bool
+    ) -> list[Line]:
+        """One statement, by the fallback or as a windowed contraction."""
+        if lowering is None:
+            form = self.forms[statement]
             self.need_windows()
             if _image_is_target(form):
                 return scatter(form, assign)

@@ -240,11 +240,8 @@ class Formula(ABC):
         self, terms: Sequence[Statement], deltas: bool = False
     ) -> list[tuple[str, str, str]]:
         """Left side, sign and right side for each target."""
-        groups: dict[Access, list[Statement]] = {}
-        for term in terms:
-            groups.setdefault(term.target, []).append(term)
         found = []
-        for target, group in groups.items():
+        for target, group in by_target(terms):
             self.remember(a for t in group for a in t.domain)
             right = self.sum_of([self.term(t, deltas) for t in group])
             found.append((self.entry(target), "=" if _names_points(target) else "+=", right))
@@ -299,9 +296,9 @@ class Formula(ABC):
         if isinstance(part, Guard):
             return self.guard(part)
         if isinstance(part, Equal):
-            return self.relation("=", self.expression(part.left), self.expression(part.right))
+            return self.relation("=", *(self.expression(e, SUM, True) for e in part.sides))
         if isinstance(part, Becomes):
-            return self.relation("→", self.expression(part.old), self.expression(part.new))
+            return self.relation("→", *(self.expression(e, SUM, True) for e in part.sides))
         return self.expression(part)
 
     def plain(self, text: str) -> str:
@@ -309,6 +306,14 @@ class Formula(ABC):
 
     def inline(self, formula: str) -> str:
         return formula
+
+
+def by_target(terms: Sequence[Statement]) -> list[tuple[Access, list[Statement]]]:
+    """Statements that write the same entry, together."""
+    groups: dict[Access, list[Statement]] = {}
+    for term in terms:
+        groups.setdefault(term.target, []).append(term)
+    return list(groups.items())
 
 
 def ordered_terms(e: Expr, place: dict[Any, int]) -> list[tuple[bool, Expr]]:
@@ -330,6 +335,8 @@ def ordered_terms(e: Expr, place: dict[Any, int]) -> list[tuple[bool, Expr]]:
         value = term[1]
         if value.is_number:
             return (-1 if beside else 3), 0, ""
+        if value.has(Access):
+            return 0, int(value.has(Sum)), str(value)
         moving = [s for s in value.free_symbols if isinstance(s, Axis)]
         if moving:
             return 0, min(place.get(s, 99) for s in moving), min(map(str, moving))

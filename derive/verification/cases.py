@@ -104,10 +104,12 @@ def cases(operation: Operation) -> tuple[Case, ...]:
     own = [_stated(formulas, given) for given in operation.cases]
     found = _select(own, _candidates(formulas))
     if len(found) < FEWEST:
+        names = [f"{size.name!r}: 5" for size in formulas.free[:2]]
+        names += [f"{o.name!r}: {o.default!r}" for o in operation.options[:2]]
         raise VerificationError(
             f"{operation.name}: only {len(found)} cases were found to verify it on, of the "
             f"{FEWEST} that it takes.\n"
-            "State some in the definition: cases=({'N': 2, 'H': 5, 'stride': 2}, ...)."
+            f"State some in the definition: cases=({{{', '.join(names)}}}, ...)."
         )
     return tuple(candidate.case for candidate in found)
 

@@ -60,7 +60,7 @@ class Formulas:
         self._work = [
             [_Formula(axis.extent) for axis in statement.domain] for statement in system.statements
         ]
-        formulas = [s.formula for s in self.derived]
+        formulas = [s.formula for s in self.derived if s.formula is not None]
         floors = dict.fromkeys(floor for formula in formulas for floor in _floors(formula))
         self._floors = [
             tuple(map(_Formula, sympy.fraction(sympy.together(floor.args[0])))) for floor in floors

@@ -5,6 +5,10 @@ This is all that knows how a module names its strategies:
     _STRATEGIES = {"forward": (f1, f2), "backward": (g1, g2)}    absent where there is no choice
     _APPLIES = {g2: lambda sizes: ...}                           absent where each always applies
     _choose_forward(sizes), _choose_backward(sizes)              return one of them
+
+and how it cuts a batch into parts that fit the cache, of which small shapes would always be one:
+
+    _chunks(count, positions, elements)                          bounds of each part
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 DIRECTIONS = ("forward", "backward")
-Choice = dict[str, int]  # for each direction, the position of a strategy
+Choice = dict[str, int]  # for each direction, the position of a strategy; "parts": 1 to cut batches
 
 
 class Loaded:
@@ -47,8 +51,11 @@ class Loaded:
         """Direction and name of every strategy; empty if nothing is chosen."""
         return [(d, f.__name__) for d in DIRECTIONS for f in self._listed(d)]
 
-    def choices(self, sizes: Any) -> Iterator[Choice]:
-        """As few choices as show every strategy that applies to these sizes at least once."""
+    def choices(self, sizes: Any, *, cut: bool = False) -> Iterator[Choice]:
+        """As few choices as show every strategy that applies to these sizes at least once.
+
+        With `cut`, batches are cut into parts.
+        """
         applies: dict[Any, Callable[[Any], bool]] = getattr(self.module, "_APPLIES", {})
         usable = {
             direction: [
@@ -60,7 +67,8 @@ class Loaded:
         }
         usable = {direction: numbers for direction, numbers in usable.items() if numbers}
         for turn in range(max(map(len, usable.values()), default=1)):
-            yield {d: numbers[turn % len(numbers)] for d, numbers in usable.items()}
+            choice = {d: numbers[turn % len(numbers)] for d, numbers in usable.items()}
+            yield choice | {"parts": 1} if cut and hasattr(self.module, "_chunks") else choice
 
     def forced(self, choice: Choice) -> ModuleType:
         """The module with its choosers replaced."""
@@ -68,6 +76,9 @@ class Loaded:
         if key not in self._forced:
             module = self._forced[key] = self.fresh()
             for direction, number in choice.items():
+                if direction == "parts":
+                    module.__dict__["_chunks"] = _small_chunks
+                    continue
                 chooser = f"_choose_{direction}"
                 if not hasattr(module, chooser):
                     raise AttributeError(f"{self.name} has strategies, but no {chooser}")
@@ -76,7 +87,7 @@ class Loaded:
 
     def name_of(self, choice: Choice) -> str:
         """What was forced, in words; empty if nothing was."""
-        return " and ".join(self._listed(d)[number].__name__ for d, number in choice.items())
+        return " and ".join(self._listed(d)[choice[d]].__name__ for d in DIRECTIONS if d in choice)
 
     def _listed(self, direction: str) -> tuple[Callable, ...]:
         return tuple(getattr(self.module, "_STRATEGIES", {}).get(direction, ()))
@@ -89,3 +100,10 @@ def _chooser(module: ModuleType, name: str, direction: str, number: int) -> Func
         return _STRATEGIES[direction][number]  # type: ignore[name-defined]  # noqa: F821
 
     return FunctionType(choose.__code__, vars(module), name, choose.__defaults__)
+
+
+def _small_chunks(count: int, positions: int, elements: int) -> list[tuple[int, int]]:
+    """Parts of two, and a last one that is smaller if `count` is odd."""
+    if count * positions * elements == 0:
+        return []
+    return [(first, min(first + 2, count)) for first in range(0, count, 2)]

@@ -1,0 +1,386 @@
+"""What can be wrong with a definition, said before anything is derived from it.
+
+Names and equations are checked as written, bounds on the statements they become. A bound that can
+be neither proved nor refuted by samples is left to the generated module, which clips at run time.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterator, Mapping
+
+import sympy
+from sympy import Add, Expr, Max, Min, Mul, Piecewise, Pow, Sum, Symbol
+from sympy.logic.boolalg import Boolean, BooleanAtom
+
+from derive.calculus.affine import NotAffine, affine
+from derive.calculus.bounds import nonnegative
+from derive.calculus.lift import equations_of, free_axes
+from derive.calculus.statements import Guard, Statement, System
+from derive.errors import DefinitionError
+from derive.language.operation import Equation, Operation
+from derive.language.scalars import SCALARS
+from derive.language.symbols import Access, Axis, Setting, Size, Tensor, checked_name
+
+_SAMPLES = 40
+_INTEGER_FUNCTIONS = (sympy.floor, sympy.ceiling, sympy.Mod, sympy.Abs, Max, Min)
+_ARITHMETIC = (Add, Mul, Pow, Sum, Piecewise, Max, Min)
+
+
+def check_names(operation: Operation) -> None:
+    """Every name can be a variable of the module, and means one thing only.
+
+    Raises
+    ------
+    DefinitionError
+        Naming the first name that does not.
+    """
+    checked_name(operation.name, "an operation")
+    for alias in operation.aliases:
+        checked_name(alias, "an alias")
+    meaning: dict[str, tuple[str, object]] = {}
+
+    def claim(name: str, what: str, thing: object) -> None:
+        before = meaning.setdefault(name, (what, thing))
+        if before[1] != thing:
+            raise DefinitionError(
+                operation.name,
+                f"the name {name} stands for {before[0]} and for {what}",
+                remedy="Rename one of them.",
+            )
+
+    equations = equations_of(operation)
+    for tensor in (*operation.inputs, *operation.outputs, *(e.left.tensor for e in equations)):
+        claim(tensor.name, "a tensor", tensor)
+    for option in operation.options:
+        for setting in option.settings:
+            claim(setting.name, f"a setting of option {option.name}", setting)
+    for equation in equations:
+        for symbol in sorted(_symbols(equation), key=str):
+            kind = "an index" if isinstance(symbol, Axis) else "a size"
+            if isinstance(symbol, Size | Axis):
+                claim(symbol.name, kind, symbol)
+    seen_optional = None
+    for tensor in operation.inputs:
+        if tensor.optional:
+            seen_optional = tensor
+        elif seen_optional is not None:
+            raise DefinitionError(
+                operation.name,
+                f"the required input {tensor.name} stands behind the optional {seen_optional.name}",
+                remedy="List required inputs first.",
+            )
+
+
+def check_equations(operation: Operation) -> None:
+    """Every symbol of every equation is known and bound, every index affine, every output defined.
+
+    Raises
+    ------
+    DefinitionError
+        Naming the equation and the remedy.
+    """
+    equations = equations_of(operation)
+    settings = {s for option in operation.options for s in option.settings}
+    written = {e.left.tensor for e in equations}
+    for tensor in operation.inputs:
+        if tensor in written:
+            raise _error(
+                operation,
+                f"the input {tensor.name} stands on the left of an equation",
+                next(e for e in equations if e.left.tensor == tensor),
+                "Define a tensor of its own.",
+            )
+    for tensor in operation.outputs:
+        if tensor not in written:
+            raise DefinitionError(
+                operation.name,
+                f"no equation defines the output {tensor.name}",
+                remedy=f"Add Eq({tensor.name}[...], ...).",
+            )
+    if not operation.outputs or not operation.inputs:
+        raise DefinitionError(operation.name, "an operation needs inputs and outputs")
+    if not any(not t.integer for t in operation.inputs):
+        raise DefinitionError(operation.name, "no input holds real numbers")
+    known = {*operation.inputs, *written}
+    for equation in equations:
+        _check_equation(operation, equation, known, settings)
+
+
+def _check_equation(
+    operation: Operation, equation: Equation, known: set[Tensor], settings: set
+) -> None:
+    for access in _every_access(equation):
+        if access.tensor not in known:
+            names = ", ".join(sorted(t.name for t in known))
+            raise _error(
+                operation,
+                f"{access.tensor.name} is neither an input nor defined by an equation",
+                equation,
+                f"List it in inputs=, or define it. Known tensors: {names}.",
+            )
+        for position, index in enumerate(access.index):
+            try:
+                reads = affine(index).reads
+            except NotAffine as reason:
+                raise _error(
+                    operation,
+                    f"index {position} of {access.tensor.name} is not affine: {reason}",
+                    equation,
+                    "An index is a sum of axes times sizes or settings, or reads an integer tensor.",
+                ) from None
+            for read in reads:
+                if not read.tensor.integer:
+                    raise _error(
+                        operation,
+                        f"{read.tensor.name} stands in an index, but holds real numbers",
+                        equation,
+                        f"Declare it with integers({read.tensor.name!r}, ..., below=...).",
+                    )
+    bound = free_axes(equation.left)
+    for axis in sorted(free_axes(equation.right), key=str):
+        if axis not in bound and not equation.scatter:
+            raise _error(
+                operation,
+                f"index {axis.name} is used on the right but is neither summed nor on the left",
+                equation,
+                "Sum over it, or add it to the left.",
+            )
+    for symbol in sorted(_symbols(equation), key=str):
+        if isinstance(symbol, Setting) and symbol not in settings:
+            raise _error(
+                operation,
+                f"{symbol.name} belongs to the option {symbol.option}, which is not listed",
+                equation,
+                "Add it to options=.",
+            )
+        if not isinstance(symbol, Setting | Size | Axis):
+            raise _error(
+                operation,
+                f"the symbol {symbol} is neither a size, an axis nor a setting of an option",
+                equation,
+                "Make it with size(...), axis(...) or option(...); a learned number is a "
+                "parameter of rank 0, indexed by [()].",
+            )
+    _check_functions(operation, equation, equation.right)
+
+
+def _check_functions(operation: Operation, equation: Equation, value: Expr) -> None:
+    if isinstance(value, Access | Axis) or value.is_Atom:
+        return
+    plain = not value.has(Access)
+    allowed = isinstance(value, _ARITHMETIC) or value.func in SCALARS
+    if not allowed and not (plain and isinstance(value, _INTEGER_FUNCTIONS)):
+        raise _error(
+            operation,
+            f"the function {value.func.__name__} is not in the table of scalar functions",
+            equation,
+            "Write it with the functions of derive.language.scalars, or add a row there.",
+        )
+    if isinstance(value, Sum):
+        _check_functions(operation, equation, value.function)
+        return
+    if isinstance(value, Piecewise):
+        for piece, condition in value.args:
+            _check_functions(operation, equation, piece)
+            for part in condition.atoms(sympy.core.relational.Relational):
+                for side in part.args:
+                    _check_functions(operation, equation, side)
+        return
+    for argument in value.args:
+        if isinstance(argument, Boolean | BooleanAtom):
+            continue
+        _check_functions(operation, equation, argument)
+
+
+def _every_access(equation: Equation) -> Iterator[Access]:
+    yield from sorted(equation.left.atoms(Access), key=str)
+    yield from sorted(equation.right.atoms(Access), key=str)
+
+
+def _symbols(equation: Equation) -> set[Symbol]:
+    """Every symbol, those of extents and formulas included; names of tensors and axes left out."""
+    found: set[Symbol] = set()
+
+    def visit(expression: Expr) -> None:
+        for symbol in expression.free_symbols:
+            if symbol in found:
+                continue
+            found.add(symbol)
+            if isinstance(symbol, Axis):
+                visit(symbol.extent)
+            elif isinstance(symbol, Size) and symbol.formula is not None:
+                visit(symbol.formula)
+
+    for axis in equation.left.atoms(Axis) | equation.right.atoms(Axis):
+        visit(axis)
+    visit(equation.left)
+    for reduction in equation.right.atoms(Sum):
+        for limit in reduction.limits:
+            for bound in limit[1:]:
+                visit(bound)
+    for free in equation.right.free_symbols:
+        visit(free)
+    for access in _every_access(equation):
+        for extent in access.tensor.shape:
+            visit(extent)
+    return found
+
+
+def _error(operation: Operation, what: str, equation: Equation, remedy: str) -> DefinitionError:
+    return DefinitionError(operation.name, what, equation=str(equation), remedy=remedy)
+
+
+def check_system(operation: Operation, system: System) -> None:
+    """No access leaves its tensor unless it may, and no point is defined twice.
+
+    Raises
+    ------
+    DefinitionError
+        With a counterexample: sizes for which it happens.
+    """
+    for statement in system.statements:
+        for read in statement.reads:
+            if read.tensor.outside is None:
+                _check_inside(operation, statement, read)
+    _check_once(operation)
+
+
+def _check_inside(operation: Operation, statement: Statement, access: Access) -> None:
+    tensor = access.tensor
+    for position, (index, size, origin) in enumerate(
+        zip(access.index, tensor.shape, tensor.offset, strict=True)
+    ):
+        place = affine(index)
+        if place.reads:
+            for read in place.reads:
+                _check_inside(operation, statement, read)
+            continue  # an integer tensor's entries are checked at run time, against `below`
+        for bound in (index - origin, size - 1 - (index - origin)):
+            if nonnegative(bound, statement.domain, statement.where):
+                continue
+            for values in samples(operation):
+                if point := _counterexample(bound, statement, values):
+                    where = ", ".join(f"{s} = {v}" for s, v in point.items())
+                    raise DefinitionError(
+                        operation.name,
+                        f"{access} can leave {tensor.name}: its index {position}, {index}, "
+                        f"is outside 0 .. {size - 1} for {where}"
+                        if origin == 0
+                        else f"{access} can leave {tensor.name}: its index {position}, {index}, "
+                        f"is outside {origin} .. {origin + size - 1} for {where}",
+                        equation=str(statement.target) + " += " + str(statement.value),
+                        remedy=f"Say what {tensor.name} reads there, for instance "
+                        f'tensor("{tensor.name}", ..., outside=0), or change the index.',
+                    )
+
+
+def _counterexample(bound: Expr, statement: Statement, values: Mapping) -> dict | None:
+    """A point of the box within the guards where `bound` is negative."""
+    extents = [int(axis.extent.xreplace(dict(values))) for axis in statement.domain]
+    for point in itertools.islice(itertools.product(*(range(e) for e in extents)), 2000):
+        here = {**values, **dict(zip(statement.domain, point, strict=True))}
+        if bound.xreplace(here) < 0 and all(_holds(g, here) for g in statement.where):
+            symbols = sorted(bound.free_symbols, key=str)
+            return {s: here[s] for s in symbols if s in here}
+    return None
+
+
+def _holds(guard: Guard, here: dict) -> bool:
+    value = guard.expression.xreplace(here)
+    modulus = guard.modulus.xreplace(here)
+    return {
+        "ge": lambda: bool(value >= 0),
+        "eq": lambda: bool(sympy.Eq(value, 0)),
+        "divides": lambda: value % modulus == 0,
+        "indivisible": lambda: value % modulus != 0,
+    }[guard.kind]()
+
+
+def _check_once(operation: Operation) -> None:
+    """Every entry that equations define is defined by exactly one point of one of them."""
+    equations = equations_of(operation)
+    for tensor in dict.fromkeys(e.left.tensor for e in equations):
+        own = [e for e in equations if e.left.tensor == tensor]
+        if any(e.scatter for e in own) or (len(own) == 1 and _one_to_one(own[0].left)):
+            continue
+        for values in itertools.islice(samples(operation), 6):
+            _check_once_for(operation, tensor, own, values)
+
+
+def _one_to_one(access: Access) -> bool:
+    """Whether the indices are distinct axes, each over its whole dimension."""
+    bare = [affine(i).bare for i in access.index]
+    whole = all(
+        axis is not None and axis.extent == size
+        for axis, size in zip(bare, access.tensor.shape, strict=True)
+    )
+    return whole and len(set(bare)) == len(bare)
+
+
+def _check_once_for(
+    operation: Operation, tensor: Tensor, own: list[Equation], values: dict
+) -> None:
+    defined: dict[tuple[int, ...], Equation] = {}
+    for equation in own:
+        axes = sorted(free_axes(equation.left), key=str)
+        extents = [range(int(a.extent.xreplace(values))) for a in axes]
+        for point in itertools.product(*extents):
+            here = {**values, **dict(zip(axes, point, strict=True))}
+            place = tuple(int(i.xreplace(here)) for i in equation.left.index)
+            if place in defined:
+                raise _error(
+                    operation,
+                    f"{tensor.name}{list(place)} is defined twice",
+                    equation,
+                    f"The other definition is {defined[place]}. Make their indices disjoint, or "
+                    "state a sum with accumulate(...).",
+                )
+            defined[place] = equation
+    extents = [
+        range(origin, origin + int(e.xreplace(values)))
+        for e, origin in zip(tensor.shape, tensor.offset, strict=True)
+    ]
+    for place in itertools.product(*extents):
+        if place not in defined:
+            raise _error(
+                operation,
+                f"no equation defines {tensor.name}{list(place)}",
+                own[-1],
+                "Let the indices on the left cover the tensor, or add an equation for the rest.",
+            )
+
+
+def samples(operation: Operation) -> Iterator[dict[Symbol, sympy.Integer]]:
+    """Small values of all sizes and settings that meet the operation's requirements."""
+    symbols: set[Symbol] = set()
+    for equation in equations_of(operation):
+        symbols |= {s for s in _symbols(equation) if not isinstance(s, Axis)}
+    free = sorted((s for s in symbols if not getattr(s, "formula", None)), key=str)
+    derived = [s for s in symbols if getattr(s, "formula", None) is not None]
+    source = random.Random(0)
+    for _ in range(_SAMPLES):
+        values: dict[Symbol, sympy.Integer] = {}
+        for symbol in free:
+            least = getattr(symbol, "minimum", 0) or 0
+            values[symbol] = sympy.Integer(least + source.choice((0, 1, 2, 3)) + (least == 0))
+        pending = list(derived)
+        while pending:
+            ready = [s for s in pending if s.formula.free_symbols <= values.keys()]
+            if not ready:
+                break
+            for size in ready:
+                values[size] = size.formula.xreplace(values)
+                pending.remove(size)
+        met = [relation.xreplace(values) for relation, _ in operation.requires]
+        sane = all(values[s] >= 0 for s in derived if s in values)
+        if not pending and sane and all(m == sympy.true for m in met):
+            yield values
+
+
+def check(operation: Operation) -> None:
+    """Everything that can be seen without deriving: names, then equations."""
+    check_names(operation)
+    check_equations(operation)
+

@@ -1,0 +1,117 @@
+"""Break formulas into lines that fit a page, by an estimate of their width."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+# Where a printer allows a line to end. It never reaches a document.
+BREAK = "\x1f"
+
+WIDTH = 96.0  # of a line of the document, in widths of a letter
+_INDENT = 4.0
+
+_TOKEN = re.compile(r"\\[a-zA-Z]+|\\.|.", re.DOTALL)
+_BLANK = {"{", "}", "^", "_", " ", "&", BREAK, r"\,", r"\!", r"\left", r"\right", r"\bigl", r"\bigr"}
+_BLANK |= {r"\bar", r"\overline", r"\mathit", r"\mathrm", r"\text", r"\operatorname", r"\substack"}
+_WIDE = {"+", "-", "=", r"\ge", r"\le", r"\mid", r"\to", r"\times", "<", ">"}
+
+
+def joined(formula: str) -> str:
+    """The formula without its breaks."""
+    return formula.replace(BREAK, "")
+
+
+def width(formula: str) -> float:
+    """About how wide a formula is, in letters.
+
+    Subscripts count less, and of a fraction or a stack of lines only the widest part.
+    """
+    text = formula.replace(BREAK, "")
+    if r"\frac{" in text:
+        start = text.index(r"\frac{")
+        over, after = _group(text, start + 5)
+        under, end = _group(text, after)
+        return width(text[:start]) + max(width(over), width(under)) + width(text[end:])
+    if r"\begin{cases}" in text:
+        start, end = text.index(r"\begin{cases}"), text.rindex(r"\end{cases}")
+        rows = text[start + 13 : end].split(r"\\")
+        return width(text[:start]) + max(map(width, rows)) + 3 + width(text[end + 11 :])
+    small = re.search(r"[_^]\{", text)
+    if small:
+        inside, end = _group(text, small.end() - 1)
+        rows = inside.removeprefix(r"\substack{").split(r"\\")
+        return width(text[: small.start()]) + 0.72 * max(map(width, rows)) + width(text[end:])
+    return sum(_token_width(t) for t in _TOKEN.findall(text))
+
+
+def _token_width(token: str) -> float:
+    if token in _BLANK:
+        return 0.3 if token == r"\," else 0.0
+    if token in _WIDE:
+        return 2.4 if token != "/" else 1.0
+    if token in "[](),.'|/":
+        return 0.7
+    if token.startswith("\\") and len(token) > 4:
+        return len(token) * 0.6
+    return 1.15
+
+
+def _group(text: str, start: int) -> tuple[str, int]:
+    """What stands between the brace at `start` and its partner, and the place after that."""
+    depth = 0
+    for place in range(start, len(text)):
+        if text[place] == "{" and text[place - 1] != "\\":
+            depth += 1
+        elif text[place] == "}" and text[place - 1] != "\\":
+            depth -= 1
+            if depth == 0:
+                return text[start + 1 : place], place + 1
+    return text[start + 1 :], len(text)
+
+
+def wrapped(left: str, sign: str, right: str) -> list[str]:
+    """Lines of an ``aligned`` whose first is ``left &= ...``; none wider than the page."""
+    head = joined(left)
+    room = WIDTH - width(head) - 3
+    pieces = list(_pieces(right))
+    if room < WIDTH / 3 and sum(p for _, p, _ in pieces) > room:
+        return [f"{head} & {sign} {{}}", *_filled(pieces, r"& \quad ", WIDTH - _INDENT - width(head) / 9)]
+    first, *rest = _filled(pieces, "", room, indent=_INDENT)
+    return [f"{head} & {sign} {first}", *(rf"& \quad {line}" for line in rest)]
+
+
+def _pieces(formula: str) -> Iterator[tuple[str, float, int]]:
+    """What stands between breaks, with its width and how many brackets are open after it."""
+    depth = 0
+    for piece in formula.split(BREAK):
+        bare = re.sub(r"\\(left|right|bigl|bigr)\s*\S", "", piece)
+        depth += sum(bare.count(c) for c in "[(") - sum(bare.count(c) for c in "])")
+        yield piece, width(piece), depth
+
+
+def _filled(
+    pieces: list[tuple[str, float, int]], prefix: str, room: float, indent: float = 0.0
+) -> list[str]:
+    """Fill lines, ending each where the fewest brackets are open if that leaves it half full."""
+    lines: list[str] = []
+    while pieces:
+        total, fits = 0.0, 0
+        for _, wide, _ in pieces:
+            if fits and total + wide > room:
+                break
+            total += wide
+            fits += 1
+        if fits < len(pieces):
+            filled = 0.0
+            best, least = fits, 1000
+            for position, (_, wide, depth) in enumerate(pieces[:fits], 1):
+                filled += wide
+                if (filled > 0.4 * room or position == fits) and depth <= least:
+                    best, least = position, depth
+            fits = best
+        lines.append(prefix + "".join(p for p, _, _ in pieces[:fits]).strip())
+        pieces = pieces[fits:]
+        if len(lines) == 1:
+            room -= indent
+    return lines

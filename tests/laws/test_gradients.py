@@ -1,0 +1,82 @@
+"""What `derive verify` does, case by case: values and gradients are what the definition says."""
+
+import pytest
+
+from derive.verification.cases import COUNT
+from tests.cases import CASES, SUBJECTS, Subject, Trial
+
+
+@pytest.mark.parametrize("trial", CASES, ids=str)
+def test_vjp_is_the_transpose_of_jvp(trial: Trial):
+    """⟨ȳ, J·v⟩ = ⟨Jᵀ·ȳ, v⟩, exactly, by every strategy."""
+    for module in trial.modules():
+        _, wrong = trial.subject.verification.exact(trial.case, module)
+        assert not wrong
+
+
+@pytest.mark.parametrize("trial", CASES, ids=str)
+def test_values_and_gradients_are_those_of_plain_loops(trial: Trial):
+    """The generated file against the system and its adjoint, entry by entry."""
+    for module in trial.modules():
+        _, wrong = trial.subject.verification.reference(trial.case, module)
+        assert not wrong
+
+
+@pytest.mark.parametrize("trial", CASES[::2], ids=str)
+def test_gradients_are_slopes(trial: Trial):
+    """D L(x)·v = (L(x+hv) − L(x−hv)) / 2h, up to rounding."""
+    for module in trial.modules():
+        _, wrong = trial.subject.verification.differences(trial.case, module)
+        assert not wrong
+
+
+@pytest.mark.parametrize("subject", SUBJECTS, ids=str)
+def test_the_cases_are_enough(subject: Subject):
+    """At least 20, the same ones every time, and every strategy is reached."""
+    assert len(subject.cases) == COUNT
+    assert len({str(case) for case in subject.cases}) == COUNT
+    reached = {name for _, _, name in subject.verification.runs(subject.loaded)}
+    reached = {part for name in reached for part in name.split(" and ")}
+    assert {name for _, name in subject.loaded.strategies} <= reached
+
+
+@pytest.mark.parametrize("subject", SUBJECTS, ids=str)
+def test_the_cases_are_the_hard_ones(subject: Subject):
+    """Where the definition has them: absent inputs, non-square, strides and kernels of each order,
+    floors that drop something, even kernels, empty batches, unequal sides."""
+    names = {s.name for s in subject.cases[0].values}
+
+    def some(condition) -> bool:
+        return any(
+            condition({s.name: v for s, v in case.values.items()})
+            for case in subject.cases
+            if not case.is_empty
+        )
+
+    for tensor in subject.operation.inputs:
+        if tensor.optional:
+            assert {case.shapes[tensor.name] is None for case in subject.cases} == {True, False}
+    for option in subject.operation.options:
+        for word in option.spellings:
+            assert any(case.options.get(option.name, option.default) == word for case in subject.cases)
+    if {"V", "stride_w"} <= names:
+        assert some(lambda v: v["V"] > v["stride_w"] > 1)
+        assert some(lambda v: v["V"] < v["stride_w"])
+        assert some(lambda v: v["V"] % 2 == 0 and v["stride_w"] > 1)
+        assert some(lambda v: v["dilation_w"] > 1 and v["V"] > 1)
+        assert some(lambda v: v["groups"] > 1 and v["C"] > 1 and v["K"] > 1)
+        assert some(lambda v: v["padding_w_low"] != v["padding_w_high"])
+    if {"V", "stride_w", "H"} <= names:
+        assert some(lambda v: v["H"] != v["W"] and v["U"] != v["V"])
+        assert some(lambda v: v["stride_h"] != v["stride_w"])
+    if "Q" in names and "output_padding_w" not in names and "stride_w" in names:
+        assert some(lambda v: _dropped(v) > 0)
+        assert some(lambda v: _dropped(v) == 0 and v["stride_w"] > 1)
+    if "N" in names:
+        assert any(case.is_empty and 0 in case.outputs["y"] for case in subject.cases)
+
+
+def _dropped(v) -> int:
+    """Columns of the padded image that no window reaches."""
+    padded = v["W"] + v["padding_w_low"] + v["padding_w_high"]
+    return (padded - v["dilation_w"] * (v["V"] - 1) - 1) % v["stride_w"]
