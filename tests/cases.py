@@ -12,7 +12,7 @@ from derive.language import Operation
 from derive.ops import shipped
 from derive.verification.cases import Case, cases
 from derive.verification.strategies import Loaded
-from derive.verification.verify import Verification
+from derive.verification.verify import Verification, runs
 
 GENERATED = Path(__file__).resolve().parent.parent / "generated"
 
@@ -60,8 +60,7 @@ class Trial:
 
     def modules(self) -> Iterator[ModuleType]:
         """The module with every strategy that applies forced, batches whole and cut."""
-        verification = Verification(self.subject.operation, (self.case, self.case))
-        for _, module, _ in verification.runs(self.subject.loaded):
+        for _, module, _ in runs((self.case, self.case), self.subject.loaded):
             yield module
 
 

@@ -264,7 +264,7 @@ def _differentiate(line: _Line, system: System, by: Tensor, bars: dict[Tensor, T
             " comes before the derivative",
         )
     else:
-        name, because = "derivative of the value", ("the table of scalar functions",)
+        name, because = "derivative of the value", ("by the rules for functions of one number",)
     line.add(name, (*linear, Statement(free, unit, Integer(1))), because)
 
     deltas = []

@@ -90,7 +90,7 @@ class Lowered:
     """The lines of one statement, and what they need of the module."""
 
     lines: tuple[Line, ...]
-    assigns: bool
+    makes_target: bool
     constants: dict[str, Expr] = field(default_factory=dict)
     functions: set[str] = field(default_factory=set)
 
@@ -132,21 +132,22 @@ class Fallback:
         yield self.target
         yield from self.indices.values()
 
-    def lower(self, assign: bool, whole_target: bool = True) -> Lowered:
+    def lower(self, assign: bool) -> Lowered:
         """The statement's lines.
 
         Parameters
         ----------
         assign : bool
-            The target holds nothing yet, and this statement writes all of it.
-        whole_target : bool
-            With `assign`: the target may be made by the assignment itself.
+            The target holds nothing yet, and this statement writes all of it: it may make the
+            target, or write into one that is allocated before (see `Lowered.makes_target`).
         """
         bounds = self.bounds()
-        body = self.body(assign, whole_target and not self.loops)
-        lines = self.nest(bounds, body)
+        body, makes_target = self.body(assign)
         return Lowered(
-            lines, assign, self.elementwise.constants, self.elementwise.functions
+            self.nest(bounds, body),
+            makes_target,
+            self.elementwise.constants,
+            self.elementwise.functions,
         )
 
     # ---- the box -------------------------------------------------------------------------
@@ -236,20 +237,21 @@ class Fallback:
     def view(self, access: Access) -> View:
         return view(access, self.indices[access], self.extents)
 
-    def body(self, assign: bool, whole: bool) -> tuple[Line, ...]:
+    def body(self, assign: bool) -> tuple[tuple[Line, ...], bool]:
+        """The innermost lines, and whether they make the target."""
         target = view(self.statement.target, self.target, self.extents)
         result = self.value(target.axes)
         aligned = result.aligned(target.axes)
-        complete = set(result.axes) == set(target.axes)
-        if assign and whole and complete and result.axes:
+        # A scalar expression is no array, and a broadcast one too small: they need a place.
+        complete = set(result.axes) == set(target.axes) and target.axes
+        if assign and complete and not self.loops:
             owned = aligned if result.fresh else method(aligned, "copy")
-            return (Assign(Name(self.statement.target.tensor.name), owned),)
+            return (Assign(Name(self.statement.target.tensor.name), owned),), True
         place = target.node
-        if not isinstance(place, Subscript):
-            if not assign:
-                return (Update(place, aligned),)
-            place = Subscript(place, (Literal(...),))
-        return (Assign(place, aligned) if assign else Update(place, aligned),)
+        if assign or not self.statement.target.index:
+            if not isinstance(place, Subscript):
+                place = Subscript(place, (Literal(...),))
+        return (Assign(place, aligned) if assign else Update(place, aligned),), False
 
     def value(self, keep: tuple[Axis, ...]) -> View:
         """The statement's value over the target's whole axes."""

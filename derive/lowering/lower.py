@@ -11,6 +11,7 @@ from derive.calculus.adjoint import Adjoint
 from derive.calculus.statements import Statement, System
 from derive.language.symbols import Tensor
 from derive.lowering.columns import correlate, scatter
+from derive.lowering.copies import without_copies
 from derive.lowering.fallback import Fallback
 from derive.lowering.integers import lower_integer
 from derive.lowering.program import (
@@ -105,7 +106,9 @@ def lower(
     wanted = {bars[t]: t.name for t in system.inputs if t in bars}
     arriving = (*system.tensors, *(bars[t] for t in system.outputs if t in bars))
 
-    def direction(statements, given, asked) -> Direction:
+    def direction(statements, given, asked, keep) -> Direction:
+        if passes:
+            statements = without_copies(statements, {*given, *asked, *keep})
         plan = plan_windows(statements) if passes else None
         if plan is None:
             writer = _Writer(name, optional, describe, needs, {}, 0)
@@ -121,8 +124,8 @@ def lower(
             return Direction((Variant("", variants[0].lines),))
         return Direction(tuple(variants), plan.applies(), plan.prefers())
 
-    forward = direction(system.statements, system.inputs, {})
-    backward = direction(adjoint.statements, arriving, wanted)
+    forward = direction(system.statements, system.inputs, {}, {*system.outputs, *saved})
+    backward = direction(adjoint.statements, arriving, wanted, ())
     return Program(forward, backward, saved, bars, needs)
 
 
@@ -243,10 +246,10 @@ class _Writer:
                 return scatter(form, assign)
             return correlate([form], self.looped(form), self.asked, lambda _: assign)
         lines: list[Line] = []
-        if assign and lowering.loops:
+        done = lowering.lower(assign)
+        if assign and not done.makes_target:
             target = statement.target.tensor
             lines.append(Assign(Name(target.name), self.allocate("empty", target)))
-        done = lowering.lower(assign)
         self.needs.constants |= done.constants
         self.needs.functions |= done.functions
         return [*lines, *done.lines]

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sympy import Expr, Integer, Mul
+from sympy import Expr, Integer, Mul, Symbol
 
 from derive.calculus.affine import affine
 from derive.calculus.statements import Statement
@@ -137,12 +137,23 @@ def _window(index: Expr, output: Access, kernel: Access) -> Window | None:
     one, other = place_of.iterators
     for place, tap in ((one, other), (other, one)):
         step, dilation = place_of.coefficient(place), place_of.coefficient(tap)
-        if place in _bare(output) and step.is_positive and dilation.is_positive:
-            if tap in _bare(kernel):
-                return Window(place, tap, step, dilation, place_of.constant, False)  # type: ignore[arg-type]
-            if any(i == tap.extent - 1 - tap for i in kernel.index):  # type: ignore[union-attr]
-                return Window(place, tap, step, dilation, place_of.constant, True)  # type: ignore[arg-type]
+        if place not in _bare(output) or _uses(output, tap) or _uses(kernel, place):
+            continue
+        flipped = any(i == tap.extent - 1 - tap for i in kernel.index)  # type: ignore[union-attr]
+        if not step.is_positive or not (flipped or tap in _bare(kernel)):
+            continue
+        shift = place_of.constant
+        if dilation.is_negative:
+            # Falling taps rise when they are turned round.
+            shift, dilation = shift + dilation * (tap.extent - 1), -dilation  # type: ignore[union-attr]
+            flipped = not flipped
+        if dilation.is_positive:
+            return Window(place, tap, step, dilation, shift, flipped)  # type: ignore[arg-type]
     return None
+
+
+def _uses(access: Access, axis: Symbol) -> bool:
+    return any(axis in affine(index).iterators for index in access.index)
 
 
 def _walks_whole(access: Access, moving: set[Axis], image: Access) -> bool:
@@ -182,13 +193,16 @@ def pulled(form: Trilinear) -> Statement:
         reach = window.dilation * (window.tap.extent - 1)
         turned[window.place] = here + window.dilation * window.tap - reach - window.shift
         image_index[dimension] = here
-    back = {w.tap: w.tap.extent - 1 - w.tap for w in form.windows}
+    taps = {w.tap: w.tap if w.flipped else w.tap.extent - 1 - w.tap for w in form.windows}
+    kernel_index = [
+        next((taps[t] for t in taps if t in affine(i).iterators), i) for i in form.kernel.index
+    ]
     replaced = {
         form.image: Access(form.image.tensor, *image_index),
         form.output: _zero_outside(
             Access(form.output.tensor, *(i.xreplace(turned) for i in form.output.index))
         ),
-        form.kernel: Access(form.kernel.tensor, *(i.xreplace(back) for i in form.kernel.index)),
+        form.kernel: Access(form.kernel.tensor, *kernel_index),
     }
     heres = iter(image_index[i] for i in _window_dimensions(form))
     renamed = {w.place: next(heres) for w in form.windows}

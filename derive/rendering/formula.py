@@ -150,7 +150,7 @@ class Formula(ABC):
         negative, plain = _signed(e)
         if negative:
             return self.sum_of([(True, self.expression(plain, PRODUCT, in_index))]), SUM
-        over, under = sympy.fraction(e) if _divides(e) else (e, Integer(1))
+        over, under = sympy.fraction(e, exact=True) if _divides(e) else (e, Integer(1))
         if under != 1:
             return self.quotient(over, under, in_index)
         parts = self.factors(e)
@@ -205,7 +205,9 @@ class Formula(ABC):
             return self.relation(sign, modulus, self.expression(guard.expression))
         left, right = sides(guard.expression)
         sign = "≥" if guard.kind == "ge" else "="
-        if sign == "≥" and right.free_symbols and not left.free_symbols:
+        if sign == "≥" and right.has(Axis) and not left.has(Axis):
+            if right.as_coeff_Add()[0] >= 1:
+                return self.relation("<", self.expression(right - 1), self.expression(left))
             return self.relation("≤", self.expression(right), self.expression(left))
         return self.relation(sign, self.expression(left), self.expression(right))
 
@@ -265,6 +267,10 @@ class Formula(ABC):
             parts.append(self.total(summed, conditions, "sum" if term.op == "add" else "max"))
         found = [self.delta(*map(self.expression, delta_sides(g, term)))
                  for g in term.where if deltas and g.kind == "eq"]  # fmt: skip
+        late = [f for f in factors(value) if isinstance(f, Access) and
+                isinstance(f.tensor, PartialDerivative)]  # fmt: skip
+        value = Mul(*(f for f in factors(value) if f not in late))
+        found = [*map(self.entry, late), *found]
         alone = not parts and not found
         if isinstance(value, Mul) and not _divides(value):
             entries = [self.expression(f, POWER) for f in self.factors(value)]

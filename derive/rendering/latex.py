@@ -8,18 +8,19 @@ All mathematics is also understood by KaTeX: no packages but amsmath, no macros 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sympy
 from sympy import Expr
 
 from derive.calculus.derivation import Derivation
-from derive.calculus.step import Step, listing
+from derive.calculus.statements import Statement
+from derive.calculus.step import Step, bound, listing
 from derive.language.scalars import SCALARS
 from derive.language.symbols import Axis, Option, Setting, Size, Tensor
-from derive.rendering.formula import ATOM, FUNCTION_NAMES, PRODUCT, Formula, Piece
-from derive.rendering.latex_lines import BREAK, joined, wrapped
+from derive.rendering.formula import ATOM, FUNCTION_NAMES, PRODUCT, Formula, Piece, by_target
+from derive.rendering.latex_lines import BREAK, condition_lines, ended, joined, width, wrapped
 from derive.rendering.latex_text import GREEK, escaped
 from derive.rendering.templates import environment
 
@@ -98,6 +99,8 @@ class Latex(Formula):
             name = row.latex
         else:
             name = rf"\operatorname{{{FUNCTION_NAMES.get(function, function.__name__)}}}"
+        if r"\sum" in inside or r"\frac" in inside:
+            return rf"{name}\Bigl({inside}\Bigr)"
         return f"{name}({inside})"
 
     def cases(self, pieces: list[tuple[str, str]]) -> str:
@@ -116,6 +119,8 @@ class Latex(Formula):
         return joined(rf"\delta_{{{left},\,{right}}}")
 
     def brackets(self, inside: str) -> str:
+        if r"\sum" in inside or r"\frac" in inside:
+            return rf"\Bigl({inside}\Bigr)"
         return f"({inside})"
 
     def relation(self, sign: str, left: str, right: str) -> str:
@@ -137,12 +142,32 @@ class Latex(Formula):
     def inline(self, formula: str) -> str:
         return f"${joined(formula)}$"
 
+    def lines(self, terms: Sequence[Statement], deltas: bool = False) -> list[str]:
+        """Lines of one ``aligned``; conditions stand in lines of their own where they can."""
+        equations, conditions = [], []
+        for _, group in by_target(terms):
+            below: list[str] = []
+            if len(group) == 1:
+                kept = [g for g in group[0].where if not (deltas and g.kind == "eq")]
+                where = tuple(g for g in group[0].where if g not in kept)
+                if kept:
+                    words = "summed only where " if bound(group[0]) else "only where "
+                    room = width(self.entry(group[0].target))
+                    below = condition_lines(words, self.guards(kept), room)
+                group = [replace(group[0], where=where)]
+            equations += map(_signs, self.equations(group, deltas))
+            conditions.append(below)
+        rows = wrapped(equations)
+        return ended([x for row, below in zip(rows, conditions, strict=True) for x in row + below])
+
     def display(self, sides: Iterable[tuple[str, str, str]]) -> list[str]:
         """Lines of one ``aligned``, from left sides, signs and right sides."""
-        lines: list[str] = []
-        for left, sign, right in sides:
-            lines += wrapped(left, _SIGNS.get(sign, sign), right)
-        return [line + r" \\" for line in lines[:-1]] + lines[-1:]
+        return ended([line for row in wrapped(list(map(_signs, sides))) for line in row])
+
+
+def _signs(equation: tuple[str, str, str]) -> tuple[str, str, str]:
+    left, sign, right = equation
+    return left, _SIGNS.get(sign, sign), right
 
 
 def _if(condition: str) -> str:
@@ -254,7 +279,7 @@ def document(derivation: Derivation) -> Document:
     named = {key: meaning for key, meaning in operation.legend.items()}
     definition = [(left, sign, right) for sign, left, right in
                   map(printer.sides_of, derivation.definition)]  # fmt: skip
-    forward = printer.equations(derivation.forward) if derivation.lifted else []
+    forward = printer.lines(derivation.forward) if derivation.lifted else []
     bars = derivation.cotangent
     outputs = [printer.tensor(bars[t]) for t in operation.outputs if t in bars]
     wanted = [printer.tensor(bars[t]) for t in operation.inputs if t in bars]
@@ -266,7 +291,7 @@ def document(derivation: Derivation) -> Document:
         legend=tuple(Row(_indices(key), "", escaped(text)) for key, text in named.items()),
         tensors=tuple(_tensor_rows(derivation, printer)),
         symbols=tuple(_symbol_rows(derivation, printer)),
-        forward=tuple(printer.display(forward)),
+        forward=tuple(forward),
         given=", ".join(f"${o}$" for o in outputs),
         wanted=", ".join(f"${w}$" for w in wanted),
         sections=tuple(_sections(derivation, printer)),
@@ -358,12 +383,11 @@ def _sections(derivation: Derivation, printer: Latex) -> Iterable[Section]:
 
 
 def _step(step: Step, printer: Latex) -> StepView:
-    lines = printer.display(printer.equations(step.shown, step.deltas))
     return StepView(
         label=escaped(step.label),
         rule=escaped(step.rule),
         assuming=printer.phrase(listing(step.assuming)),
         because=printer.phrase(step.because),
-        lines=tuple(lines),
+        lines=tuple(printer.lines(step.shown, step.deltas)),
         reading=printer.phrase(step.reading),
     )

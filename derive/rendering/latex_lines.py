@@ -8,11 +8,12 @@ from collections.abc import Iterator
 # Where a printer allows a line to end. It never reaches a document.
 BREAK = "\x1f"
 
-WIDTH = 96.0  # of a line of the document, in widths of a letter
+WIDTH = 90.0  # of a line of the document, in widths of a letter
 _INDENT = 4.0
 
 _TOKEN = re.compile(r"\\[a-zA-Z]+|\\.|.", re.DOTALL)
 _BLANK = {"{", "}", "^", "_", " ", "&", BREAK, r"\,", r"\!", r"\left", r"\right", r"\bigl", r"\bigr"}
+_BLANK |= {r"\Bigl", r"\Bigr"}
 _BLANK |= {r"\bar", r"\overline", r"\mathit", r"\mathrm", r"\text", r"\operatorname", r"\substack"}
 _WIDE = {"+", "-", "=", r"\ge", r"\le", r"\mid", r"\to", r"\times", "<", ">"}
 
@@ -50,7 +51,9 @@ def _token_width(token: str) -> float:
         return 0.3 if token == r"\," else 0.0
     if token in _WIDE:
         return 2.4 if token != "/" else 1.0
-    if token in "[](),.'|/":
+    if token == ",":
+        return 1.0
+    if token in "[]().'|/":
         return 0.7
     if token.startswith("\\") and len(token) > 4:
         return len(token) * 0.6
@@ -70,30 +73,57 @@ def _group(text: str, start: int) -> tuple[str, int]:
     return text[start + 1 :], len(text)
 
 
-def wrapped(left: str, sign: str, right: str) -> list[str]:
-    """Lines of an ``aligned`` whose first is ``left &= ...``; none wider than the page."""
-    head = joined(left)
-    room = WIDTH - width(head) - 3
-    pieces = list(_pieces(right))
-    if room < WIDTH / 3 and sum(p for _, p, _ in pieces) > room:
-        return [f"{head} & {sign} {{}}", *_filled(pieces, r"& \quad ", WIDTH - _INDENT - width(head) / 9)]
-    first, *rest = _filled(pieces, "", room, indent=_INDENT)
-    return [f"{head} & {sign} {first}", *(rf"& \quad {line}" for line in rest)]
+def wrapped(equations: list[tuple[str, str, str]]) -> list[list[str]]:
+    """Lines of an ``aligned`` for each equation (left side, sign, right side).
+
+    Signs stand below each other unless a left side takes too much of the page.
+    """
+    if any(width(left) > 0.4 * WIDTH for left, _, _ in equations):
+        return [
+            _filled(list(_pieces(rf"{left} {BREAK}{sign} {right}")), "& ", WIDTH, _INDENT)
+            for left, sign, right in equations
+        ]
+    heads = [joined(left) for left, _, _ in equations]
+    room = WIDTH - max(map(width, heads)) - 3
+    found = []
+    for head, (_, sign, right) in zip(heads, equations, strict=True):
+        first, *rest = _filled(list(_pieces(right)), "& ", room, _INDENT)
+        found.append([f"{head} & {sign} {first.removeprefix('& ')}", *rest])
+    return found
+
+
+def condition_lines(words: str, conditions: list[str], head: float) -> list[str]:
+    """Conditions below a formula with a left side of width `head`, in one line where they fit."""
+    found = [joined(c) for c in conditions]
+    together = r",\quad ".join(found)
+    if width(words + together) + head < WIDTH - 8:
+        return [rf"& \quad\text{{{words}}}{together}"]
+    blank = rf"\phantom{{\text{{{words}}}}}"
+    first, *rest = found
+    return [rf"& \quad\text{{{words}}}{first}", *(rf"& \quad{blank}{c}" for c in rest)]
+
+
+def ended(lines: list[str]) -> list[str]:
+    """The lines with LaTeX's line ends between them."""
+    return [line + r" \\" for line in lines[:-1]] + lines[-1:]
 
 
 def _pieces(formula: str) -> Iterator[tuple[str, float, int]]:
     """What stands between breaks, with its width and how many brackets are open after it."""
     depth = 0
     for piece in formula.split(BREAK):
-        bare = re.sub(r"\\(left|right|bigl|bigr)\s*\S", "", piece)
+        bare = re.sub(r"\\(left|right|bigl|bigr)\b\s*\S", "", piece)
         depth += sum(bare.count(c) for c in "[(") - sum(bare.count(c) for c in "])")
         yield piece, width(piece), depth
 
 
 def _filled(
-    pieces: list[tuple[str, float, int]], prefix: str, room: float, indent: float = 0.0
+    pieces: list[tuple[str, float, int]], prefix: str, room: float, indent: float
 ) -> list[str]:
-    """Fill lines, ending each where the fewest brackets are open if that leaves it half full."""
+    """Fill lines, ending each where the fewest brackets are open if that leaves it a quarter full.
+
+    Lines after the first are indented.
+    """
     lines: list[str] = []
     while pieces:
         total, fits = 0.0, 0
@@ -107,10 +137,11 @@ def _filled(
             best, least = fits, 1000
             for position, (_, wide, depth) in enumerate(pieces[:fits], 1):
                 filled += wide
-                if (filled > 0.4 * room or position == fits) and depth <= least:
+                if (filled > 0.25 * room or position == fits) and depth <= least:
                     best, least = position, depth
             fits = best
-        lines.append(prefix + "".join(p for p, _, _ in pieces[:fits]).strip())
+        text = "".join(p for p, _, _ in pieces[:fits]).strip()
+        lines.append(prefix + (r"\quad " if lines else "") + text)
         pieces = pieces[fits:]
         if len(lines) == 1:
             room -= indent

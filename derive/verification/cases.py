@@ -287,4 +287,5 @@ def _shows(formulas: Formulas, case: Case, values: Mapping[str, Any]):
     for number, remainder in enumerate(formulas.remainders(values)):
         yield "floor", number, remainder > 0
     for a, b in formulas.related:
-        yield "order", a, b, (values[a] > values[b]) - (values[a] < values[b])
+        order = (values[a] > values[b]) - (values[a] < values[b])
+        yield "order", a, b, order, min(values[a], values[b]) > 1

@@ -9,7 +9,7 @@ Each runs on every case and, where a module chooses between strategies, on every
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -113,7 +113,7 @@ class Verification:
         reached: set[str] = set()
         for name, check, figure in checks:
             errors, failed = [], []
-            for case, module, strategy in self.runs(loaded):
+            for case, module, strategy in runs(self.cases, loaded):
                 reached.add(strategy)
                 try:
                     error, what = check(case, module)
@@ -133,16 +133,6 @@ class Verification:
                 report.failures.append(f"no case reaches the {direction} strategy {strategy}")
                 report.lines.append(f"strategies  FAILED {report.failures[-1]}")
         return report
-
-    def runs(self, loaded: Loaded) -> Iterator[tuple[Case, ModuleType, str]]:
-        """Every case with every strategy that applies to it."""
-        for number, case in enumerate(self.cases):
-            sizes = None
-            if loaded.strategies:
-                zeros = (_zeros(a) for a in case.draw(np.random.default_rng(0)).values())
-                sizes = loaded.module.forward(*zeros, **case.options)[1].sizes
-            for choice in loaded.choices(sizes, cut=number % 2 == 1):
-                yield case, loaded.forced(choice), loaded.name_of(choice)
 
     def reference(self, case: Case, module: ModuleType) -> tuple[float, str]:
         """Compare values and gradients with plain loops; the largest error, and what is wrong."""
@@ -219,6 +209,17 @@ class Verification:
             assert shape is not None
             values[f"the gradient of {tensor.name}"] = _floats(found[bar.name], shape)
         return _Expected(inputs, y_bar, values, positive)
+
+
+def runs(chosen: Iterable[Case], loaded: Loaded) -> Iterator[tuple[Case, ModuleType, str]]:
+    """Every case with every strategy that applies to it, batches whole and cut in turn."""
+    for number, case in enumerate(chosen):
+        sizes = None
+        if loaded.strategies:
+            zeros = (_zeros(a) for a in case.draw(np.random.default_rng(0)).values())
+            sizes = loaded.module.forward(*zeros, **case.options)[1].sizes
+        for choice in loaded.choices(sizes, cut=number % 2 == 1):
+            yield case, loaded.forced(choice), loaded.name_of(choice)
 
 
 @dataclass(frozen=True)

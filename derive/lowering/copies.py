@@ -1,0 +1,59 @@
+"""Pass: a tensor that is only a copy of another is not made.
+
+    z += f(x);  y += z + ...        becomes     y += f(x);  y += ...        z read here alone
+    z += x;     y += f(z)           becomes     y += f(x)                   z written here alone
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sympy import Expr
+
+from derive.calculus.affine import affine
+from derive.calculus.statements import Statement
+from derive.language.symbols import Access, Tensor
+
+
+def without_copies(statements: Iterable[Statement], keep: set[Tensor]) -> tuple[Statement, ...]:
+    """Drop copies; tensors in `keep` stay, whatever they are."""
+    current = tuple(statements)
+    while (step := _one_less(current, keep)) is not None:
+        current = step
+    return current
+
+
+def _one_less(statements: tuple[Statement, ...], keep: set[Tensor]) -> tuple[Statement, ...] | None:
+    for copy in statements:
+        if not _is_copy(copy):
+            continue
+        source, target = copy.value.tensor, copy.target.tensor  # type: ignore[union-attr]
+        rest = tuple(s for s in statements if s is not copy)
+        if source.outside != target.outside:
+            continue
+        made_here = any(s.target.tensor == source for s in rest)
+        read_elsewhere = any(r.tensor == source for s in rest for r in s.reads)
+        if source not in keep and made_here and not read_elsewhere:
+            return tuple(s.substitute({source: target}) for s in rest)
+        written_elsewhere = any(s.target.tensor == target for s in rest)
+        if target not in keep and not written_elsewhere:
+            return tuple(s.substitute({target: source}) for s in rest)
+    return None
+
+
+def _is_copy(statement: Statement) -> bool:
+    """``target[i] += source[i]`` over all of both."""
+    value: Expr = statement.value
+    if not isinstance(value, Access) or statement.where or statement.op != "add":
+        return False
+    if value.index != statement.target.index or value.tensor == statement.target.tensor:
+        return False
+    bare = [affine(i).bare for i in value.index]
+    alike = value.tensor.shape == statement.target.tensor.shape
+    alike = alike and value.tensor.integer == statement.target.tensor.integer
+    plain = not any(value.tensor.offset) and not any(statement.target.tensor.offset)
+    whole = all(
+        axis is not None and axis.extent == extent
+        for axis, extent in zip(bare, value.tensor.shape, strict=True)
+    )
+    return alike and plain and whole and len(set(bare)) == len(bare)
