@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from sympy import Expr, Integer
 
-from derive.calculus.sifting import fraction, index_form, sign_of
+from derive.calculus.normal import fraction, index_form, sign_of
 from derive.calculus.statements import Statement
 from derive.calculus.step import Phrase, bound, factors, free_axes, listing
 from derive.language.symbols import Access, Axis, Tensor
@@ -96,16 +96,16 @@ def _windows(term: Statement, image: Access, kernel: Access) -> list[_Window]:
             sign_of(alone[taps[0]]),  # type: ignore[index]
         ]
         if None not in signs:
-            sizes = (form.coefficient(a) * s for a, s in zip((moving[0], taps[0]), signs, strict=False))
+            sizes = (
+                form.coefficient(a) * s for a, s in zip((moving[0], taps[0]), signs, strict=False)
+            )
             found.append(
                 _Window(moving[0], taps[0], *(s == 1 for s in signs), step, *sizes)  # type: ignore
             )
     return found
 
 
-def _window_words(
-    image: Tensor, kernel: Tensor, windows: list[_Window], detail: bool
-) -> Phrase:
+def _window_words(image: Tensor, kernel: Tensor, windows: list[_Window], detail: bool) -> Phrase:
     if len({(w.rises_with_free, w.rises_with_tap, w.other_rises) for w in windows}) != 1:
         return ()
     first = windows[0]

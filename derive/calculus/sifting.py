@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from functools import lru_cache
 
 import sympy
-from sympy import Expr, Integer, Pow
+from sympy import Expr, Integer
 
-from derive.calculus.affine import Affine, NotAffine, affine
 from derive.calculus.bounds import inside, nonnegative
+from derive.calculus.normal import divided, fraction, index_form, index_forms, put, sign_of, tidy
 from derive.calculus.statements import Guard, Statement
 from derive.calculus.step import Becomes, Equal, Phrase, bound, every_access, free_axes, listing
 from derive.language.symbols import Access, Axis, Setting, Tensor
@@ -52,7 +51,8 @@ def keep_residual(term: Statement, outputs: frozenset[Tensor]) -> Rewritten:
     left = [g for g in term.where if g.kind == "eq"]
     if not left:
         return None
-    return term, ("the sum runs over the indices with ", *listing(left))
+    words = "the sum runs over the indices with " if bound(term) else "it holds only where "
+    return term, (words, *listing(left))
 
 
 def drop_implied(term: Statement, outputs: frozenset[Tensor]) -> Rewritten:
@@ -86,27 +86,6 @@ def absorb(term: Statement, outputs: frozenset[Tensor]) -> Rewritten:
     return replace(term, where=tuple(where)), (*listing(named), verb, " 0 outside its range")
 
 
-def reuse_forward(definitions: tuple[Statement, ...]) -> Callable[..., Rewritten]:
-    """1 − tanh(a[t])²  →  1 − y[t]²        where y[t] = tanh(a[t]) was computed forward"""
-
-    def rule(term: Statement, outputs: frozenset[Tensor]) -> Rewritten:
-        value, used = term.value, []
-        for definition in definitions:
-            for node in sorted(value.atoms(definition.value.func), key=str):
-                found: dict[Expr, Expr] = {}
-                if not _matches(definition.value, node, found):
-                    continue
-                entry = definition.target.xreplace(found)
-                if inside(entry, term.domain, term.where):
-                    value = value.xreplace({node: entry})
-                    used.append(Equal(entry, node))
-        if not used:
-            return None
-        return replace(term, value=value), (*listing(used), " is known from forward")
-
-    return rule
-
-
 def flip(term: Statement, outputs: frozenset[Tensor]) -> Rewritten:
     """Σᵤ ȳ[h + P − u] w[u]  →  Σᵤ ȳ[h + P − (U−1) + u] w[U−1−u]        u → U − 1 − u
 
@@ -117,7 +96,7 @@ def flip(term: Statement, outputs: frozenset[Tensor]) -> Rewritten:
         signs = [
             sign_of(form.coefficient(tap))
             for access in every_access(term)
-            for form in _forms(access)
+            for form in index_forms(access)
             if form.coefficient(tap) != 0
             and any(sign_of(form.coefficient(a)) == 1 for a in free_axes(term))
         ]
@@ -125,14 +104,14 @@ def flip(term: Statement, outputs: frozenset[Tensor]) -> Rewritten:
             flipped.append(Becomes(tap, tap.extent - 1 - tap))
     if not flipped:
         return None
-    return _put(term, {f.old: f.new for f in flipped}), listing(flipped)
+    return put(term, {f.old: f.new for f in flipped}), listing(flipped)
 
 
 def specialise(term: Statement, values: dict[Expr, Expr]) -> Statement:
     """s | h − u and y[(h − u)/s]  →  y[h − u]        for s = 1"""
     narrowed = {a: Axis(a.label, a.extent.xreplace(values)) for a in term.domain}
     narrowed = {a: b for a, b in narrowed.items() if a != b}
-    special = _put(term.substitute(narrowed), values)
+    special = put(term.substitute(narrowed), values)
     where = tuple(g for g in special.where if g.kind != "divides" or g.modulus != 1)
     return replace(special, where=where)
 
@@ -154,7 +133,7 @@ def _sift(term: Statement, outputs: frozenset[Tensor], choose: Choose) -> Rewrit
         delta, axis, solution, ranges = choice
         rest = tuple(g for g in term.where if g is not delta)
         domain = tuple(a for a in term.domain if a != axis)
-        term = _put(replace(term, domain=domain, where=rest), {axis: solution})
+        term = put(replace(term, domain=domain, where=rest), {axis: solution})
         term = replace(term, where=term.where + ranges)
         solved = {a: tidy(e.xreplace({axis: solution})) for a, e in solved.items()}
         solved[axis] = solution
@@ -233,7 +212,7 @@ def _implied(guard: Guard, domain: tuple[Axis, ...]) -> bool:
     if guard.kind == "eq":
         return tidy(guard.expression) == 0
     if guard.kind == "divides":
-        return not _divided(sympy.expand(guard.expression / guard.modulus))
+        return not divided(sympy.expand(guard.expression / guard.modulus))
     return False
 
 
@@ -245,9 +224,10 @@ def _implied_by_reading(guard: Guard, access: Access, domain: tuple[Axis, ...]) 
         facts = (number, tidy(step * (extent - 1) - number))
         if any(tidy(guard.expression - fact) == 0 for fact in facts):
             return True
-        if guard.expression.free_symbols & set(domain) == number.free_symbols & set(domain):
-            if nonnegative(guard.expression, domain, tuple(Guard("ge", f) for f in facts)):
-                return True
+        same = guard.expression.free_symbols & set(domain) == number.free_symbols & set(domain)
+        known = tuple(Guard("ge", fact) for fact in facts)
+        if same and nonnegative(guard.expression, domain, known):
+            return True
     return False
 
 
@@ -258,74 +238,4 @@ def _readable(term: Statement, zero: Access, where: tuple[Guard, ...]) -> bool:
         or access.tensor.outside is not None
         or inside(access, term.domain, tuple(g for g in where if g.kind == "ge"))
         for access in every_access(term)
-    )
-
-
-def _matches(pattern: Expr, node: Expr, found: dict[Expr, Expr]) -> bool:
-    """Whether `node` is `pattern` for some values of its axes, which are put into `found`."""
-    if isinstance(pattern, Axis):
-        return found.setdefault(pattern, node) == node
-    if not pattern.args or not node.args:
-        return pattern == node
-    return (
-        pattern.func == node.func
-        and len(pattern.args) == len(node.args)
-        and all(_matches(p, n, found) for p, n in zip(pattern.args, node.args, strict=True))
-    )
-
-
-def _put(term: Statement, values: dict[Expr, Expr]) -> Statement:
-    """Replace symbols everywhere but in the box, and bring indices into their normal form."""
-    target = term.target.xreplace(values)
-    value = term.value.xreplace(values)
-    changed = {
-        access: Access(access.tensor, *(tidy(i) for i in access.index))
-        for access in value.atoms(Access)
-    }
-    where = tuple(
-        Guard(g.kind, tidy(g.expression.xreplace(values)), g.modulus.xreplace(values))
-        for g in term.where
-    )
-    target = Access(target.tensor, *(tidy(i) for i in target.index))
-    return replace(term, target=target, value=value.xreplace(changed), where=where)
-
-
-def _forms(access: Access) -> list[Affine]:
-    return [form for form in map(index_form, access.index) if form is not None]
-
-
-def index_form(expression: Expr) -> Affine | None:
-    try:
-        return affine(expression)
-    except NotAffine:
-        return None
-
-
-def sign_of(expression: Expr) -> int | None:
-    """1 or -1 if the expression is provably at least 1 or at most -1."""
-    if nonnegative(expression - 1, ()):
-        return 1
-    return -1 if nonnegative(-expression - 1, ()) else None
-
-
-@lru_cache(maxsize=65536)
-def tidy(expression: Expr) -> Expr:
-    """One normal form for an index: expanded, over one denominator."""
-    number, step = fraction(expression, Integer(1))
-    return number / step
-
-
-@lru_cache(maxsize=65536)
-def fraction(expression: Expr, divisor: Expr) -> tuple[Expr, Expr]:
-    """Numerator, expanded, and denominator of a quotient."""
-    quotient = sympy.expand(expression / divisor)
-    if not _divided(quotient):
-        return quotient, Integer(1)
-    number, step = sympy.fraction(sympy.together(quotient))
-    return sympy.expand(number), step
-
-
-def _divided(expression: Expr) -> bool:
-    return any(p.exp.is_negative for p in expression.atoms(Pow)) or any(
-        r.q != 1 for r in expression.atoms(sympy.Rational)
     )

@@ -1,7 +1,7 @@
 """What may be written in a definition."""
 
 from derive.language.operation import Equation, Operation, accumulate
-from derive.language.scalars import log1p, expm1, relu, sigmoid, softplus, step, stop
+from derive.language.scalars import expm1, log1p, relu, sigmoid, softplus, step, stop
 from derive.language.symbols import (
     Access,
     Axis,
@@ -17,6 +17,7 @@ from derive.language.symbols import (
     parameter,
     size,
     sizes,
+    state,
     tensor,
 )
 
@@ -43,6 +44,7 @@ __all__ = [
     "size",
     "sizes",
     "softplus",
+    "state",
     "step",
     "stop",
     "tensor",

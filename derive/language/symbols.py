@@ -265,6 +265,19 @@ def tensor(
     return Tensor(checked_name(name, "a tensor"), _shape(shape), outside, offset, optional=optional)
 
 
+def state(name: str, *shape: Expr | int | Sequence[Expr | int]) -> Tensor:
+    """A tensor whose first axis is time and begins at -1: ``h[-1]`` holds the initial value.
+
+    ``state("h", T, N, H)`` has the T + 1 rows ``h[-1] .. h[T-1]``.
+    """
+    checked_name(name, "a state")
+    time, *rest = _shape(shape)
+    if len(time) != 1:
+        raise DefinitionError(name, "the first axis of a state is time, no product axis")
+    flat = sum(len(factors) for factors in rest)
+    return Tensor(name, ((time[0] + 1,), *rest), offset=(-1, *(0,) * flat))
+
+
 def parameter(name: str, *shape, optional: bool = False, outside=None) -> Tensor:
     """A tensor that is learned, such as a weight or a bias."""
     checked_name(name, "a parameter")
@@ -312,7 +325,8 @@ class Access(Expr):
         raise TypeError("differentiate with derive.calculus, not with SymPy's diff")
 
     def _sympystr(self, printer) -> str:
-        return f"{self.tensor.name}[{', '.join(printer._print(i) for i in self.index)}]"
+        index = ", ".join(printer._print(i) for i in self.index)
+        return f"{self.tensor.name}[{index}]" if index else self.tensor.name
 
     _sympyrepr = _sympystr
 

@@ -36,14 +36,16 @@ from derive.lowering.program import (
 from derive.lowering.views import Extent, Index, View, indices, view
 
 
-def loops_of(statement: Statement) -> tuple[Axis, ...]:
+def loops_of(statement: Statement, outer: tuple[Axis, ...] = ()) -> tuple[Axis, ...]:
     """The axes that must be Python loops, so that all others can be whole array axes.
+
+    `outer` are loops that run anyway.
 
     Of two axes that share an index, the one that walks a parameter is looped over (taps are fewer
     than pixels), else the one that is summed.
     """
     reads = (*statement.reads, statement.target)
-    loops: set[Axis] = set()
+    loops: set[Axis] = set(outer)
     shared: list[set[Axis]] = []
     for access in reads:
         seen: set[Axis] = set()
@@ -98,9 +100,10 @@ class Lowered:
 class Fallback:
     """Lowers one statement."""
 
-    def __init__(self, statement: Statement, loops: tuple[Axis, ...] | None = None) -> None:
+    def __init__(self, statement: Statement, outer: tuple[Axis, ...] = ()) -> None:
         self.statement = statement
-        self.loops = loops_of(statement) if loops is None else loops
+        self.own_loops = tuple(a for a in loops_of(statement, outer) if a not in outer)
+        self.loops = (*outer, *self.own_loops)
         self.inner = tuple(a for a in statement.domain if a not in self.loops)
         self.extents: dict[Axis, Extent] = {}
         self.indices = {
@@ -112,21 +115,28 @@ class Fallback:
         self.order: tuple[Axis, ...] = self.inner
 
     @property
-    def covers(self) -> bool:
-        """Whether every entry of the target is written exactly once, so that it may be assigned."""
-        statement = self.statement
-        if statement.where or any(not i.inside for split in self.every_index() for i in split):
+    def exact(self) -> bool:
+        """Whether no two points write the same entry and none is left out."""
+        if self.statement.where or any(not i.inside for split in self.every_index() for i in split):
             return False
-        bare = [affine(index).bare for index in statement.target.index]
-        if None in bare or len(set(bare)) != len(bare):
-            return False
-        whole = all(
-            axis.extent == size and origin == 0
-            for axis, size, origin in zip(
-                bare, statement.target.tensor.shape, statement.target.tensor.offset, strict=True
+        places = [affine(index) for index in self.statement.target.index]
+        axes = [a for place in places for a in place.iterators]
+        single = all(
+            len(p.iterators) <= 1 and all(p.coefficient(a) == 1 for a in p.iterators)
+            for p in places
+        )
+        return single and len(set(axes)) == len(axes) and set(self.own_loops) <= set(axes)
+
+    @property
+    def whole(self) -> bool:
+        """Whether the target's indices walk all of every dimension."""
+        target = self.statement.target
+        return all(
+            isinstance(axis := affine(index).bare, Axis) and axis.extent == size and origin == 0
+            for index, size, origin in zip(
+                target.index, target.tensor.shape, target.tensor.offset, strict=True
             )
         )
-        return whole and set(self.loops) <= set(bare)
 
     def every_index(self) -> Iterable[list[Index]]:
         yield self.target
@@ -216,9 +226,10 @@ class Fallback:
         self, bounds: list[tuple[set[Axis], Line | Node]], body: tuple[Line, ...]
     ) -> tuple[Line, ...]:
         """Loops from the outside in; what depends on few loops stands before the others."""
-        ready = [entry for needs, entry in bounds if not needs]
+        ready = [e for needs, e in bounds if not needs & set(self.own_loops)]
         levels = []
-        for depth, axis in enumerate(self.loops):
+        outer = len(self.loops) - len(self.own_loops)
+        for depth, axis in enumerate(self.own_loops, outer):
             known = set(self.loops[: depth + 1])
             new = [e for needs, e in bounds if axis in needs and needs & set(self.loops) <= known]
             levels.append((axis, new))
@@ -244,7 +255,7 @@ class Fallback:
         aligned = result.aligned(target.axes)
         # A scalar expression is no array, and a broadcast one too small: they need a place.
         complete = set(result.axes) == set(target.axes) and target.axes
-        if assign and complete and not self.loops:
+        if assign and complete and self.whole and not self.loops:
             owned = aligned if result.fresh else method(aligned, "copy")
             return (Assign(Name(self.statement.target.tensor.name), owned),), True
         place = target.node

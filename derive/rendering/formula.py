@@ -20,6 +20,17 @@ from derive.calculus.statements import Guard, Statement
 from derive.calculus.step import Becomes, Equal, PartialDerivative, Phrase, bound, factors
 from derive.language.operation import Equation
 from derive.language.symbols import Access, Axis, Setting, Size, Tensor
+from derive.rendering.order import (
+    by_target,
+    delta_sides,
+    divides,
+    is_range,
+    names_points,
+    ordered_terms,
+    over_number,
+    sides,
+    signed,
+)
 
 # How tightly a piece is bound together; a looser piece within a tighter one gets brackets.
 SUM, PRODUCT, POWER, ATOM = range(4)
@@ -136,10 +147,12 @@ class Formula(ABC):
                 self.entry(Access(tensor.of, *access.index[:split])),
                 self.entry(Access(tensor.by, *access.index[split:])),
             )
-        return self.access(self.tensor(tensor), [self.expression(i, SUM, True) for i in access.index])
+        return self.access(
+            self.tensor(tensor), [self.expression(i, SUM, True) for i in access.index]
+        )
 
     def added(self, e: Add, in_index: bool) -> Piece:
-        number, step = sympy.fraction(sympy.together(e)) if _over_number(e) else (e, Integer(1))
+        number, step = sympy.fraction(sympy.together(e)) if over_number(e) else (e, Integer(1))
         if step != 1:
             return self.quotient(sympy.expand(number), step, in_index)
         terms = ordered_terms(e, self.place)
@@ -147,10 +160,10 @@ class Formula(ABC):
         return self.sum_of(pieces), SUM
 
     def multiplied(self, e: Mul, in_index: bool) -> Piece:
-        negative, plain = _signed(e)
+        negative, plain = signed(e)
         if negative:
             return self.sum_of([(True, self.expression(plain, PRODUCT, in_index))]), SUM
-        over, under = sympy.fraction(e, exact=True) if _divides(e) else (e, Integer(1))
+        over, under = sympy.fraction(e, exact=True) if divides(e) else (e, Integer(1))
         if under != 1:
             return self.quotient(over, under, in_index)
         parts = self.factors(e)
@@ -217,7 +230,7 @@ class Formula(ABC):
         found = []
         while left:
             guard = left.pop(0)
-            other = next((g for g in left if _is_range(guard, g)), None)
+            other = next((g for g in left if is_range(guard, g)), None)
             if other is None:
                 found.append(self.guard(guard))
                 continue
@@ -246,7 +259,7 @@ class Formula(ABC):
         for target, group in by_target(terms):
             self.remember(a for t in group for a in t.domain)
             right = self.sum_of([self.term(t, deltas) for t in group])
-            found.append((self.entry(target), "=" if _names_points(target) else "+=", right))
+            found.append((self.entry(target), "=" if names_points(target) else "+=", right))
         return found
 
     def remember(self, axes: Iterable[Any]) -> None:
@@ -258,7 +271,7 @@ class Formula(ABC):
 
     def term(self, term: Statement, deltas: bool) -> tuple[bool, str]:
         """One statement's contribution, and whether a minus stands before it."""
-        negative, value = _signed(term.value)
+        negative, value = signed(term.value)
         kept = [g for g in term.where if not (deltas and g.kind == "eq")]
         conditions = self.guards(kept)
         summed = [self.symbol(a) for a in bound(term)]
@@ -272,7 +285,7 @@ class Formula(ABC):
         value = Mul(*(f for f in factors(value) if f not in late))
         found = [*map(self.entry, late), *found]
         alone = not parts and not found
-        if isinstance(value, Mul) and not _divides(value):
+        if isinstance(value, Mul) and not divides(value):
             entries = [self.expression(f, POWER) for f in self.factors(value)]
         elif value == 1 and found:
             entries = []
@@ -312,130 +325,6 @@ class Formula(ABC):
 
     def inline(self, formula: str) -> str:
         return formula
-
-
-def by_target(terms: Sequence[Statement]) -> list[tuple[Access, list[Statement]]]:
-    """Statements that write the same entry, together."""
-    groups: dict[Access, list[Statement]] = {}
-    for term in terms:
-        groups.setdefault(term.target, []).append(term)
-    return list(groups.items())
-
-
-def ordered_terms(e: Expr, place: dict[Any, int]) -> list[tuple[bool, Expr]]:
-    """Terms with their signs: positive first, indices before sizes, numbers last.
-
-    A size and its number stay together: ``U - 1 - u`` and ``h + u - (U - 1)``.
-    """
-    terms = [_signed(t) for t in Add.make_args(collected(e))]
-    indexed = any(isinstance(s, Axis) for s in e.free_symbols)
-    number = next((t for t in terms if t[1].is_Integer), None)
-    lone = [t for t in terms if isinstance(t[1], Size) and number and t[0] != number[0]]
-    beside = lone[0] if indexed and len(lone) == 1 else None
-    if beside and beside[0]:  # h - U + 1
-        terms = [t for t in terms if t not in (beside, number)]
-        terms.append((True, Add(beside[1], -number[1], evaluate=False)))  # type: ignore[index]
-        beside = None
-
-    def key(term: tuple[bool, Expr]) -> tuple[int, int, str]:
-        value = term[1]
-        if value.is_number:
-            return (-1 if beside else 3), 0, ""
-        if value.has(Access):
-            return 0, int(value.has(Sum)), str(value)
-        moving = [s for s in value.free_symbols if isinstance(s, Axis)]
-        if moving:
-            return 0, min(place.get(s, 99) for s in moving), min(map(str, moving))
-        return (2 if term == beside else 1), 0, str(value)
-
-    return sorted((t for t in terms if not t[0]), key=key) + sorted(
-        (t for t in terms if t[0]), key=key
-    )
-
-
-def collected(e: Expr) -> Expr:
-    """``d*u - d*U + d`` becomes ``-d*(U - 1 - u)``: a setting in several terms is factored out."""
-    terms = list(Add.make_args(e))
-    for setting in sorted((s for s in e.free_symbols if isinstance(s, Setting)), key=str):
-        shared = [t for t in terms if t.is_Mul and setting in t.args or t == setting]
-        if len(shared) < 2:
-            continue
-        inner = Add(*(t / setting for t in shared))
-        sized = [t for t in Add.make_args(inner) if any(isinstance(s, Size) for s in t.free_symbols)]
-        leading = sized or [t for t in Add.make_args(inner) if not t.is_number]
-        sign = -1 if leading and all(_signed(t)[0] for t in leading) else 1
-        terms = [t for t in terms if t not in shared]
-        terms.append(Mul(sign * setting, Mul(sign, inner, evaluate=True).expand(), evaluate=False)
-                     if sign == 1 else
-                     Mul(-1, setting, sympy.expand(-inner), evaluate=False))  # fmt: skip
-    return Add(*terms, evaluate=False) if len(terms) > 1 else terms[0]
-
-
-def sides(e: Expr) -> tuple[Expr, Expr]:
-    """``e`` as a difference of two sums without minus signs."""
-    terms = Add.make_args(e)
-    left = Add(*(t for t in terms if not _signed(t)[0]))
-    return left, left - e
-
-
-def delta_sides(guard: Guard, term: Statement) -> tuple[Expr, Expr]:
-    """The two indices of a delta: the target's own on the left."""
-    own = [
-        i for i in term.target.index
-        if i.free_symbols & guard.expression.free_symbols and not i.is_number
-    ]  # fmt: skip
-    for index in own:
-        if not (guard.expression - index).free_symbols & index.free_symbols:
-            return index, sympy.expand(index - guard.expression)
-        if not (guard.expression + index).free_symbols & index.free_symbols:
-            return index, sympy.expand(index + guard.expression)
-    return sides(guard.expression)
-
-
-def _signed(e: Expr) -> tuple[bool, Expr]:
-    """Whether a minus stands before `e`, and `e` without it."""
-    if e.is_Mul and e.args[0].is_number and e.args[0].is_negative:
-        first = -e.args[0]  # type: ignore[operator]
-        rest = e.args[1:] if first == 1 else (first, *e.args[1:])
-        return True, Mul(*rest, evaluate=False) if len(rest) > 1 else rest[0]  # type: ignore
-    if e.is_number and e.is_negative:
-        return True, -e
-    return False, e
-
-
-def _divides(e: Expr) -> bool:
-    return any(
-        (isinstance(f, Pow) and f.exp.is_negative) or (f.is_Rational and not f.is_Integer)
-        for f in factors(e)
-    )
-
-
-def _over_number(e: Add) -> bool:
-    """Whether all of a sum of indices stands over one number, as in (H − 1)/2."""
-    return not e.has(Access) and any(
-        f.is_Rational and not f.is_Integer for t in e.args for f in factors(t)  # type: ignore
-    )
-
-
-def _is_range(low: Guard, high: Guard) -> bool:
-    if low.kind != "ge" or high.kind != "ge":
-        return False
-    last = sympy.expand(low.expression + high.expression)
-    return not any(isinstance(s, Axis) for s in last.free_symbols) and not last.has(Access)
-
-
-def _names_points(target: Access) -> bool:
-    """Whether each point of the box writes an entry of its own, its index being the target's."""
-    axes = [i for i in target.index if isinstance(i, Axis)]
-    moving = [i for i in target.index if any(isinstance(s, Axis) for s in i.free_symbols)]
-    shifted = all(
-        len([s for s in i.free_symbols if isinstance(s, Axis)]) == 1 and not i.has(Access)
-        for i in moving
-    )
-    offset = all(
-        isinstance(i, Axis) or any(o for o in target.tensor.offset) for i in moving
-    )
-    return shifted and offset and len(set(axes)) == len(axes)
 
 
 FUNCTION_NAMES = {floor: "floor", ceiling: "ceil", Max: "max", Min: "min", Mod: "mod"}

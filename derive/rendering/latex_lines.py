@@ -12,7 +12,21 @@ WIDTH = 90.0  # of a line of the document, in widths of a letter
 _INDENT = 4.0
 
 _TOKEN = re.compile(r"\\[a-zA-Z]+|\\.|.", re.DOTALL)
-_BLANK = {"{", "}", "^", "_", " ", "&", BREAK, r"\,", r"\!", r"\left", r"\right", r"\bigl", r"\bigr"}
+_BLANK = {
+    "{",
+    "}",
+    "^",
+    "_",
+    " ",
+    "&",
+    BREAK,
+    r"\,",
+    r"\!",
+    r"\left",
+    r"\right",
+    r"\bigl",
+    r"\bigr",
+}
 _BLANK |= {r"\Bigl", r"\Bigr"}
 _BLANK |= {r"\bar", r"\overline", r"\mathit", r"\mathrm", r"\text", r"\operatorname", r"\substack"}
 _WIDE = {"+", "-", "=", r"\ge", r"\le", r"\mid", r"\to", r"\times", "<", ">"}

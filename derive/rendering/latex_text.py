@@ -5,13 +5,18 @@ from __future__ import annotations
 import unicodedata
 
 _LETTERS = (
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho "
-    "varsigma sigma tau upsilon phi chi psi omega"
-).split()
+    "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa",
+    "lambda", "mu", "nu", "xi", "omicron", "pi", "rho", "varsigma", "sigma", "tau", "upsilon",
+    "phi", "chi", "psi", "omega",
+)  # fmt: skip
+_CAPITALS = {
+    "Γ": "Gamma", "Δ": "Delta", "Θ": "Theta", "Λ": "Lambda", "Ξ": "Xi", "Π": "Pi", "Σ": "Sigma",
+    "Φ": "Phi", "Ψ": "Psi", "Ω": "Omega",
+}  # fmt: skip
 
 # Names that stand for a letter: lambda, eps, Omega.
 GREEK = {name: f"\\{name}" for name in _LETTERS if name not in ("omicron", "upsilon", "varsigma")}
-GREEK |= {name: f"\\{name}" for name in "Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega".split()}
+GREEK |= {name: f"\\{name}" for name in _CAPITALS.values()}
 GREEK |= {"eps": r"\varepsilon", "epsilon": r"\varepsilon"}
 
 _SPECIAL = {
@@ -23,18 +28,13 @@ _SPECIAL = {
     "Œ": r"\OE{}", "å": r"\aa{}", "Å": r"\AA{}", "ł": r"\l{}", "Ł": r"\L{}", "ı": r"\i{}",
     "×": r"$\times$", "·": r"$\cdot$", "−": "$-$", "±": r"$\pm$", "≤": r"$\le$", "≥": r"$\ge$",
     "≠": r"$\ne$", "≈": r"$\approx$", "→": r"$\to$", "←": r"$\leftarrow$", "∞": r"$\infty$",
-    "∂": r"$\partial$", "∇": r"$\nabla$", "Σ": r"$\Sigma$", "∑": r"$\sum$", "∈": r"$\in$",
+    "∂": r"$\partial$", "∇": r"$\nabla$", "∑": r"$\sum$", "∈": r"$\in$",
     "√": r"$\surd$", "⊙": r"$\odot$", "⊕": r"$\oplus$", "°": r"$^\circ$", "²": "$^2$",
     "³": "$^3$", "½": r"$\frac12$", "′": "$'$", "\u00a0": "~",
 }  # fmt: skip
 _SPECIAL |= {chr(0x3B1 + i): f"$\\{name}$" for i, name in enumerate(_LETTERS)}
 _SPECIAL |= {"ο": "o", "υ": r"$\upsilon$", "ς": r"$\varsigma$"}
-_SPECIAL |= {
-    letter: f"$\\{name}$"
-    for letter, name in zip(
-        "ΓΔΘΛΞΠΦΨΩ", "Gamma Delta Theta Lambda Xi Pi Phi Psi Omega".split(), strict=True
-    )
-}
+_SPECIAL |= {letter: f"$\\{name}$" for letter, name in _CAPITALS.items()}
 
 _ACCENTS = {
     "\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0308": '"', "\u0304": "=",

@@ -22,7 +22,6 @@ from derive.lowering.program import (
     Literal,
     Name,
     Return,
-    Subscript,
     TupleOf,
     call,
     method,
@@ -161,7 +160,7 @@ def module_view(operation: Operation, program: Program, docstring: str) -> Modul
         dtype=expression_text(Attribute(Name(reals[0].name), "dtype")) if reals else "None",
         functions=tuple(f for d in directions for f in d.functions(operation.name, entry)),
         choices=tuple(c for d in directions for c in d.choice(entry)),
-        support=_support(program, entry),
+        support=_support(program, entry, several),
     )
 
 
@@ -251,22 +250,24 @@ def _leave(operation: Operation, entry: Entry, program: Program) -> list[str]:
 
 
 def _enter_backward(operation: Operation, entry: Entry, bars: dict[Tensor, str]) -> list[str]:
+    """Check the gradients by the outputs and split their product axes."""
+    outputs = [t for t in operation.outputs if t in bars]
     lines: list[Line] = []
-    several = len(operation.outputs) > 1
-    for position, tensor in enumerate(operation.outputs):
-        if tensor not in bars:
-            continue
-        bar = Name(bars[tensor])
-        given = Name("grad_output")
-        label = "grad_output"
-        if several:
-            label = f"grad_output.{tensor.name}"
-            given = Subscript(given, (Literal(position),))
-        word = "_cotangent_or_zero" if several else "_cotangent"
-        value = call(word, Literal(label), given, entry.merged[tensor], Name("dtype"))
+    shapes = [entry.merged[t] for t in operation.outputs]
+    if len(operation.outputs) == 1:
+        value = call("_cotangent", Literal("grad_output"), Name("grad_output"), *shapes, Name("dtype"))
+        lines.append(Assign(Name(bars[outputs[0]]), value))
+    else:
+        names = TupleOf(tuple(Literal(t.name) for t in operation.outputs))
+        targets = TupleOf(
+            tuple(Name(bars[t]) if t in bars else Name("_") for t in operation.outputs)
+        )
+        value = call("_outputs", Name("grad_output"), names, TupleOf(tuple(shapes)), Name("dtype"))
+        lines.append(Assign(targets, value))
+    for tensor in outputs:
         if entry.merged[tensor] != entry.split[tensor]:
-            value = method(value, "reshape", entry.split[tensor])
-        lines.append(Assign(bar, value))
+            bar = Name(bars[tensor])
+            lines.append(Assign(bar, method(bar, "reshape", entry.split[tensor])))
     return program_text(_with_sizes(lines, entry), 0).splitlines()
 
 
@@ -332,14 +333,15 @@ def _with_sizes(lines: Any, entry: Entry) -> list[Line]:
     ]
 
 
-def _support(program: Program, entry: Entry) -> tuple[str, ...]:
+def _support(program: Program, entry: Entry, several: bool) -> tuple[str, ...]:
     """The texts of the functions the module calls, and of those they call."""
     loader = environment().loader
     assert loader is not None
     texts: dict[str, str] = {}
     variants = (*program.forward.variants, *program.backward.variants)
     wanted = names_in((entry.lines, tuple(v.lines for v in variants)))
-    queue = sorted({"_wanted", "_cotangent"} | program.needs.functions | wanted)
+    arriving = "_outputs" if several else "_cotangent"
+    queue = sorted({"_wanted", arriving} | program.needs.functions | wanted)
     available = {
         name.removeprefix("numpy/support/").removesuffix(".py")
         for name in loader.list_templates()

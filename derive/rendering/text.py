@@ -1,6 +1,6 @@
 """Formulas in one line of Unicode: comments of generated modules, docstrings, the terminal.
 
-    x_bar[n,c,h] = Σ_{k,u} y_bar[n,k,h + P − u]·w[k,c,u]
+x_bar[n,c,h] = Σ_{k,u} y_bar[n,k,h + P − u]·w[k,c,u]
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Text(Formula):
 
     def access(self, name: str, index: list[str]) -> str:
         separator = ", " if any(" " in i for i in index) else ","
-        return f"{name}[{separator.join(index)}]"
+        return f"{name}[{separator.join(index)}]" if index else name
 
     def partial(self, of: str, by: str) -> str:
         return f"∂{of}/∂{by}"

@@ -96,7 +96,9 @@ def number(expression: Expr | None, sizes: Mapping) -> int:
 
 def symbols_of(system: System) -> set:
     """Every size and setting that shapes, boxes, values or formulas mention."""
-    expressions: list[Expr] = [e for t in system.tensors for e in (*t.shape, t.below) if e is not None]
+    expressions: list[Expr] = [
+        e for t in system.tensors for e in (*t.shape, t.below) if e is not None
+    ]
     for s in system.statements:
         expressions += [*(a.extent for a in s.domain), *s.target.index, s.value]
         expressions += [e for g in s.where for e in (g.expression, g.modulus)]

@@ -11,7 +11,7 @@ from derive.verification.field import Element, as_elements, random_elements
 from derive.verification.reference import evaluate
 from tests.cases import SUBJECT, SUBJECTS, Subject
 
-TWICE = [case for name in ("linear", "correlate1d") for case in SUBJECT[name].cases[::2]]
+TWICE = [case for name in ("linear", "correlate1d") for case in SUBJECT[name].cases[3::2]]
 
 
 def elements(system: System, case: Case, rng) -> dict[str, np.ndarray | None]:

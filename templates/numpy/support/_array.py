@@ -1,5 +1,7 @@
 def _array(name, value, rank, leading, layout):
     """`value` in native byte order, if it is an array of real numbers of the right rank."""
+    if isinstance(value, np.generic):
+        value = np.asarray(value)  # what NumPy makes of arithmetic with arrays of no axes
     if not isinstance(value, np.ndarray) or hasattr(value, "mask"):
         kind = type(value).__name__
         raise TypeError(f"{name} must be a NumPy array of shape {layout}, not {kind}")

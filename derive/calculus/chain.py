@@ -1,0 +1,164 @@
+"""The first steps of every cotangent: chain rule, linearity, and the deltas they leave."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sympy import Expr, Integer, Symbol
+
+from derive.calculus.adjoint import weigh
+from derive.calculus.differentiate import partial
+from derive.calculus.line import Line
+from derive.calculus.statements import Guard, Statement, System
+from derive.calculus.step import PartialDerivative, listing
+from derive.language.symbols import Access, Axis, Tensor
+
+
+@dataclass(frozen=True)
+class Slope:
+    """A statement, an entry it reads, and the derivative of its value by this entry."""
+
+    statement: Statement
+    read: Access
+    slope: Expr
+
+
+def slopes_by(system: System, tensor: Tensor, bars: dict[Tensor, Tensor]) -> tuple[Slope, ...]:
+    """Everything through which a tensor reaches the outputs."""
+    found = (
+        Slope(statement, read, partial(statement.value, read))
+        for statement in system.statements
+        if statement.target.tensor in bars
+        for read in statement.reads
+        if read.tensor == tensor
+    )
+    return tuple(s for s in found if s.slope != 0)
+
+
+def differentiate(line: Line, system: System, by: Tensor, bars: dict[Tensor, Tensor]) -> None:
+    """Record the steps from the scatter to a sum of cotangents, derivatives and deltas."""
+    slopes = slopes_by(system, by, bars)
+    names = _Names(system, slopes)
+    free = names.free(by, [s.read for s in slopes])
+    target = Access(line.target, *(a + o for a, o in zip(free, by.offset, strict=True)))
+    chain_rule(line, names, slopes, bars, target)
+    same = PartialDerivative(by, by)
+    linear = linearity(line, slopes, bars, Access(same, *target.index, *target.index), free)
+    independence(line, linear, slopes, target, same)
+
+
+def chain_rule(
+    line: Line,
+    names: _Names,
+    slopes: tuple[Slope, ...],
+    bars: dict[Tensor, Tensor],
+    target: Access,
+) -> None:
+    """x̄[ψ] += ȳ ∂(value)/∂x[ψ]  →  x̄[β] = Σ_α ȳ[α] ∂y[α]/∂x[β]"""
+    by = slopes[0].read.tensor
+    free = tuple(s for i in target.index for s in i.free_symbols if isinstance(s, Axis))
+    written = tuple(dict.fromkeys(s.statement.target.tensor for s in slopes))
+    after: list[Statement] = []
+    for tensor in written:
+        targets = [s.statement.target for s in slopes if s.statement.target.tensor == tensor]
+        over = names.entries(tensor, targets)
+        entry = tuple(a + o for a, o in zip(over, tensor.offset, strict=True))
+        derivative = Access(PartialDerivative(tensor, by), *entry, *target.index)
+        after.append(Statement((*free, *over), target, Access(bars[tensor], *entry) * derivative))
+    for each in slopes:  # what the derivatives are
+        statement = each.statement
+        tensor = PartialDerivative(statement.target.tensor, by)
+        place = Access(tensor, *statement.target.index, *each.read.index)
+        after.append(Statement(statement.domain, place, each.slope, statement.where))
+    line.add("chain rule", after, (by, " reaches the result through ", *listing(written)))
+
+
+def linearity(
+    line: Line,
+    slopes: tuple[Slope, ...],
+    bars: dict[Tensor, Tensor],
+    unit: Access,
+    free: tuple[Axis, ...],
+) -> list[Statement]:
+    """Σ ȳ ∂(Σ w·x[ψ])/∂x[β]  →  Σ ȳ w ∂x[ψ]/∂x[β]"""
+    by, half = slopes[0].read.tensor, len(free)
+    own = unit.index[:half]
+    target = Access(line.target, *own)
+    linear = []
+    for each in slopes:
+        statement = each.statement
+        source = Access(bars[statement.target.tensor], *statement.target.index)
+        value = weigh(source, each.slope) * Access(unit.tensor, *each.read.index, *own)
+        linear.append(Statement((*free, *statement.domain), target, value, statement.where))
+    after = (*linear, Statement(free, unit, Integer(1)))
+    if any(s.slope.has(s.read) for s in slopes):
+        words = ("by the rules for functions of one number",)
+        line.add("derivative of the value", after, words)
+    else:
+        words = ("what does not depend on ", by, " comes before the derivative")
+        line.add("linearity", after, words)
+    return linear
+
+
+def independence(
+    line: Line,
+    linear: list[Statement],
+    slopes: tuple[Slope, ...],
+    target: Access,
+    same: PartialDerivative,
+) -> None:
+    """∂x[ψ]/∂x[β]  →  δ(ψ, β)"""
+    after = []
+    for statement, each in zip(linear, slopes, strict=True):
+        pairs = zip(target.index, each.read.index, strict=True)
+        where = tuple(Guard("eq", own - read) for own, read in pairs)
+        entry = Access(same, *each.read.index, *target.index)
+        value = statement.value.xreplace({entry: Integer(1)})
+        after.append(replace(statement, value=value, where=statement.where + where))
+    line.deltas = True
+    words = ("entries of ", same.by, " are independent of each other")
+    line.add("∂x[α]/∂x[β] = δ", after, words)
+
+
+class _Names:
+    """Names for new indices: familiar ones where they are free, else with a prime."""
+
+    def __init__(self, system: System, slopes: Sequence[Slope]) -> None:
+        self.taken = {t.name for t in system.tensors}
+        for each in slopes:
+            self.taken |= {a.name for a in each.statement.domain}
+            self.taken |= {s.name for a in each.statement.reads for s in a.free_symbols}
+
+    def new(self, extent: Expr, like: Axis | None) -> Axis:
+        if like is not None:
+            name = like.name + "'"
+        else:
+            own = [extent.name.lower()] if isinstance(extent, Symbol) else []
+            own = [x for x in own if len(x) == 1]
+            letters = own or ["i", "j", "l", "m", "r"]
+            name = next((x for x in letters if x not in self.taken), letters[0] + "'")
+        while name in self.taken:
+            name += "'"
+        self.taken.add(name)
+        return Axis(Symbol(name, integer=True), extent)
+
+    def free(self, tensor: Tensor, reads: Sequence[Access]) -> tuple[Axis, ...]:
+        """An index for each axis of a tensor, named after those by which it is read."""
+        found = []
+        for position, extent in enumerate(tensor.shape):
+            bare = [r.index[position] for r in reads if isinstance(r.index[position], Axis)]
+            found.append(self.new(extent, bare[0] if bare else None))  # type: ignore[arg-type]
+        return tuple(found)
+
+    def entries(self, tensor: Tensor, written: Sequence[Access]) -> tuple[Axis, ...]:
+        """An index for each axis of a tensor: the author's own where the target names it."""
+        found: list[Axis] = []
+        for position, extent in enumerate(tensor.shape):
+            own = written[0].index[position]
+            plain = isinstance(own, Axis) and own.extent == extent and tensor.offset[position] == 0
+            if plain and own not in found:
+                found.append(own)  # type: ignore[arg-type]
+            else:
+                found.append(self.new(extent, None))
+        return tuple(found)

@@ -1,0 +1,334 @@
+"""Write a schedule out: who allocates, who assigns and who adds, and what a call may skip."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from sympy import Expr
+
+from derive.calculus.affine import affine
+from derive.calculus.bounds import nonnegative
+from derive.calculus.statements import Statement
+from derive.language.symbols import Axis, Tensor
+from derive.lowering.columns import correlate, scatter
+from derive.lowering.fallback import Fallback
+from derive.lowering.integers import lower_integer
+from derive.lowering.program import (
+    NONE,
+    Assign,
+    Binary,
+    Comment,
+    For,
+    If,
+    Line,
+    Literal,
+    Name,
+    Node,
+    TupleOf,
+    call,
+    numpy,
+)
+from derive.lowering.schedule import Item, Loop, flattened, schedule
+from derive.lowering.windows import Trilinear
+
+Describe = Callable[[Statement], str]
+Axes = tuple[Axis, ...]
+
+
+@dataclass
+class Needs:
+    """What the lines of a module need besides themselves."""
+
+    constants: dict[str, Expr] = field(default_factory=dict)
+    functions: set[str] = field(default_factory=set)
+
+
+class Writer:
+    """Writes the lines of one direction.
+
+    Parameters
+    ----------
+    name : str
+        The operation, for errors.
+    optional : set of Tensor
+        Inputs that may be absent; statements that read them are then skipped.
+    describe : callable
+        Gives the comment of a statement.
+    needs : Needs
+        Collects what the module must define.
+    forms : dict
+        The statements to be lowered as windowed contractions.
+    slide : bool
+        Whether these leave their outermost window axis unexpanded.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        optional: set[Tensor],
+        describe: Describe,
+        needs: Needs,
+        forms: dict[Statement, Trilinear],
+        slide: bool,
+    ) -> None:
+        self.name, self.optional, self.describe, self.needs = name, optional, describe, needs
+        self.forms, self.slide = forms, slide
+        self.serves: dict[Tensor, frozenset[str]] = {}
+        self.everything: frozenset[str] = frozenset()
+        self.order: tuple[Statement, ...] = ()
+        self.loops: dict[Statement, Axes] = {}
+        self.allocated: set[Tensor] = set()
+
+    def lines(
+        self, statements: Iterable[Statement], wanted: dict[Tensor, str]
+    ) -> tuple[Line, ...]:
+        """Compute everything in order; with `wanted`, only what these names were asked for."""
+        statements = tuple(statements)
+        self.serves = _serves(statements, wanted)
+        self.everything = frozenset(wanted.values())
+        items = schedule(statements, self.name)
+        items = self.largest_first(items)
+        self.order = flattened(items)
+        self.place(items, ())
+        lines: list[Line] = []
+        for names, block in self.blocks(items):
+            if names == self.everything and len(wanted) != 1:
+                lines += block
+            else:
+                lines.append(If(_asked(names), tuple(block)))
+        return tuple(lines)
+
+    def place(self, items: Sequence[Item], outer: Axes) -> None:
+        """Note the loops around every statement."""
+        for item in items:
+            if isinstance(item, Loop):
+                self.place(item.items, (*outer, item.axis))
+            else:
+                self.loops[item] = outer
+
+    def largest_first(self, items: Sequence[Item]) -> tuple[Item, ...]:
+        """Of neighbours with one target the largest comes first: it can make the target."""
+        result: list[Item] = []
+        for run in _runs(items):
+            if isinstance(run, list):
+                run.sort(key=lambda s: (bool(self.absent(s)), -len(s.domain)))
+                result += run
+            else:
+                result.append(run)
+        return tuple(result)
+
+    # ---- what a call may skip ------------------------------------------------------------
+
+    def blocks(self, items: Sequence[Item]) -> list[tuple[frozenset[str], list[Line]]]:
+        """Lines, each block with the names of the gradients that need it."""
+        blocks: list[tuple[frozenset[str], list[Line]]] = []
+        done: set[Item] = set()
+        for item in items:
+            if item in done:
+                continue
+            if isinstance(item, Loop):
+                together: list[Statement] = list(item.statements)
+                lines = self.loop(item)
+            else:
+                together = self.sharing(item, items, done)
+                lines = self.group(together) if len(together) > 1 else self.statement(item)
+                done |= set(together)
+            names = frozenset().union(*(self.names(s) for s in together))
+            if not blocks or blocks[-1][0] != names:
+                blocks.append((names, []))
+            blocks[-1][1].extend(lines)
+            done.add(item)
+        return blocks
+
+    def names(self, statement: Statement) -> frozenset[str]:
+        """The wanted gradients that a statement serves; all of them if none is listed."""
+        return self.serves.get(statement.target.tensor, self.everything)
+
+    def asked(self, statement: Statement) -> Node | None:
+        names = self.names(statement)
+        return None if names == self.everything else _asked(names)
+
+    # ---- who makes the target ------------------------------------------------------------
+
+    def statement(self, statement: Statement) -> list[Line]:
+        """The lines of one statement, its target's allocation before it where that is needed."""
+        tensor = statement.target.tensor
+        form = self.forms.get(statement)
+        absent = self.absent(statement)
+        block: list[Line] = [Comment(self.describe(statement))]
+        before: list[Line] = []
+        if form is not None:
+            assign = tensor not in self.allocated
+            self.need_windows()
+            if form.image == statement.target:
+                block += scatter(form, assign)
+            else:
+                block += correlate([form], self.looped(form), self.asked, lambda _: assign)
+        else:
+            lowering = Fallback(statement, self.loops[statement])
+            assign = not absent and lowering.exact and self.is_first(statement)
+            done = lowering.lower(assign)
+            self.needs.constants |= done.constants
+            self.needs.functions |= done.functions
+            if not done.makes_target:
+                before = self.allocate(tensor, assign and lowering.whole)
+            block += done.lines
+        self.allocated.add(tensor)
+        return [*before, *([If(_present(absent), tuple(block))] if absent else block)]
+
+    def is_first(self, statement: Statement) -> bool:
+        """Whether nothing has been added yet where the statement writes."""
+        here = self.order.index(statement)
+        for place, other in enumerate(self.order):
+            if other is statement or other.target.tensor != statement.target.tensor:
+                continue
+            if _disjoint(statement, other):
+                continue
+            if place < here or not self.same_step(statement, other):
+                return False
+        return True
+
+    def same_step(self, one: Statement, other: Statement) -> bool:
+        """Whether loops around both reach an entry in the same round for both."""
+        for axis in self.loops[one]:
+            if axis not in self.loops[other]:
+                continue
+            for left, right in zip(one.target.index, other.target.index, strict=True):
+                if axis in affine(left).iterators and left != right:
+                    return False
+            if not any(axis in affine(left).iterators for left in one.target.index):
+                return False
+        return True
+
+    def allocate(self, tensor: Tensor, empty: bool) -> list[Line]:
+        if tensor in self.allocated:
+            return []
+        self.allocated.add(tensor)
+        shape = TupleOf(tuple(lower_integer(extent) for extent in tensor.shape))
+        made = numpy("empty" if empty else "zeros", shape, Name("dtype"))
+        return [Assign(Name(tensor.name), made)]
+
+    def loop(self, loop: Loop) -> list[Line]:
+        """A loop over time, say; what it writes is allocated before it."""
+        before: list[Line] = []
+        for statement in loop.statements:
+            lowering = Fallback(statement, self.loops[statement])
+            first = lowering.exact and lowering.whole and self.is_first(statement)
+            before += self.allocate(statement.target.tensor, first and not self.absent(statement))
+        body: list[Line] = []
+        for item in loop.items:
+            body += self.loop(item) if isinstance(item, Loop) else self.statement(item)
+        steps = call("range", lower_integer(loop.axis.extent))
+        if loop.falling:
+            steps = call("reversed", steps)
+        return [*before, For(Name(loop.axis.name), steps, tuple(body))]
+
+    def absent(self, statement: Statement) -> list[Tensor]:
+        """Optional tensors without which the statement is dropped."""
+        return [t for t in dict.fromkeys(r.tensor for r in statement.reads) if t in self.optional]
+
+    # ---- windowed contractions -----------------------------------------------------------
+
+    def sharing(
+        self, statement: Statement, items: Sequence[Item], done: set[Item]
+    ) -> list[Statement]:
+        """The statements whose products use the same columns as this one's and can be had now."""
+        mine = self.forms.get(statement)
+        if mine is None or mine.image == statement.target or not self.alone(statement):
+            return [statement]
+        found = [statement]
+        pending = {s.target.tensor for s in self.order if s not in done}
+        for other in items:
+            form = self.forms.get(other) if isinstance(other, Statement) else None
+            if form is None or other in found or other in done or not _same_columns(mine, form):
+                continue
+            assert isinstance(other, Statement)
+            if self.alone(other) and not any(r.tensor in pending for r in other.reads):
+                found.append(other)
+        return found
+
+    def alone(self, statement: Statement) -> bool:
+        return sum(s.target.tensor == statement.target.tensor for s in self.order) == 1
+
+    def group(self, statements: list[Statement]) -> list[Line]:
+        """Several products with the same columns."""
+        self.need_windows()
+        self.allocated |= {s.target.tensor for s in statements}
+        forms = [self.forms[s] for s in statements]
+        lines: list[Line] = [Comment(self.describe(s)) for s in statements]
+        return [*lines, *correlate(forms, self.looped(forms[0]), self.asked, lambda _: True)]
+
+    def looped(self, form: Trilinear) -> int:
+        return 1 if self.slide and len(form.windows) > 1 else 0
+
+    def need_windows(self) -> None:
+        self.needs.functions |= {"_framed", "_windows", "_chunks", "_product", "_add_windows"}
+
+
+def _runs(items: Sequence[Item]) -> Iterable[list[Statement] | Loop]:
+    """Loops, and neighbouring statements that write the same tensor."""
+    run: list[Statement] = []
+    for item in items:
+        if run and (isinstance(item, Loop) or item.target.tensor != run[0].target.tensor):
+            yield run
+            run = []
+        if isinstance(item, Loop):
+            yield item
+        else:
+            run.append(item)
+    if run:
+        yield run
+
+
+def _disjoint(one: Statement, other: Statement) -> bool:
+    """Whether two statements provably write different entries."""
+    apart = {axis: Axis(axis.name + "_", axis.extent) for axis in other.domain}
+    domain = (*one.domain, *apart.values())
+    for left, right in zip(one.target.index, other.target.index, strict=True):
+        difference = left - right.xreplace(apart)
+        if nonnegative(difference - 1, domain) or nonnegative(-difference - 1, domain):
+            return True
+    return False
+
+
+def _same_columns(one: Trilinear, other: Trilinear) -> bool:
+    def key(form: Trilinear):
+        windows = [(w.step, w.dilation, w.shift, w.tap, w.place) for w in form.windows]
+        return form.image, form.batch, form.images, form.channels, windows
+
+    return other.image != other.statement.target and key(one) == key(other)
+
+
+def _serves(
+    statements: tuple[Statement, ...], wanted: dict[Tensor, str]
+) -> dict[Tensor, frozenset[str]]:
+    """For each tensor, the names of the wanted tensors it contributes to."""
+    serves = {tensor: frozenset({name}) for tensor, name in wanted.items()}
+    grew = bool(wanted)
+    while grew:
+        grew = False
+        for statement in statements:
+            names = serves.get(statement.target.tensor, frozenset())
+            for read in statement.reads:
+                union = serves.get(read.tensor, frozenset()) | names
+                if union != serves.get(read.tensor, frozenset()):
+                    serves[read.tensor] = union
+                    grew = True
+    return serves
+
+
+def _asked(names: Iterable[str]) -> Node:
+    tests: list[Node] = [Binary("in", Literal(name), Name("wrt")) for name in sorted(names)]
+    return _any(tests, "or")
+
+
+def _present(tensors: list[Tensor]) -> Node:
+    return _any([Binary("is not", Name(t.name), NONE) for t in tensors], "and")
+
+
+def _any(tests: list[Node], word: str) -> Node:
+    result = tests[0]
+    for test in tests[1:]:
+        result = Binary(word, result, test)
+    return result

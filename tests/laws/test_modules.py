@@ -1,0 +1,227 @@
+"""What generated modules consist of, and what the engine may know: read off their syntax trees."""
+
+import ast
+import builtins
+import re
+from pathlib import Path
+
+import pytest
+
+import derive
+from derive.ops import aliases
+from tests.cases import SUBJECT, SUBJECTS, Subject
+
+ROOT = Path(derive.__file__).resolve().parent
+LAYERS = ("language", "calculus", "lowering", "rendering", "verification")
+SILENT = ("language", "calculus", "lowering", "rendering")
+
+BUILTINS = set(
+    "abs all any bool enumerate float hasattr int isinstance len list map max min range reversed "
+    "slice sorted str sum tuple type zip TypeError ValueError".split()
+)
+NUMPY = set(
+    # arrays and views
+    "ndarray dtype asarray ascontiguousarray empty zeros ones zeros_like ones_like empty_like "
+    "broadcast_to copyto ndindex pad lib concatenate stack "
+    # products
+    "matmul tensordot dot einsum "
+    # elementwise
+    "add subtract multiply divide reciprocal negative maximum minimum where square sqrt exp expm1 "
+    "log log1p tanh sinh cosh sin cos tan arctan abs sign take_along_axis argmax argmin "
+    # of the entry's checks
+    "integer floating".split()
+)
+ENTRY_ONLY = {"integer", "floating", "asarray"}
+# On elements of a field these do not exist, or would leave the field without a word.
+BARRED = set(
+    "astype isnan isfinite isinf logaddexp hypot vdot finfo iinfo item tolist view tobytes "
+    "float16 float32 float64 longdouble int32 int64 float_ einsum".split()
+)
+
+
+def tree(subject: Subject) -> ast.Module:
+    return ast.parse(subject.path.read_text(encoding="utf-8"))
+
+
+def functions(module: ast.Module) -> dict[str, ast.FunctionDef]:
+    return {node.name: node for node in module.body if isinstance(node, ast.FunctionDef)}
+
+
+def kernels(module: ast.Module) -> list[ast.FunctionDef]:
+    """The mathematics, strategies included, and every private function it calls."""
+    defined = functions(module)
+    found = [name for name in defined if name.startswith(("_forward", "_backward"))]
+    for name in found:
+        for node in ast.walk(defined[name]):
+            if isinstance(node, ast.Name) and node.id in defined and node.id not in found:
+                found.append(node.id)
+    return [defined[name] for name in found]
+
+
+@pytest.mark.parametrize("subject", SUBJECTS, ids=str)
+def test_a_module_imports_numpy_and_nothing_else(subject: Subject):
+    """It can be copied into any project."""
+    imports = [n for n in ast.walk(tree(subject)) if isinstance(n, ast.Import | ast.ImportFrom)]
+    assert [ast.unparse(node) for node in imports] == [
+        "from typing import NamedTuple",
+        "import numpy as np",
+    ]
+
+
+@pytest.mark.parametrize("subject", SUBJECTS, ids=str)
+def test_a_module_has_no_state(subject: Subject):
+    """At its top: a docstring, imports, constants, NamedTuples, functions."""
+    module = tree(subject)
+    assert ast.get_docstring(module)
+    for node in module.body[1:]:
+        if isinstance(node, ast.ClassDef):
+            assert [ast.unparse(base) for base in node.bases] == ["NamedTuple"]
+        elif isinstance(node, ast.Assign):
+            (target,) = node.targets
+            assert isinstance(target, ast.Name)
+            assert target.id == "__all__" or re.fullmatch("_[A-Z][A-Z0-9_]*", target.id)
+        else:
+            assert isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef)
+    barred = ast.Global | ast.Nonlocal | ast.Try | ast.With | ast.Await | ast.Yield | ast.Delete
+    assert not [node for node in ast.walk(module) if isinstance(node, barred)]
+
+
+@pytest.mark.parametrize("subject", SUBJECTS, ids=str)
+def test_a_module_uses_what_is_allowed(subject: Subject):
+    """No eval, no getattr, no dunder, no function of NumPy that is not on the list."""
+    for node in ast.walk(tree(subject)):
+        if isinstance(node, ast.Name) and hasattr(builtins, node.id):
+            assert node.id in BUILTINS, node.id
+        if isinstance(node, ast.Attribute):
+            assert not node.attr.startswith("__"), node.attr
+            if isinstance(node.value, ast.Name) and node.value.id == "np":
+                assert node.attr in NUMPY, node.attr
+
+
+@pytest.mark.parametrize("subject", SUBJECTS, ids=str)
+def test_kernels_stay_within_any_field_of_numbers(subject: Subject):
+    """Nothing that asks for a type or breaks on one; einsum is slow without BLAS; -1 is no size."""
+    for function in kernels(tree(subject)):
+        for node in ast.walk(function):
+            if isinstance(node, ast.Attribute):
+                assert node.attr not in BARRED | ENTRY_ONLY, f"{function.name}: {node.attr}"
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                if node.func.attr == "reshape":
+                    assert "-1" not in [ast.unparse(a) for a in node.args]
+                    assert not any(ast.unparse(a).startswith("(-1") for a in node.args)
+            if isinstance(node, ast.Compare):
+                names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+                assert "dtype" not in names, f"{function.name} branches on dtype"
+            if isinstance(node, ast.Constant):
+                assert not isinstance(node.value, float) or node.value * 2**16 % 1 == 0
+
+
+@pytest.mark.parametrize("subject", SUBJECTS, ids=str)
+def test_sizes_decide_in_one_place(subject: Subject):
+    """A strategy is straight-line code: its branches ask what is wanted or absent, not how large."""
+    defined = functions(tree(subject))
+    for _, name in subject.loaded.strategies:
+        for node in ast.walk(defined[name]):
+            if isinstance(node, ast.If):
+                words = {n.id for n in ast.walk(node.test) if isinstance(n, ast.Name)}
+                sizes = set(subject.module._Sizes._fields)
+                assert not words & sizes, f"{name} branches on {words & sizes}"
+
+
+@pytest.mark.parametrize("subject", SUBJECTS, ids=str)
+def test_what_is_defined_is_used(subject: Subject):
+    """No support function without a caller."""
+    module = tree(subject)
+    used = {n.id for n in ast.walk(module) if isinstance(n, ast.Name)}
+    assert set(functions(module)) - used <= {"apply", "forward", "backward"}
+    assert {"apply", "forward", "backward"} <= set(functions(module))
+
+
+def test_the_package_offers_every_operation_by_all_its_names():
+    """`from generated import correlate2d`, and `conv2d` for the same thing."""
+    import generated
+
+    for name, subject in SUBJECT.items():
+        module = getattr(generated, name)
+        assert Path(module.__file__).resolve() == subject.path
+        assert module.__all__ == ["Gradients", "Residuals", "apply", "backward", "forward"]
+    for alias, name in aliases().items():
+        assert getattr(generated, alias) is getattr(generated, name)
+
+
+def operation_names() -> set[str]:
+    """Names of operations and families of them: correlate2d, and correlate."""
+    names = {*SUBJECT, *aliases()}
+    return names | {re.sub(r"_?\dd$", "", name) for name in names}
+
+
+def words(path: Path) -> set[str]:
+    """Identifiers of a Python file and the strings it may compare names with; no prose."""
+    module = ast.parse(path.read_text(encoding="utf-8"))
+    found = set()
+    for node in ast.walk(module):
+        found |= {value for _, value in ast.iter_fields(node) if isinstance(value, str)}
+        if isinstance(node, ast.keyword | ast.arg) and node.arg:
+            found.add(node.arg)
+        if isinstance(node, ast.alias):
+            found |= {node.name, node.asname or ""}
+    return found
+
+
+@pytest.mark.parametrize("layer", SILENT)
+def test_the_engine_knows_no_operation(layer):
+    """What is done for one operation is done by a rule for all of its kind."""
+    for path in (ROOT / layer).rglob("*.py"):
+        assert not words(path) & operation_names(), path
+
+
+def test_templates_know_no_operation():
+    """Neither Jinja nor the support functions."""
+    templates = ROOT.parent / "templates"
+    for path in templates.rglob("*"):
+        if path.suffix == ".py":
+            assert not words(path) & operation_names(), path
+        elif path.is_file():
+            text = path.read_text(encoding="utf-8")
+            assert not set(re.findall(r"\w+", text)) & operation_names(), path
+
+
+def imports(path: Path) -> list[tuple[str, str]]:
+    """Every module that a file imports, with the function that imports it."""
+    found = []
+
+    def visit(node: ast.AST, function: str) -> None:
+        if isinstance(node, ast.FunctionDef):
+            function = node.name
+        if isinstance(node, ast.Import):
+            found.extend((alias.name, function) for alias in node.names)
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            found.append((node.module or "", function))
+            found.extend((f"{node.module}.{alias.name}", function) for alias in node.names)
+        for child in ast.iter_child_nodes(node):
+            visit(child, function)
+
+    visit(ast.parse(path.read_text(encoding="utf-8")), "")
+    return found
+
+
+@pytest.mark.parametrize("position, layer", enumerate(LAYERS), ids=lambda p: str(p))
+def test_each_folder_imports_only_from_folders_above_it(position, layer):
+    """language < calculus < lowering < rendering < verification, and errors for all."""
+    allowed = {"errors", *LAYERS[: position + 1]}
+    for path in (ROOT / layer).rglob("*.py"):
+        for name, _ in imports(path):
+            top, *rest = name.split(".")
+            if top == "derive" and rest:
+                assert rest[0] in allowed, f"{path} imports {name}"
+            assert top != "generated", path
+
+
+def test_nothing_of_the_engine_imports_the_operations():
+    """Except the pipeline, where it lists what the shipped package holds."""
+    files = [p for layer in LAYERS for p in (ROOT / layer).rglob("*.py")]
+    for path in (*files, ROOT / "pipeline.py", ROOT / "errors.py"):
+        for name, function in imports(path):
+            if name.startswith("derive.ops"):
+                assert (path.name, function) == ("pipeline.py", "package_files")
