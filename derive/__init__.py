@@ -1,3 +1,25 @@
-"""From an equation to a derivation, a NumPy module, and a proof that the two agree."""
+"""From an equation to a derivation, a NumPy module, and a proof that the two agree.
+
+The words of a definition (`Operation`, `tensor`, `axes`, ...) and `compile` are imported on first
+use, so that the command starts without SymPy.
+"""
+
+from importlib import import_module
+from typing import Any
 
 __version__ = "0.1.0"
+
+_PIPELINE = ("compile",)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PIPELINE:
+        return getattr(import_module("derive.pipeline"), name)
+    language = import_module("derive.language")
+    if name in language.__all__:
+        return getattr(language, name)
+    raise AttributeError(f"module 'derive' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_PIPELINE, *import_module("derive.language").__all__])

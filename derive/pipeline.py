@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import builtins
 import hashlib
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from types import ModuleType
 
 from derive.calculus.adjoint import adjoint
 from derive.calculus.checks import check, check_system
@@ -52,6 +54,31 @@ def build(operation: Operation, folder: str) -> Build:
     place = PurePosixPath(folder) / operation.name
     outputs = (Output(place.with_suffix(".py"), with_header(module, "#", stamp, command)),)
     return Build(operation, outputs, 0)
+
+
+def compile(operation: Operation) -> ModuleType:
+    """The generated module of an operation, in memory: for notebooks and tests.
+
+    Parameters
+    ----------
+    operation : Operation
+        The definition.
+
+    Returns
+    -------
+    module
+        With ``apply``, ``forward`` and ``backward``, exactly as a generated file has them.
+
+    Raises
+    ------
+    DefinitionError
+        If the definition does not make sense.
+    """
+    text = next(o.text for o in build(operation, "").outputs if o.path.suffix == ".py")
+    module = ModuleType(operation.name)
+    module.__doc__ = operation.summary
+    exec(builtins.compile(text, f"<derived {operation.name}>", "exec"), module.__dict__)
+    return module
 
 
 def definition_hash(operation: Operation) -> str:

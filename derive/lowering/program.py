@@ -5,6 +5,7 @@ Only what generated modules need. Trees are frozen, so that passes build new one
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -183,3 +184,20 @@ def names_in(tree: object) -> set[str]:
     if isinstance(tree, Node | Line):
         return set().union(*(names_in(part) for part in vars(tree).values()), set())
     return set()
+
+
+def tidied(lines: Iterable[Line]) -> tuple[Line, ...]:
+    """Neighbouring conditions on the same test become one."""
+    result: list[Line] = []
+    for line in lines:
+        if isinstance(line, For):
+            line = For(line.variable, line.iterable, tidied(line.body))
+        if isinstance(line, If):
+            last = result[-1] if result else None
+            if isinstance(last, If) and last.test == line.test and not last.otherwise:
+                if not line.otherwise:
+                    result[-1] = If(line.test, tidied((*last.body, *line.body)))
+                    continue
+            line = If(line.test, tidied(line.body), tidied(line.otherwise))
+        result.append(line)
+    return tuple(result)

@@ -28,6 +28,7 @@ from derive.lowering.program import (
     TupleOf,
     call,
     numpy,
+    tidied,
 )
 from derive.lowering.schedule import Item, Loop, flattened, schedule
 from derive.lowering.windows import Trilinear
@@ -97,7 +98,7 @@ class Writer:
                 lines += block
             else:
                 lines.append(If(_asked(names), tuple(block)))
-        return tuple(lines)
+        return tidied(lines)
 
     def place(self, items: Sequence[Item], outer: Axes) -> None:
         """Note the loops around every statement."""
