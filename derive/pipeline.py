@@ -10,12 +10,15 @@ from types import ModuleType
 
 from derive.calculus.adjoint import adjoint
 from derive.calculus.checks import check, check_system
+from derive.calculus.derivation import derivation
 from derive.calculus.lift import equations_of, to_system
 from derive.language.operation import Operation
 from derive.lowering.lower import lower
 from derive.rendering.files import Output, with_header
-from derive.rendering.module import render_module
+from derive.rendering.latex import render_latex
+from derive.rendering.module import comment, render_module
 from derive.rendering.package import family_file, index_file
+from derive.rendering.text import derivation_text
 
 
 @dataclass(frozen=True)
@@ -46,14 +49,28 @@ def build(operation: Operation, folder: str) -> Build:
     system = to_system(operation)
     check_system(operation, system)
     reverse = adjoint(system)
-    program = lower(operation.name, system, reverse, str)
-    module = render_module(operation, program, operation.summary)
+    steps = derivation(operation, system, reverse)
+    program = lower(operation.name, system, reverse, comment(steps))
+    module = render_module(program, steps)
+    paper = render_latex(steps)
 
     stamp = definition_hash(operation)
     command = f"derive build {operation.name}" if folder else "derive build FILE.py --out DIR"
     place = PurePosixPath(folder) / operation.name
-    outputs = (Output(place.with_suffix(".py"), with_header(module, "#", stamp, command)),)
-    return Build(operation, outputs, 0)
+    outputs = (
+        Output(place.with_suffix(".py"), with_header(module, "#", stamp, command)),
+        Output(place.with_suffix(".tex"), with_header(paper, "%", stamp, command)),
+    )
+    return Build(operation, outputs, len(steps.steps))
+
+
+def show(operation: Operation, format: str) -> str:
+    """The derivation of an operation, as ``"text"`` or ``"latex"``."""
+    check(operation)
+    system = to_system(operation)
+    check_system(operation, system)
+    steps = derivation(operation, system, adjoint(system))
+    return render_latex(steps) if format == "latex" else derivation_text(steps)
 
 
 def compile(operation: Operation) -> ModuleType:

@@ -65,7 +65,9 @@ class Trial:
 
 
 SUBJECTS = tuple(
-    Subject(operation, family) for family, operations in shipped().items() for operation in operations
+    Subject(operation, family)
+    for family, operations in shipped().items()
+    for operation in operations
 )
 SUBJECT = {subject.operation.name: subject for subject in SUBJECTS}
 CASES = tuple(Trial(subject, case) for subject in SUBJECTS for case in subject.cases)

@@ -35,7 +35,7 @@ class Affine:
         """Entries of integer tensors in the constant."""
         return frozenset(self.constant.atoms(Access))
 
-    def coefficient(self, symbol: Symbol) -> Expr:
+    def coefficient(self, symbol: Expr) -> Expr:
         return dict(self.coefficients).get(symbol, Integer(0))
 
     @property

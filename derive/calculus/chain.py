@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 from sympy import Expr, Integer, Symbol
 
@@ -141,7 +142,7 @@ class _Names:
         while name in self.taken:
             name += "'"
         self.taken.add(name)
-        return Axis(Symbol(name, integer=True), extent)
+        return cast(Axis, Axis(Symbol(name, integer=True), extent))
 
     def free(self, tensor: Tensor, reads: Sequence[Access]) -> tuple[Axis, ...]:
         """An index for each axis of a tensor, named after those by which it is read."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from sympy import Symbol
 
@@ -78,7 +79,7 @@ class Line:
         if any(s.target != target for s in self.current):
             return {}
         used = {a.name for s in self.current for a in s.domain}
-        renamed: dict[Axis, Axis] = {}
+        renamed: dict[Axis, Any] = {}
         for axis in self.current[0].domain:
             plain = axis.name.rstrip("'")
             if axis in target.free_symbols and plain not in used | self.reserved:

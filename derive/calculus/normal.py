@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 import sympy
 from sympy import Expr, Integer, Pow
 
 from derive.calculus.affine import Affine, NotAffine, affine
 from derive.calculus.bounds import nonnegative
-from derive.calculus.statements import Guard, Statement
+from derive.calculus.statements import Statement
 from derive.language.symbols import Access
 
 
@@ -57,15 +58,13 @@ def sign_of(expression: Expr) -> int | None:
 
 def put(term: Statement, values: dict[Expr, Expr]) -> Statement:
     """Replace symbols everywhere but in the box, and bring indices into their normal form."""
-    target = term.target.xreplace(values)
+    target: Any = term.target.xreplace(values)
     value = term.value.xreplace(values)
     changed = {
         access: Access(access.tensor, *(tidy(i) for i in access.index))
         for access in value.atoms(Access)
     }
-    where = tuple(
-        Guard(g.kind, tidy(g.expression.xreplace(values)), g.modulus.xreplace(values))
-        for g in term.where
-    )
+    where = tuple(g.substitute(values) for g in term.where)
+    where = tuple(replace(g, expression=tidy(g.expression)) for g in where)
     target = Access(target.tensor, *(tidy(i) for i in target.index))
     return replace(term, target=target, value=value.xreplace(changed), where=where)

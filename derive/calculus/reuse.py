@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
-from sympy import Expr, Function
+from sympy import Function
 
 from derive.calculus.bounds import inside
 from derive.calculus.sifting import Rewritten
@@ -39,13 +40,14 @@ def reuse_forward(definitions: tuple[Statement, ...]) -> Callable[..., Rewritten
     """1 − tanh(a[t])²  →  1 − y[t]²        where y[t] = tanh(a[t]) was computed forward"""
 
     def rule(term: Statement, outputs: frozenset[Tensor]) -> Rewritten:
-        value, used = term.value, []
+        value: Any = term.value
+        used = []
         for definition in definitions:
             for node in sorted(value.atoms(definition.value.func), key=str):
-                found: dict[Expr, Expr] = {}
+                found: dict[Any, Any] = {}
                 if not _matches(definition.value, node, found):
                     continue
-                entry = definition.target.xreplace(found)
+                entry: Any = definition.target.xreplace(found)
                 if inside(entry, term.domain, term.where):
                     value = value.xreplace({node: entry})
                     used.append(Equal(entry, node))
@@ -56,7 +58,7 @@ def reuse_forward(definitions: tuple[Statement, ...]) -> Callable[..., Rewritten
     return rule
 
 
-def _matches(pattern: Expr, node: Expr, found: dict[Expr, Expr]) -> bool:
+def _matches(pattern: Any, node: Any, found: dict[Any, Any]) -> bool:
     """Whether `node` is `pattern` for some values of its axes, which are put into `found`."""
     if isinstance(pattern, Axis):
         return found.setdefault(pattern, node) == node

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
-from sympy import Expr, Symbol
+from sympy import Expr
 
 from derive.calculus.statements import Guard, Statement
 from derive.language.symbols import Access, Axis, Tensor
@@ -126,7 +127,7 @@ def bound(statement: Statement) -> tuple[Axis, ...]:
 
 def free_axes(statement: Statement) -> tuple[Axis, ...]:
     """The axes that the target names."""
-    named: set[Symbol] = set().union(*(i.free_symbols for i in statement.target.index), set())
+    named: set[Any] = set().union(*(i.free_symbols for i in statement.target.index), set())
     return tuple(a for a in statement.domain if a in named)
 
 
@@ -141,7 +142,8 @@ def every_access(statement: Statement) -> tuple[Access, ...]:
     return tuple(sorted(found, key=str))
 
 
-def factors(value: Expr) -> tuple[Expr, ...]:
+def factors(value: Any) -> tuple[Any, ...]:
+    """The factors of a product; anything else is one factor."""
     return value.args if value.is_Mul else (value,)
 
 

@@ -66,7 +66,7 @@ def lower(
     system, adjoint
         What to lower.
     describe : callable
-        Gives the comment of a statement.
+        Gives the comment of a statement, and is told whether it adds to what is there.
     passes : bool
         Without them every statement takes the total fallback: slow, and as correct.
     """

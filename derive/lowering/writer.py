@@ -33,7 +33,7 @@ from derive.lowering.program import (
 from derive.lowering.schedule import Item, Loop, flattened, schedule
 from derive.lowering.windows import Trilinear
 
-Describe = Callable[[Statement], str]
+Describe = Callable[[Statement, bool], str]
 Axes = tuple[Axis, ...]
 
 
@@ -55,7 +55,7 @@ class Writer:
     optional : set of Tensor
         Inputs that may be absent; statements that read them are then skipped.
     describe : callable
-        Gives the comment of a statement.
+        Gives the comment of a statement, and is told whether it adds to what is there.
     needs : Needs
         Collects what the module must define.
     forms : dict
@@ -157,15 +157,14 @@ class Writer:
         tensor = statement.target.tensor
         form = self.forms.get(statement)
         absent = self.absent(statement)
-        block: list[Line] = [Comment(self.describe(statement))]
         before: list[Line] = []
         if form is not None:
             assign = tensor not in self.allocated
             self.need_windows()
             if form.image == statement.target:
-                block += scatter(form, assign)
+                work = scatter(form, assign)
             else:
-                block += correlate([form], self.looped(form), self.asked, lambda _: assign)
+                work = correlate([form], self.looped(form), self.asked, lambda _: assign)
         else:
             lowering = Fallback(statement, self.loops[statement])
             assign = not absent and lowering.exact and self.is_first(statement)
@@ -174,9 +173,10 @@ class Writer:
             self.needs.functions |= done.functions
             if not done.makes_target:
                 before = self.allocate(tensor, assign and lowering.whole)
-            block += done.lines
+            work = list(done.lines)
+        block = (Comment(self.describe(statement, not assign)), *work)
         self.allocated.add(tensor)
-        return [*before, *([If(_present(absent), tuple(block))] if absent else block)]
+        return [*before, *([If(_present(absent), block)] if absent else block)]
 
     def is_first(self, statement: Statement) -> bool:
         """Whether nothing has been added yet where the statement writes."""
@@ -257,7 +257,7 @@ class Writer:
         self.need_windows()
         self.allocated |= {s.target.tensor for s in statements}
         forms = [self.forms[s] for s in statements]
-        lines: list[Line] = [Comment(self.describe(s)) for s in statements]
+        lines: list[Line] = [Comment(self.describe(s, False)) for s in statements]
         return [*lines, *correlate(forms, self.looped(forms[0]), self.asked, lambda _: True)]
 
     def looped(self, form: Trilinear) -> int:

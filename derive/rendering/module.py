@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Any
 
 import black
 import sympy
 
+from derive.calculus.derivation import Derivation
+from derive.calculus.statements import Statement
 from derive.language.operation import Operation
 from derive.language.symbols import Option, Size, Tensor
 from derive.lowering.entry import Entry, enter
 from derive.lowering.lower import Direction, Program
+from derive.lowering.writer import Describe
 from derive.lowering.program import (
     NONE,
     Assign,
@@ -29,6 +33,7 @@ from derive.lowering.program import (
 )
 from derive.rendering.python import expression_text, program_text
 from derive.rendering.templates import environment
+from derive.rendering.text import equation_text, statement_text
 
 MODE = black.Mode(target_versions={black.TargetVersion.PY311}, line_length=100)
 
@@ -96,15 +101,53 @@ class ModuleView:
     support: tuple[str, ...]
 
 
-def render_module(operation: Operation, program: Program, docstring: str) -> str:
+def comment(derivation: Derivation) -> Describe:
+    """What stands above the lines of a statement: its equation, and the step it is from."""
+    cotangents = set(derivation.cotangent.values())
+
+    def describe(statement: Statement, adds: bool) -> str:
+        text = statement_text(statement, derivation.order)
+        if adds and " += " not in text:
+            text = text.replace(" = ", " += ", 1)
+        if statement.target.tensor in cotangents:
+            text += f"    ({derivation.label_of(statement.target.tensor)})"
+        return "\n".join(wrap(text, 88, subsequent_indent="    ", break_long_words=False))
+
+    return describe
+
+
+def render_module(program: Program, derivation: Derivation) -> str:
     """The text of a module, without its header, laid out by black."""
-    view = module_view(operation, program, docstring)
+    view = module_view(program, derivation)
     text = environment().get_template("numpy/module.py.j2").render(module=view)
     return black.format_str(text, mode=MODE)
 
 
-def module_view(operation: Operation, program: Program, docstring: str) -> ModuleView:
+def _docstring(derivation: Derivation) -> str:
+    """Summary, equations, legend, notes and source, none of which can end the string."""
+    operation = derivation.operation
+    paragraphs = ["\n".join(wrap(operation.summary, 96))]
+    equations = [equation_text(e, derivation.order) for e in derivation.definition]
+    paragraphs.append(
+        "\n".join(
+            line
+            for equation in equations
+            for line in wrap(equation, 96, initial_indent="    ", subsequent_indent="        ")
+        )
+    )
+    if operation.legend:
+        paragraphs.append("\n".join(f"{key}: {text}" for key, text in operation.legend.items()))
+    if operation.notes:
+        paragraphs.append("\n".join(wrap(operation.notes, 96)))
+    if operation.source:
+        paragraphs.append("\n".join(wrap(f"Source: {operation.source}.", 96)))
+    text = "\n\n".join(paragraphs)
+    return text.replace("\\", "\\\\").replace('"""', "\\" + '"""')
+
+
+def module_view(program: Program, derivation: Derivation) -> ModuleView:
     """Collect names and lines."""
+    operation = derivation.operation
     entry = enter(operation)
     inputs, options = operation.inputs, operation.options
     reals = [t for t in inputs if not t.integer]
@@ -127,9 +170,10 @@ def module_view(operation: Operation, program: Program, docstring: str) -> Modul
     )  # fmt: skip
     return ModuleView(
         name=operation.name,
-        docstring=docstring,
+        docstring=_docstring(derivation),
         constants=tuple(
-            Constant(name, _number(value)) for name, value in sorted(program.needs.constants.items())
+            Constant(name, _number(value))
+            for name, value in sorted(program.needs.constants.items())
         ),
         sizes=entry.symbols,
         packed=tuple(n for n in entry.symbols if n.endswith("_axes")),
@@ -240,9 +284,7 @@ def _leave(operation: Operation, entry: Entry, program: Program) -> list[str]:
     lines: list[Line] = []
     for tensor in operation.outputs:
         if tensor in program.saved:
-            lines.append(
-                Assign(Name(f"{tensor.name}_kept"), method(Name(tensor.name), "copy"))
-            )
+            lines.append(Assign(Name(f"{tensor.name}_kept"), method(Name(tensor.name), "copy")))
         if entry.merged[tensor] != entry.split[tensor]:
             shaped = method(Name(tensor.name), "reshape", entry.merged[tensor])
             lines.append(Assign(Name(tensor.name), shaped))
@@ -255,7 +297,9 @@ def _enter_backward(operation: Operation, entry: Entry, bars: dict[Tensor, str])
     lines: list[Line] = []
     shapes = [entry.merged[t] for t in operation.outputs]
     if len(operation.outputs) == 1:
-        value = call("_cotangent", Literal("grad_output"), Name("grad_output"), *shapes, Name("dtype"))
+        value = call(
+            "_cotangent", Literal("grad_output"), Name("grad_output"), *shapes, Name("dtype")
+        )
         lines.append(Assign(Name(bars[outputs[0]]), value))
     else:
         names = TupleOf(tuple(Literal(t.name) for t in operation.outputs))
@@ -355,4 +399,3 @@ def _support(program: Program, entry: Entry, several: bool) -> tuple[str, ...]:
         texts[name] = source.strip() + "\n"
         queue += sorted(other for other in available if f"{other}(" in source and other != name)
     return tuple(texts[name] for name in sorted(texts))
-

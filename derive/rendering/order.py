@@ -45,7 +45,7 @@ def ordered_terms(e: Expr, place: dict[Any, int]) -> list[tuple[bool, Expr]]:
         moving = [s for s in value.free_symbols if isinstance(s, Axis)]
         if moving:
             return 0, min(place.get(s, 99) for s in moving), min(map(str, moving))
-        return (2 if term == beside else 1), 0, str(value)
+        return (2 if term == beside else 1), int(not isinstance(value, Size)), str(value)
 
     return sorted((t for t in terms if not t[0]), key=key) + sorted(
         (t for t in terms if t[0]), key=key

@@ -26,7 +26,19 @@ from derive.lowering.program import (
     Update,
 )
 
-_PRECEDENCE = {"or": 1, "and": 2, "not": 3, "in": 4, "is not": 4, "<": 4, "<=": 4, ">": 4, ">=": 4, "==": 4, "!=": 4}
+_PRECEDENCE = {
+    "or": 1,
+    "and": 2,
+    "not": 3,
+    "in": 4,
+    "is not": 4,
+    "<": 4,
+    "<=": 4,
+    ">": 4,
+    ">=": 4,
+    "==": 4,
+    "!=": 4,
+}
 _PRECEDENCE |= {"&": 6, "+": 7, "-": 7, "*": 8, "/": 8, "//": 8, "%": 8, "@": 8, "**": 10}
 _UNARY, _ATOM = 9, 12
 

@@ -3,7 +3,7 @@
 Candidates are drawn with a fixed seed: distinct small primes as sizes (and now and then 1 or 0),
 options from their samples, sides and spellings. Of those that meet the requirements, a greedy
 choice keeps the few that show the most: every option, every optional input present and absent,
-floors with and without a remainder, kernels larger and smaller than a stride, no two sizes alike.
+floors with and without a remainder, any two numbers in either order and equal.
 """
 
 from __future__ import annotations
@@ -192,6 +192,8 @@ def _smaller(number: int, minimum: int) -> int:
 def _random_sizes(formulas: Formulas, source: random.Random) -> Axes:
     """For each free size a prime of its own, sometimes 1, rarely 0; packed ones are up to two."""
     free = formulas.free
+    if source.random() < 0.03:
+        return {s.name: (max(1, s.minimum),) for s in free}
     pool = [p for p in _PRIMES for _ in range(1 + len(free) // len(_PRIMES))]
     sizes: Axes = {}
     for size, prime in zip(free, source.sample(pool, len(free)), strict=True):
@@ -286,6 +288,9 @@ def _shows(formulas: Formulas, case: Case, values: Mapping[str, Any]):
             yield "told apart", a, b, values[a] != values[b]
     for number, remainder in enumerate(formulas.remainders(values)):
         yield "floor", number, remainder > 0
-    for a, b in formulas.related:
+    names = [size.name for size in formulas.free]
+    names += [s.name for option in case.operation.options for s in option.settings]
+    for a, b in combinations(names, 2):
         order = (values[a] > values[b]) - (values[a] < values[b])
         yield "order", a, b, order, min(values[a], values[b]) > 1
+    yield "all one", all(values[size.name] == 1 for size in formulas.free)

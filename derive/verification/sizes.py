@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from functools import cache
-from itertools import combinations
 from math import prod
 from typing import Any
 
@@ -15,7 +14,7 @@ from sympy import Expr, Symbol
 from derive.calculus.lift import to_system
 from derive.errors import VerificationError
 from derive.language.operation import Operation
-from derive.language.symbols import Axis, Option, Setting, Size, Tensor
+from derive.language.symbols import Axis, Option, Size, Tensor
 
 Values = Mapping[str, Any]
 
@@ -32,8 +31,6 @@ class Formulas:
     operation : Operation
     free : list of Size
         The sizes that the inputs' shapes bind, in order of appearance.
-    related : list of pairs of Symbol
-        Free sizes and settings that occur in one formula: which is the larger may matter.
     """
 
     def __init__(self, operation: Operation) -> None:
@@ -65,14 +62,6 @@ class Formulas:
         self._floors = [
             tuple(map(_Formula, sympy.fraction(sympy.together(floor.args[0])))) for floor in floors
         ]
-        self.related = list(
-            dict.fromkeys(
-                (a.name, b.name)
-                for formula in formulas
-                for a, b in combinations(_symbols(formula), 2)
-                if all(isinstance(s, Setting) or s in self.free for s in (a, b))
-            )
-        )
 
     def complete(self, sizes: Mapping[str, int], options: Mapping[str, Any]) -> dict[str, Any]:
         """Every size and setting by name, from the free sizes and the options.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from sympy import Expr, Integer, sympify
@@ -28,7 +29,7 @@ class Numbers:
         self.derivation: Derivation = derivation(operation, self.system, self.adjoint)
         self.values = values
         self.seed = seed
-        self.cache: dict[tuple, dict] = {}
+        self.cache: dict[tuple, tuple[dict, dict]] = {}
 
     def check(self, step: Step) -> bool:
         """Whether both sides of a step have the same values."""
@@ -91,7 +92,8 @@ class Numbers:
 
 
 def number(expression: Expr | None, sizes: Mapping) -> int:
-    return int(sympify(expression).xreplace({k: Integer(v) for k, v in sizes.items()}))
+    value: Any = sympify(expression).xreplace({k: Integer(v) for k, v in sizes.items()})
+    return int(value)
 
 
 def symbols_of(system: System) -> set:

@@ -1,6 +1,7 @@
 """What is claimed of a box holds at every point of it; what a lecturer would see is claimed."""
 
 import itertools
+from typing import Any
 
 import hypothesis.strategies as st
 import pytest
@@ -99,9 +100,12 @@ def test_what_is_claimed_holds(form, numbers, padding, unsigned):
     domain = (p, u, h, t)
     if not nonnegative(form, domain):
         return
-    values = dict(zip((H, U, T, s, d), numbers, strict=True)) | {pad: padding, free: unsigned}
-    values[P] = P.formula.subs(values)
-    values[F] = F.formula.subs(values)
+    values: dict[Any, Any] = dict(zip((H, U, T, s, d), numbers, strict=True)) | {
+        pad: padding,
+        free: unsigned,
+    }
+    values[P] = sympify(P.formula).subs(values)
+    values[F] = sympify(F.formula).subs(values)
     if values[P] < 1:
         return
     ranges = [range(int(values[a.extent])) for a in domain]

@@ -15,7 +15,9 @@ FLOATS = ("float32", "float64")
 def drawn(trial: Trial, dtype="float64") -> dict[str, np.ndarray | None]:
     """Inputs; integers stay integers."""
     arrays = trial.case.draw(np.random.default_rng(3))
-    return {n: a if a is None or a.dtype.kind != "f" else a.astype(dtype) for n, a in arrays.items()}
+    return {
+        n: a if a is None or a.dtype.kind != "f" else a.astype(dtype) for n, a in arrays.items()
+    }
 
 
 def cotangent(output):
@@ -223,9 +225,7 @@ def test_an_absent_input_can_be_left_out(subject: Subject):
             identical(leaves(subject.module.apply(**given, **case.options)), leaves(expected))
 
 
-@pytest.mark.parametrize(
-    "trial", [t for t in CASES if t.case.is_empty], ids=lambda t: str(t)
-)
+@pytest.mark.parametrize("trial", [t for t in CASES if t.case.is_empty], ids=lambda t: str(t))
 def test_an_axis_may_be_empty(trial: Trial):
     """No images, no channels or no filters: outputs and gradients of the right shapes, no NaN."""
     for module in trial.modules():

@@ -11,7 +11,8 @@ import pytest
 from tests.cases import SUBJECT, SUBJECTS, Subject
 
 LINEAR, CORRELATE, TRANSPOSE, SIGNAL = (
-    SUBJECT[name].module for name in ("linear", "correlate2d", "conv_transpose2d", "signal_convolve")
+    SUBJECT[name].module
+    for name in ("linear", "correlate2d", "conv_transpose2d", "signal_convolve")
 )
 
 
@@ -126,7 +127,9 @@ def _arrays(subject: Subject):
     return case.draw(np.random.default_rng(0)), case.options
 
 
-@pytest.mark.parametrize("dtype", ["int64", "bool", "complex128", "object", "float16", "U1", "M8[s]"])
+@pytest.mark.parametrize(
+    "dtype", ["int64", "bool", "complex128", "object", "float16", "U1", "M8[s]"]
+)
 @pytest.mark.parametrize("subject", SUBJECTS, ids=str)
 def test_element_types(subject: Subject, dtype):
     """Integers, truth values, complex numbers, objects, half precision, text, dates."""

@@ -59,7 +59,9 @@ def test_the_cases_are_the_hard_ones(subject: Subject):
             assert {case.shapes[tensor.name] is None for case in subject.cases} == {True, False}
     for option in subject.operation.options:
         for word in option.spellings:
-            assert any(case.options.get(option.name, option.default) == word for case in subject.cases)
+            assert any(
+                case.options.get(option.name, option.default) == word for case in subject.cases
+            )
     if {"V", "stride_w"} <= names:
         assert some(lambda v: v["V"] > v["stride_w"] > 1)
         assert some(lambda v: v["V"] < v["stride_w"])

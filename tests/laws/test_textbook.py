@@ -68,9 +68,7 @@ def textbook_correlate2d(x, weight, bias, stride, dilation, padding, groups):
     return y
 
 
-def textbook_conv_transpose2d(
-    x, weight, bias, stride, dilation, padding, groups, output_padding
-):
+def textbook_conv_transpose2d(x, weight, bias, stride, dilation, padding, groups, output_padding):
     """Every pixel stamps the kernel, scaled, into a larger image, whose margins are cut off."""
     images, channels, height, width = x.shape
     _, filters, rows, columns = weight.shape

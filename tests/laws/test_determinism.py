@@ -1,0 +1,78 @@
+"""The same definition gives the same bytes: whatever the hash seed, the order, the company."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import derive
+
+ROOT = Path(derive.__file__).resolve().parent.parent
+PROGRAM = """
+import hashlib, sys
+from derive.ops import shipped
+from derive.pipeline import build, package_files
+
+found = {o.name: (o, family) for family, members in shipped().items() for o in members}
+outputs = [output for name in sys.argv[1:] for output in build(*found[name]).outputs]
+for output in sorted((*outputs, *package_files()), key=lambda o: str(o.path)):
+    print(output.path, hashlib.sha256(output.text.encode()).hexdigest())
+"""
+# Seed, and the operations in the order in which one process builds them.
+RUNS = [
+    ("0", ["correlate1d", "linear"]),
+    ("1", ["linear", "correlate1d"]),
+    ("2", ["correlate1d"]),
+    ("12345", ["linear"]),
+    ("4294967295", ["conv_transpose1d", "correlate1d", "signal_convolve", "linear"]),
+]
+
+
+@pytest.fixture(scope="module")
+def runs() -> list[dict[str, str]]:
+    """Path and hash of every file, for each run; two processes at a time."""
+    found = []
+    for first in range(0, len(RUNS), 2):
+        started = [
+            subprocess.Popen(
+                [sys.executable, "-c", PROGRAM, *names],
+                env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)},
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            for seed, names in RUNS[first : first + 2]
+        ]
+        for process in started:
+            output, _ = process.communicate(timeout=60)
+            assert process.returncode == 0
+            found.append(dict(line.split() for line in output.splitlines()))
+    return found
+
+
+def test_the_hash_seed_the_order_and_the_company_do_not_matter(runs):
+    """Every file that two runs have in common is the same file."""
+    common: dict[str, str] = {}
+    for files in runs:
+        for path, digest in files.items():
+            assert common.setdefault(path, digest) == digest, path
+
+
+def test_every_operation_was_built_by_three_runs(runs):
+    """Otherwise the comparison above would be idle."""
+    for name in ("linear", "correlate1d"):
+        paths = [path for files in runs for path in files if Path(path).stem == name]
+        assert len(paths) >= 4 and any(path.endswith(".py") for path in paths)
+
+
+def test_neither_time_nor_place_is_in_a_file(runs):
+    """A checkout elsewhere gives the same bytes: no absolute path, no user, no year of today."""
+    from derive.ops import shipped
+    from derive.pipeline import build
+
+    operation = shipped()["dense"][0]
+    for output in build(operation, "dense").outputs:
+        assert str(ROOT) not in output.text and str(Path.home()) not in output.text
+        assert "\r" not in output.text and output.text.endswith("\n")
+        assert not output.path.is_absolute()
