@@ -35,6 +35,12 @@ COMPARISONS: dict[type, type] = {
 EXTREMA = {"min": "max", "max": "min", "all": "any", "any": "all"}
 # Which parts a batch is cut into is a matter of speed; verification cuts it in its own way.
 LEFT_ALONE = ("_chunks", "_applies", "_prefers")
+MATHEMATICS = ("_forward", "_backward")
+
+
+def is_mathematics(name: str) -> bool:
+    """Whether a function holds the equations themselves, forward or backward."""
+    return name.startswith(MATHEMATICS)
 
 
 @dataclass(frozen=True)
@@ -60,11 +66,23 @@ class Mutant:
         return f"{self.function}: {self.before}  ->  {self.after}"
 
 
-def mutants(text: str, every: int = 1) -> Iterator[Mutant]:
-    """Every mutant of a module, or one in `every` of them, in a fixed order."""
+def mutants(text: str, every: int = 1, only: Callable[[str], bool] = bool) -> Iterator[Mutant]:
+    """Every mutant of a module, or one in `every` of them, in a fixed order.
+
+    Parameters
+    ----------
+    text : str
+        The module.
+    every : int
+        Distance in the list of all mutants.
+    only : callable
+        Which functions to change, by name.
+    """
     module = ast.parse(text)
     count = 0
     for function in kernels(module):
+        if not only(function.name):
+            continue
         names = _kinds(module, function)
         for statement in _statements(function):
             for change in _changes(statement, names):
@@ -83,7 +101,7 @@ def mutants(text: str, every: int = 1) -> Iterator[Mutant]:
 def kernels(module: ast.Module) -> list[ast.FunctionDef]:
     """The strategies of a module, or where it has none forward and backward, and what they call."""
     defined = {node.name: node for node in module.body if isinstance(node, ast.FunctionDef)}
-    found = [name for name in defined if name.startswith(("_forward", "_backward"))]
+    found = [name for name in defined if is_mathematics(name)]
     for name in found:
         called = {n.id for n in ast.walk(defined[name]) if isinstance(n, ast.Name)}
         found += [other for other in defined if other in called and other not in found]
@@ -125,7 +143,11 @@ def _kinds(module: ast.Module, function: ast.FunctionDef) -> Kinds:
     for node in module.body:
         if isinstance(node, ast.ClassDef) and node.name == "_Sizes":
             fields = {field.target.id for field in node.body if isinstance(field, ast.AnnAssign)}  # type: ignore[union-attr]
-    written = [n.id for n in ast.walk(function) if _is_written(n)]
+    written = [
+        node.id
+        for node in ast.walk(function)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    ]
     local = list(dict.fromkeys([a.arg for a in function.args.args] + written))
     local = [name for name in local if name not in ("sizes", "dtype", "wrt", "_")]
     kinds: Kinds = {}
@@ -135,10 +157,6 @@ def _kinds(module: ast.Module, function: ast.FunctionDef) -> Kinds:
     ):
         kinds.update((name, group) for name in group)
     return kinds
-
-
-def _is_written(node: ast.AST) -> bool:
-    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
 
 
 Change = Callable[[], Callable[[], None]]
@@ -160,7 +178,11 @@ def _own(statement: ast.stmt) -> list[ast.AST]:
     while waiting:
         node = waiting.pop()
         found.append(node)
-        waiting += [n for n in ast.iter_child_nodes(node) if not isinstance(n, ast.stmt)][::-1]
+        inner = [n for n in ast.iter_child_nodes(node) if not isinstance(n, ast.stmt)]
+        if _called(node) == "_chunks":
+            # What follows the length of the batch is what a part of it costs: a matter of speed.
+            inner = inner[:2]
+        waiting += inner[::-1]
     return found
 
 
@@ -177,11 +199,11 @@ def _changes_of(node: ast.AST, kinds: Kinds) -> Iterator[Change]:
             yield _entry(node.ops, i, COMPARISONS[type(operator)]())
     if isinstance(node, ast.BoolOp):
         yield _replaced(node, "op", ast.Or() if _is(node.op, ast.And) else ast.And())
-    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+    if isinstance(node, ast.Constant) and isinstance(node.value, bool):
+        yield _replaced(node, "value", not node.value)
+    elif isinstance(node, ast.Constant) and isinstance(node.value, int | float):
         yield _replaced(node, "value", node.value + 1)
         yield _replaced(node, "value", node.value - 1)
-    if isinstance(node, ast.Constant) and type(node.value) is bool:
-        yield _replaced(node, "value", not node.value)
     if isinstance(node, ast.Slice):
         for part in ("lower", "upper"):
             bound = getattr(node, part)
@@ -192,15 +214,23 @@ def _changes_of(node: ast.AST, kinds: Kinds) -> Iterator[Change]:
     if isinstance(node, ast.Call):
         if isinstance(node.func, ast.Name) and node.func.id in EXTREMA:
             yield _replaced(node.func, "id", EXTREMA[node.func.id])
-        else:
+        elif _called(node) != "_chunks":
             yield from _swaps(node.args)
     if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in kinds:
         group = kinds[node.id]
         yield _replaced(node, "id", group[(group.index(node.id) + 1) % len(group)])
-    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-        if node.value.id == "sizes" and node.attr in kinds:
-            group = kinds[node.attr]
-            yield _replaced(node, "attr", group[(group.index(node.attr) + 1) % len(group)])
+    if isinstance(node, ast.Attribute) and node.attr in kinds and _is_sizes(node.value):
+        group = kinds[node.attr]
+        yield _replaced(node, "attr", group[(group.index(node.attr) + 1) % len(group)])
+
+
+def _called(node: ast.AST) -> str:
+    """Name of the function that a call calls; empty for anything else."""
+    return node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
+
+
+def _is_sizes(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and node.id == "sizes"
 
 
 def _is(node: ast.AST, kind: type) -> bool:
@@ -236,8 +266,13 @@ def _entry(items: list, position: int, new) -> Change:
 
 def _both(one: Change, other: Change) -> Change:
     def change():
-        undos = one(), other()
-        return lambda: [undo() for undo in undos] and None
+        undo_one, undo_other = one(), other()
+
+        def undo():
+            undo_one()
+            undo_other()
+
+        return undo
 
     return change
 

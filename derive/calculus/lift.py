@@ -62,7 +62,38 @@ def to_system(operation: Operation) -> System:
     lift = _Lift(operation.name, {t.name for t in tensors} | _names(equations))
     for equation in equations:
         lift.equation(equation)
-    return System(operation.inputs, operation.outputs, tuple(lift.statements))
+    return _outputs_apart(System(operation.inputs, operation.outputs, tuple(lift.statements)))
+
+
+def _outputs_apart(system: System) -> System:
+    """Give an output that statements read a tensor of its own to be read from.
+
+    So the cotangent that a caller hands over and the one that accumulates are two tensors:
+
+        y += x**2;  z += 3*y      becomes      y_value += x**2;  y += y_value;  z += 3*y_value
+    """
+    read = {access.tensor for s in system.statements for access in s.reads}
+    taken = {t.name for t in system.tensors}
+    statements = list(system.statements)
+    for output in system.outputs:
+        if output not in read:
+            continue
+        name = f"{output.name}_value"
+        while name in taken:
+            name += "_"
+        taken.add(name)
+        inner = Tensor(name, output.axes_of, output.outside, output.offset)
+        axes = tuple(
+            Axis(_axis_name(number, taken), extent) for number, extent in enumerate(output.shape)
+        )
+        places = tuple(a + o for a, o in zip(axes, output.offset, strict=True))
+        statements = [s.substitute({output: inner}) for s in statements]
+        statements.append(Statement(axes, Access(output, *places), Access(inner, *places)))
+    return System(system.inputs, system.outputs, tuple(statements))
+
+
+def _axis_name(number: int, taken: set[str]) -> str:
+    return next(n for n in (f"i{number}", f"j{number}", f"index{number}") if n not in taken)
 
 
 def _names(equations: tuple[Equation, ...]) -> set[str]:

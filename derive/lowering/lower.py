@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from derive.calculus.adjoint import Adjoint
+from derive.calculus.reuse import forward_values, reuse_forward
 from derive.calculus.statements import Statement, System
 from derive.language.symbols import Tensor
 from derive.lowering.copies import without_copies
 from derive.lowering.program import Line, Node
+from derive.lowering.sharing import share_values
 from derive.lowering.strategies import plan_windows
 from derive.lowering.windows import trilinear
 from derive.lowering.writer import Describe, Needs, Writer
@@ -73,10 +76,15 @@ def lower(
     needs = Needs()
     optional = {t for t in system.inputs if t.optional}
     bars = adjoint.cotangent
-    reads = {r.tensor for s in adjoint.statements for r in s.reads}
-    saved = tuple(t for t in system.tensors if t in reads)
+    onward, reverse = system.statements, adjoint.statements
+    if passes:
+        reverse = with_forward_values(reverse, system)
+        onward, reverse = share_values(onward, reverse)
+    computed = System(system.inputs, system.outputs, onward).tensors
+    reads = {r.tensor for s in reverse for r in s.reads}
+    saved = tuple(t for t in computed if t in reads)
     wanted = {bars[t]: t.name for t in system.inputs if t in bars}
-    arriving = (*system.tensors, *(bars[t] for t in system.outputs if t in bars))
+    arriving = (*computed, *(bars[t] for t in system.outputs if t in bars))
 
     def direction(statements, given, asked, keep) -> Direction:
         if passes:
@@ -96,6 +104,16 @@ def lower(
             return Direction((Variant("", variants[0].lines),))
         return Direction(tuple(variants), plan.applies(), plan.prefers())
 
-    forward = direction(system.statements, system.inputs, {}, {*system.outputs, *saved})
-    backward = direction(adjoint.statements, arriving, wanted, ())
+    forward = direction(onward, system.inputs, {}, {*system.outputs, *saved})
+    backward = direction(reverse, arriving, wanted, ())
     return Program(forward, backward, saved, bars, needs)
+
+
+def with_forward_values(
+    statements: Iterable[Statement], system: System
+) -> tuple[Statement, ...]:
+    """Read what forward has computed instead of computing it again: ``1 - tanh(a)**2`` becomes
+    ``1 - h**2``."""
+    rule = reuse_forward(forward_values(system))
+    rewritten = ((s, rule(s, frozenset())) for s in statements)
+    return tuple(result[0] if result else s for s, result in rewritten)

@@ -8,28 +8,21 @@ from collections.abc import Iterator
 # Where a printer allows a line to end. It never reaches a document.
 BREAK = "\x1f"
 
-WIDTH = 90.0  # of a line of the document, in widths of a letter
+WIDTH = 96.0  # of a line of the document, in widths of a letter
 _INDENT = 4.0
 
 _TOKEN = re.compile(r"\\[a-zA-Z]+|\\.|.", re.DOTALL)
-_BLANK = {
-    "{",
-    "}",
-    "^",
-    "_",
-    " ",
-    "&",
-    BREAK,
-    r"\,",
-    r"\!",
-    r"\left",
-    r"\right",
-    r"\bigl",
-    r"\bigr",
+_BLANK = {"{", "}", "^", "_", " ", "&", BREAK}
+_BLANK |= {
+    rf"\{name}" for name in (",", "!", "left", "right", "bigl", "bigr", "Bigl", "Bigr", "bar")
 }
-_BLANK |= {r"\Bigl", r"\Bigr"}
-_BLANK |= {r"\bar", r"\overline", r"\mathit", r"\mathrm", r"\text", r"\operatorname", r"\substack"}
-_WIDE = {"+", "-", "=", r"\ge", r"\le", r"\mid", r"\to", r"\times", "<", ">"}
+_BLANK |= {
+    rf"\{name}" for name in ("overline", "mathit", "mathrm", "text", "operatorname", "substack")
+}
+_UPRIGHT = {
+    rf"\{name}" for name in ("tanh", "sinh", "cosh", "exp", "log", "sin", "cos", "tan", "max")
+}
+_WIDE = {"+", "-", "=", "<", ">", r"\sum", r"\ge", r"\le", r"\mid", r"\to", r"\times"}
 
 
 def joined(formula: str) -> str:
@@ -69,8 +62,8 @@ def _token_width(token: str) -> float:
         return 1.0
     if token in "[]().'|/":
         return 0.7
-    if token.startswith("\\") and len(token) > 4:
-        return len(token) * 0.6
+    if token in _UPRIGHT:
+        return len(token) * 0.9
     return 1.15
 
 

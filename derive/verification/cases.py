@@ -75,9 +75,7 @@ class Case:
         inputs = self.operation.inputs
         return tuple(t.name for t in inputs if not t.integer and self.shapes[t.name] is not None)
 
-    def draw(
-        self, rng: np.random.Generator, *, positive: bool = False
-    ) -> dict[str, np.ndarray | None]:
+    def draw(self, rng: np.random.Generator, *, positive: bool = False) -> dict[str, Any]:
         """Random inputs in the order of the signature; all above 0 if `positive`."""
         return {t.name: self._array(t, rng, positive) for t in self.operation.inputs}
 
@@ -150,7 +148,7 @@ def _candidates(formulas: Formulas) -> list[_Candidate]:
         sizes = _random_sizes(formulas, source)
         plain = source.random() < 0.1
         options = {
-            o.name: o.default if plain else _random_value(o, source)
+            o.name: o.default if plain or source.random() < 0.3 else _random_value(o, source)
             for o in formulas.operation.options
         }
         absent = {t.name for t in formulas.operation.inputs if t.optional and source.random() < 0.3}
@@ -265,7 +263,15 @@ def _candidate(formulas: Formulas, sizes: Axes, options, absent, values) -> _Can
     )
     zeros = [i for i, size in enumerate(formulas.free) if values[size.name] == 0]
     shows = {("empty", *zeros)} if case.is_empty else set(_shows(formulas, case, values))
+    # A strategy may serve a neutral option alone (a stride of 1): it has to see everything, too.
+    neutral = [o.name for o in operation.options if _is_neutral(o, values)]
+    shows |= {(name, *feature) for name in neutral for feature in shows}
     return _Candidate(case, formulas.work(values), min(zeros, default=0), frozenset(shows))
+
+
+def _is_neutral(option: Option, values: Mapping[str, Any]) -> bool:
+    """Whether every number of an option is the least one."""
+    return all(values[setting.name] == option.minimum for setting in option.settings)
 
 
 def _shows(formulas: Formulas, case: Case, values: Mapping[str, Any]):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from tests.cases import CASES, FEW, SUBJECTS, Subject, Trial
 FLOATS = ("float32", "float64")
 
 
-def drawn(trial: Trial, dtype="float64") -> dict[str, np.ndarray | None]:
+def drawn(trial: Trial, dtype="float64") -> dict[str, Any]:
     """Inputs; integers stay integers."""
     arrays = trial.case.draw(np.random.default_rng(3))
     return {
@@ -110,7 +111,7 @@ LAYOUTS: tuple[Callable, ...] = (
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda f: f.__name__)
 @pytest.mark.parametrize("trial", FEW, ids=str)
 def test_the_layout_in_memory_does_not_matter(trial: Trial, layout):
-    """Strided, negative strides, Fortran order, read-only, big-endian, broadcast: the same values."""
+    """Strided, negative strides, Fortran order, read-only, big-endian, broadcast: the same."""
     inputs = drawn(trial)
     if layout is repeated:
         inputs = {n: None if a is None else repeated(a).copy() for n, a in inputs.items()}
@@ -148,12 +149,12 @@ def test_inputs_are_never_written_to(trial: Trial):
 def test_what_is_returned_shares_memory_with_nothing(trial: Trial):
     """Outputs and gradients own their memory: not that of inputs, residuals or each other."""
     for module in trial.modules():
-        inputs = [a for a in drawn(trial).values()]
+        inputs = list(drawn(trial).values())
         output, residuals = module.forward(*inputs, **trial.case.options)
         y_bar = cotangent(output)
         grads = module.backward(y_bar, residuals)
         made = [a for a in (*leaves(output).values(), *grads) if a is not None]
-        given = [a for a in (*inputs, *residuals, *leaves(y_bar).values())]
+        given = (*inputs, *residuals, *leaves(y_bar).values())
         given = [a for a in given if isinstance(a, np.ndarray)]
         assert not any(np.shares_memory(a, b) for a in made for b in given)
         assert not any(np.shares_memory(a, b) for a, b in combinations(made, 2))
@@ -211,7 +212,7 @@ def test_an_absent_input_has_no_gradient(trial: Trial):
         if shape is None or tensor.integer:
             assert grad is None
         else:
-            assert grad.shape == shape
+            assert grad is not None and grad.shape == shape
 
 
 @pytest.mark.parametrize("subject", SUBJECTS, ids=str)

@@ -1,5 +1,7 @@
 """How the windowed operations are related to each other."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -20,10 +22,9 @@ def normal(*shape, seed=0) -> np.ndarray:
     return np.random.default_rng((seed, *shape)).standard_normal(shape)
 
 
-def fitted(options, rank):
+def fitted(options, rank) -> dict[str, Any]:
     """Options for this many axes, those with one entry for each axis cut or repeated."""
-    fit = {n: (v * 2)[:rank] if isinstance(v, tuple) else v for n, v in options.items()}
-    return fit
+    return {n: (v * 2)[:rank] if isinstance(v, tuple) else v for n, v in options.items()}
 
 
 def operands(rank, options):

@@ -1,5 +1,7 @@
 """The calculus is closed: the adjoint and the tangent of a system are systems again."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -14,11 +16,11 @@ from tests.cases import SUBJECT, SUBJECTS, Subject
 TWICE = [case for name in ("linear", "correlate1d") for case in SUBJECT[name].cases[3::2]]
 
 
-def elements(system: System, case: Case, rng) -> dict[str, np.ndarray | None]:
+def elements(system: System, case: Case, rng) -> dict[str, Any]:
     """Random elements for every input of a system; None where the case has none."""
     drawn = {}
     for tensor in system.inputs:
-        shape = [int(extent.xreplace(case.values)) for extent in tensor.shape]
+        shape = [int(str(extent.xreplace(case.values))) for extent in tensor.shape]
         absent = tensor.name in case.shapes and case.shapes[tensor.name] is None
         drawn[tensor.name] = None if absent else random_elements(tuple(shape), rng)
     return drawn

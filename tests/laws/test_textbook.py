@@ -5,6 +5,8 @@ convolution arithmetic for deep learning" (2016), and of Oppenheim and Schafer, 
 Signal Processing", section 2.3.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -90,7 +92,7 @@ def textbook_conv_transpose2d(x, weight, bias, stride, dilation, padding, groups
     return y if bias is None else y + bias[:, None, None]
 
 
-def check(name, shapes, options, textbook, seed=0):
+def check(name: str, shapes, options, textbook: Callable[..., np.ndarray], seed=0):
     """Values against the textbook, gradients against the transpose, by every strategy."""
     rng = np.random.default_rng(seed)
     inputs = {n: None if s is None else rng.standard_normal(s) for n, s in shapes.items()}
@@ -111,7 +113,7 @@ def check(name, shapes, options, textbook, seed=0):
 @given(windows())
 def test_correlate2d(call):
     """Any size, stride, padding, dilation and groups."""
-    check("correlate2d", *call, textbook_correlate2d)
+    check("correlate2d", call[0], call[1], textbook_correlate2d)
 
 
 @SETTINGS
@@ -122,14 +124,14 @@ def test_convolve2d(call):
     def textbook(x, weight, bias, **options):
         return textbook_correlate2d(x, weight[:, :, ::-1, ::-1], bias, **options)
 
-    check("convolve2d", *call, textbook)
+    check("convolve2d", call[0], call[1], textbook)
 
 
 @SETTINGS
 @given(windows(transposed=True))
 def test_conv_transpose2d(call):
     """Overlapping stamps, gaps between stamps, padding larger than the kernel."""
-    check("conv_transpose2d", *call, textbook_conv_transpose2d)
+    check("conv_transpose2d", call[0], call[1], textbook_conv_transpose2d)
 
 
 def textbook_signal(x, kernel, mode, flip):

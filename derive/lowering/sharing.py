@@ -1,0 +1,85 @@
+"""Pass: a function value that several statements need is computed once and named.
+
+    h += o*tanh(c);   o_bar += h_bar*tanh(c)     becomes     m += tanh(c);  h += o*m;  o_bar += h_bar*m
+
+Forward computes and keeps it, backward reads it: residuals are chosen here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sympy import Expr
+
+from derive.calculus.affine import axes_in
+from derive.calculus.statements import Statement
+from derive.language.scalars import SCALARS
+from derive.language.symbols import Access, Axis, Tensor
+
+Statements = tuple[Statement, ...]
+
+
+def share_values(forward: Sequence[Statement], backward: Sequence[Statement]) -> tuple[
+    Statements, Statements
+]:  # fmt: skip
+    """Name the function values inside forward statements that backward needs as well."""
+    forward, backward = tuple(forward), tuple(backward)
+    taken = {s.target.tensor.name for s in (*forward, *backward)}
+    taken |= {r.tensor.name for s in (*forward, *backward) for r in s.reads}
+    for statement in forward:
+        for value in _functions(statement.value):
+            if value == statement.value or statement.where:
+                continue
+            if not any(value in _functions(s.value) for s in backward):
+                continue
+            axes = tuple(a for a in statement.domain if a in axes_in((value,)) | _axes(value))
+            if any(not _covers(read, axes) for read in value.atoms(Access)):
+                continue
+            name = _fresh(value, taken)
+            named = Access(Tensor(name, tuple((a.extent,) for a in axes)), *axes)
+            made = Statement(axes, named, value)
+            forward = (made, *(_with(s, value, named) for s in forward))
+            backward = tuple(_with(s, value, named) for s in backward)
+    return forward, backward
+
+
+def _with(statement: Statement, value: Expr, named: Access) -> Statement:
+    return Statement(
+        statement.domain,
+        statement.target,
+        statement.value.xreplace({value: named}),
+        statement.where,
+        statement.op,
+        statement.label,
+    )
+
+
+def _functions(value: Expr) -> list[Expr]:
+    """Functions of the table applied to entries alone, innermost ones included."""
+    found = [
+        node for node in value.atoms(*SCALARS) if node.has(Access) and not _nested(node)
+    ]
+    return sorted(found, key=str)
+
+
+def _nested(node: Expr) -> bool:
+    return any(inner != node for inner in node.atoms(*SCALARS))
+
+
+def _axes(value: Expr) -> set[Axis]:
+    return {a for read in value.atoms(Access) for a in axes_in(read.index)}
+
+
+def _covers(read: Access, axes: tuple[Axis, ...]) -> bool:
+    """Whether the entry is inside its tensor at every point; an outside value is not shared."""
+    return read.tensor.outside is None and axes_in(read.index) <= set(axes)
+
+
+def _fresh(value: Expr, taken: set[str]) -> str:
+    (argument,) = value.args
+    inner = argument.tensor.name if isinstance(argument, Access) else "value"
+    name = f"{value.func.__name__}_{inner}"
+    while name in taken:
+        name += "1"
+    taken.add(name)
+    return name
