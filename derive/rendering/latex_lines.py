@@ -36,15 +36,16 @@ def width(formula: str) -> float:
     Subscripts count less, and of a fraction or a stack of lines only the widest part.
     """
     text = formula.replace(BREAK, "")
-    if r"\frac{" in text:
-        start = text.index(r"\frac{")
-        over, after = _group(text, start + 5)
+    block = re.search(r"\\frac\{|\\begin\{cases\}", text)
+    if block and block.group() == r"\frac{":
+        over, after = _group(text, block.end() - 1)
         under, end = _group(text, after)
-        return width(text[:start]) + max(width(over), width(under)) + width(text[end:])
-    if r"\begin{cases}" in text:
-        start, end = text.index(r"\begin{cases}"), text.rindex(r"\end{cases}")
-        rows = text[start + 13 : end].split(r"\\")
-        return width(text[:start]) + max(map(width, rows)) + 3 + width(text[end + 11 :])
+        widest = max(width(over), width(under))
+        return width(text[: block.start()]) + widest + width(text[end:])
+    if block:
+        inside, end = _cases(text, block.end())
+        widest = max(width(row) for row in _rows(inside))
+        return width(text[: block.start()]) + widest + 3 + width(text[end:])
     small = re.search(r"[_^]\{", text)
     if small:
         inside, end = _group(text, small.end() - 1)
@@ -78,6 +79,28 @@ def _group(text: str, start: int) -> tuple[str, int]:
             if depth == 0:
                 return text[start + 1 : place], place + 1
     return text[start + 1 :], len(text)
+
+
+def _cases(text: str, start: int) -> tuple[str, int]:
+    """What stands between a ``\\begin{cases}`` that ends at `start` and its end."""
+    depth = 1
+    for mark in re.finditer(r"\\(begin|end)\{cases\}", text[start:]):
+        depth += 1 if mark.group(1) == "begin" else -1
+        if depth == 0:
+            return text[start : start + mark.start()], start + mark.end()
+    return text[start:], len(text)
+
+
+def _rows(inside: str) -> list[str]:
+    """The rows of a ``cases``, its own and not those of one within it."""
+    rows, depth = [""], 0
+    for part in re.split(r"(\\begin\{cases\}|\\end\{cases\}|\\\\)", inside):
+        depth += (part == r"\begin{cases}") - (part == r"\end{cases}")
+        if part == r"\\" and depth == 0:
+            rows.append("")
+        else:
+            rows[-1] += part
+    return rows
 
 
 def wrapped(equations: list[tuple[str, str, str]]) -> list[list[str]]:
