@@ -51,7 +51,9 @@ def nonnegative(expression: Expr, domain: tuple[Axis, ...], where: tuple[Guard, 
         False says nothing.
     """
     try:
-        return any(_on_box(e, domain) for e in _weakened(sympy.sympify(expression), where))
+        forms = list(_weakened(sympy.sympify(expression), where))
+        # Most bounds need no fact about the box; looking for facts first would cost the time.
+        return any(_on_box(e, ()) for e in forms) or any(_on_box(e, domain) for e in forms)
     except (NotAffine, _NotPolynomial):
         return False
 

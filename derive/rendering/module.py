@@ -120,7 +120,8 @@ def render_module(program: Program, derivation: Derivation) -> str:
     """The text of a module, without its header, laid out by black."""
     view = module_view(program, derivation)
     text = environment().get_template("numpy/module.py.j2").render(module=view)
-    return black.format_str(text, mode=MODE)
+    # The functions behind it are laid out already (a test sees to that), and most of the text.
+    return "\n\n".join((black.format_str(text, mode=MODE), *view.support))
 
 
 def _docstring(derivation: Derivation) -> str:
@@ -396,6 +397,6 @@ def _support(program: Program, entry: Entry, several: bool) -> tuple[str, ...]:
         if name in texts or name not in available:
             continue
         source, _, _ = loader.get_source(environment(), f"numpy/support/{name}.py")
-        texts[name] = source.strip() + "\n"
+        texts[name] = source
         queue += sorted(other for other in available if f"{other}(" in source and other != name)
     return tuple(texts[name] for name in sorted(texts))

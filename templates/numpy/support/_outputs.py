@@ -3,8 +3,10 @@ def _outputs(values, names, shapes, dtype):
     if not isinstance(values, (tuple, list)) or len(values) != len(names):
         raise TypeError(f"grad_output must be a tuple of {len(names)}: {', '.join(names)}")
     return [
-        np.zeros(shape, dtype)
-        if value is None
-        else _cotangent(f"grad_output.{name}", value, shape, dtype)
+        (
+            np.zeros(shape, dtype)
+            if value is None
+            else _cotangent(f"grad_output.{name}", value, shape, dtype)
+        )
         for value, name, shape in zip(values, names, shapes)
     ]

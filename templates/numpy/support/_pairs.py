@@ -10,5 +10,7 @@ def _pairs(name, value, count, minimum, words):
         )
     pairs = [v if isinstance(v, (tuple, list)) else (v, v) for v in value]
     if any(len(pair) != 2 for pair in pairs):
-        raise ValueError(f"each entry of {name} must be an integer or a (low, high) pair: {value!r}")
+        raise ValueError(
+            f"each entry of {name} must be an integer or a (low, high) pair: {value!r}"
+        )
     return tuple(_integer(name, v, minimum) for pair in pairs for v in pair)
