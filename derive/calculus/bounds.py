@@ -21,7 +21,7 @@ import sympy
 from sympy import Add, Expr, Integer, Max, Min, Mod, Mul, Pow, Symbol, ceiling, floor
 
 from derive.calculus.affine import NotAffine, affine
-from derive.calculus.statements import Guard, accesses
+from derive.calculus.statements import Guard, Statement, accesses
 from derive.language.symbols import Access, Axis, Setting, Size
 
 # Atoms by number, sorted, repeated for powers; every atom is one that is at least 0, or unsigned.
@@ -66,6 +66,17 @@ def inside(access: Access, domain: tuple[Axis, ...], where: tuple[Guard, ...] = 
         and nonnegative(first + extent - 1 - index, domain, where)
         for index, extent, first in zip(access.index, tensor.shape, tensor.offset, strict=True)
     )
+
+
+def disjoint(one: Statement, other: Statement) -> bool:
+    """Whether two statements provably write different entries of one tensor."""
+    apart = {axis: Axis(axis.name + "_", axis.extent) for axis in other.domain}
+    domain = (*one.domain, *apart.values())
+    for left, right in zip(one.target.index, other.target.index, strict=True):
+        difference = left - right.xreplace(apart)
+        if nonnegative(difference - 1, domain) or nonnegative(-difference - 1, domain):
+            return True
+    return False
 
 
 def _weakened(expression: Expr, where: tuple[Guard, ...]) -> Iterator[Expr]:

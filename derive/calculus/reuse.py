@@ -8,7 +8,8 @@ from typing import Any
 
 from sympy import Function
 
-from derive.calculus.bounds import inside
+from derive.calculus.affine import affine
+from derive.calculus.bounds import disjoint, inside
 from derive.calculus.sifting import Rewritten
 from derive.calculus.statements import Statement, System
 from derive.calculus.step import Equal, listing
@@ -16,24 +17,26 @@ from derive.language.symbols import Axis, Tensor
 
 
 def forward_values(system: System) -> tuple[Statement, ...]:
-    """Statements that say what one function of known entries is, at every point of a tensor."""
-    found = []
-    for statement in system.statements:
-        tensor = statement.target.tensor
-        whole = (
-            isinstance(statement.value, Function)
-            and system.writing(tensor) == (statement,)
-            and not statement.where
-            and len(set(statement.target.index)) == len(statement.domain)
-            and not any(tensor.offset)
-            and all(
-                isinstance(i, Axis) and i.extent == extent
-                for i, extent in zip(statement.target.index, tensor.shape, strict=True)
-            )
-        )
-        if whole:
-            found.append(statement)
-    return tuple(found)
+    """Statements that say what one function of known entries is, and nothing else does."""
+    return tuple(
+        s
+        for s in system.statements
+        if isinstance(s.value, Function) and not s.where and _says_all(s, system)
+    )
+
+
+def _says_all(statement: Statement, system: System) -> bool:
+    """Whether each entry is written by one point of the statement, and by no other statement."""
+    places = [affine(index) for index in statement.target.index]
+    axes = [axis for place in places for axis in place.iterators]
+    single = all(len(p.iterators) <= 1 and not p.reads for p in places)
+    others = (s for s in system.writing(statement.target.tensor) if s != statement)
+    return (
+        single
+        and sorted(axes, key=str) == sorted(statement.domain, key=str)
+        and inside(statement.target, statement.domain)
+        and all(disjoint(statement, other) for other in others)
+    )
 
 
 def reuse_forward(definitions: tuple[Statement, ...]) -> Callable[..., Rewritten]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sympy import Expr
 
 from derive.calculus.affine import affine
-from derive.calculus.bounds import nonnegative
+from derive.calculus.bounds import disjoint
 from derive.calculus.statements import Statement
 from derive.language.symbols import Axis, Tensor
 from derive.lowering.columns import correlate, scatter
@@ -184,7 +184,7 @@ class Writer:
         for place, other in enumerate(self.order):
             if other is statement or other.target.tensor != statement.target.tensor:
                 continue
-            if _disjoint(statement, other):
+            if disjoint(statement, other):
                 continue
             if place < here or not self.same_step(statement, other):
                 return False
@@ -280,17 +280,6 @@ def _runs(items: Sequence[Item]) -> Iterable[list[Statement] | Loop]:
             run.append(item)
     if run:
         yield run
-
-
-def _disjoint(one: Statement, other: Statement) -> bool:
-    """Whether two statements provably write different entries."""
-    apart = {axis: Axis(axis.name + "_", axis.extent) for axis in other.domain}
-    domain = (*one.domain, *apart.values())
-    for left, right in zip(one.target.index, other.target.index, strict=True):
-        difference = left - right.xreplace(apart)
-        if nonnegative(difference - 1, domain) or nonnegative(-difference - 1, domain):
-            return True
-    return False
 
 
 def _same_columns(one: Trilinear, other: Trilinear) -> bool:
