@@ -82,7 +82,7 @@ def contestants(shape: Shape):
         return torch.autograd.grad(reference(*leaves, **options), leaves, torch_cotangent)
 
     def derive_run():
-        y, residuals = module.forward(x, weight, bias, **options)
+        _, residuals = module.forward(x, weight, bias, **options)
         return module.backward(cotangent, residuals)
 
     def plain_run():
@@ -117,7 +117,9 @@ def plain(x, weight, bias, cotangent, shape: Shape):
     spread = (flat @ matrix).reshape(g, shape.n, *places, -1, *shape.taps)
     x_bar = np.zeros_like(split)
     for tap in np.ndindex(*shape.taps):
-        at = tuple(slice(u, u + shape.stride * p, shape.stride) for u, p in zip(tap, places))
+        at = tuple(
+            slice(u, u + shape.stride * p, shape.stride) for u, p in zip(tap, places, strict=True)
+        )
         target = x_bar[(slice(None),) * 3 + at]
         limited = tuple(slice(0, n) for n in target.shape[3:])
         part = np.moveaxis(spread[(..., *tap)], -1, 2).swapaxes(0, 1)
@@ -144,7 +146,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--only", default="", help="part of a name")
     arguments = parser.parse_args()
-    print(f"{'forward + backward, float32, one thread':42}  torch ms  derive/torch  plain/torch  limit")
+    print(f"{'forward + backward, one thread':42}  torch ms  derive/torch  plain/torch  limit")
     for shape in SHAPES:
         if arguments.only in shape.name:
             found = medians(contestants(shape), arguments.repeats)

@@ -101,7 +101,8 @@ def compile(operation: Operation) -> ModuleType:
 def definition_hash(operation: Operation) -> str:
     """A short hash of everything a definition says."""
     parts = [operation.name, operation.summary, operation.notes, operation.source]
-    parts += [f"{t.name}{t.axes_of}{t.carried[1:]}" for t in (*operation.inputs, *operation.outputs)]
+    tensors = (*operation.inputs, *operation.outputs)
+    parts += [f"{t.name}{t.axes_of}{t.carried[1:]}" for t in tensors]
     parts += [str(e) for e in equations_of(operation)]
     parts += [
         f"{o.name}={o.default!r}{o.settings}{sorted(o.spellings.items())}{o.minimum}{o.meaning}"
@@ -116,5 +117,5 @@ def package_files() -> tuple[Output, ...]:
     """The package around the shipped modules; the same whatever was built."""
     from derive.ops import shipped
 
-    families = {family: operations for family, operations in shipped().items()}
+    families = shipped()
     return (index_file(families), *(family_file(f, ops) for f, ops in families.items()))

@@ -124,10 +124,11 @@ def _depending_on(system: System, wanted: tuple[Tensor, ...]) -> set[Tensor]:
         grew = False
         for statement in system.statements:
             written = statement.target.tensor
-            if written not in active and not written.integer:
-                if any(read.tensor in active for read in statement.reads):
-                    active.add(written)
-                    grew = True
+            if written in active or written.integer:
+                continue
+            if any(read.tensor in active for read in statement.reads):
+                active.add(written)
+                grew = True
     return active
 
 

@@ -128,7 +128,7 @@ def _check_equation(
                     operation,
                     f"index {position} of {access.tensor.name} is not affine: {reason}",
                     equation,
-                    "An index is a sum of axes times sizes or settings, or reads an integer tensor.",
+                    "An index is a sum of axes times sizes or settings, or an integer entry.",
                 ) from None
             for read in reads:
                 if not read.tensor.integer:
@@ -252,28 +252,27 @@ def _check_inside(operation: Operation, statement: Statement, access: Access) ->
     for position, (index, size, origin) in enumerate(
         zip(access.index, tensor.shape, tensor.offset, strict=True)
     ):
-        place = affine(index)
-        if place.reads:
-            for read in place.reads:
-                _check_inside(operation, statement, read)
-            continue  # an integer tensor's entries are checked at run time, against `below`
+        reads = affine(index).reads
+        for read in reads:
+            _check_inside(operation, statement, read)
         for bound in (index - origin, size - 1 - (index - origin)):
             if nonnegative(bound, statement.domain, statement.where):
                 continue
-            for values in samples(operation):
-                if point := _counterexample(bound, statement, values):
-                    where = ", ".join(f"{s} = {v}" for s, v in point.items())
-                    raise DefinitionError(
-                        operation.name,
-                        f"{access} can leave {tensor.name}: its index {position}, {index}, "
-                        f"is outside 0 .. {size - 1} for {where}"
-                        if origin == 0
-                        else f"{access} can leave {tensor.name}: its index {position}, {index}, "
-                        f"is outside {origin} .. {origin + size - 1} for {where}",
-                        equation=str(statement.target) + " += " + str(statement.value),
-                        remedy=f"Say what {tensor.name} reads there, for instance "
-                        f'tensor("{tensor.name}", ..., outside=0), or change the index.',
-                    )
+            where = "some entries of " + ", ".join(sorted(r.tensor.name for r in reads))
+            if not reads:
+                points = (_counterexample(bound, statement, v) for v in samples(operation))
+                point = next((p for p in points if p), None)
+                if point is None:
+                    continue
+                where = ", ".join(f"{s} = {v}" for s, v in point.items())
+            raise DefinitionError(
+                operation.name,
+                f"{access} can leave {tensor.name}: its index {position}, {index}, is outside "
+                f"{origin} .. {origin + size - 1} for {where}",
+                equation=f"{statement.target} += {statement.value}",
+                remedy=f"Say what {tensor.name} reads there, for instance "
+                f'tensor("{tensor.name}", ..., outside=0), or change the index.',
+            )
 
 
 def _counterexample(bound: Expr, statement: Statement, values: Mapping) -> dict | None:
@@ -383,4 +382,3 @@ def check(operation: Operation) -> None:
     """Everything that can be seen without deriving: names, then equations."""
     check_names(operation)
     check_equations(operation)
-

@@ -151,8 +151,8 @@ class _Lift:
                 yield from self.terms(cases, domain, where)
                 return
         if isinstance(value, Sum):
-            inner, bound, guards = self.open(value, domain)
-            yield from self.terms(inner, domain + bound, where + guards)
+            inner, bound = self.open(value, domain)
+            yield from self.terms(inner, domain + bound, where)
             return
         if isinstance(value, Piecewise) and _about_indices(value):
             for piece, guards in _cases(value, self.name):
@@ -160,9 +160,7 @@ class _Lift:
             return
         yield domain, where, value
 
-    def open(
-        self, reduction: Sum, domain: tuple[Axis, ...]
-    ) -> tuple[Expr, tuple[Axis, ...], tuple[Guard, ...]]:
+    def open(self, reduction: Sum, domain: tuple[Axis, ...]) -> tuple[Expr, tuple[Axis, ...]]:
         """Take a sum's binder off, renaming its index where that name is in use."""
         function, *limits = reduction.args
         bound: list[Axis] = []
@@ -185,7 +183,7 @@ class _Lift:
             if plain != index or lower != 0:
                 function = function.xreplace({index: plain + lower})
             bound.append(plain)
-        return function, tuple(bound), ()
+        return function, tuple(bound)
 
     def name_reductions(
         self, value: Expr, domain: tuple[Axis, ...], where: tuple[Guard, ...]
@@ -269,11 +267,9 @@ def _disjoint(condition: Boolean, name: str) -> Iterator[tuple[Guard, ...]]:
         yield from _disjoint(And(sympy.Not(first), Or(*rest)), name)
         return
     if isinstance(condition, And):
-        choices = [[()]]
-        for part in condition.args:
-            choices.append(list(_disjoint(part, name)))
         combined: list[tuple[Guard, ...]] = [()]
-        for options in choices[1:]:
+        for part in condition.args:
+            options = list(_disjoint(part, name))
             combined = [left + right for left in combined for right in options]
         yield from combined
         return

@@ -18,6 +18,8 @@ from sympy import Expr, Integer
 
 from derive.language.symbols import Access, Axis, Tensor
 
+ONE = Integer(1)
+
 
 @dataclass(frozen=True)
 class Guard:
@@ -25,7 +27,7 @@ class Guard:
 
     kind: Literal["ge", "eq", "divides", "indivisible"]
     expression: Expr
-    modulus: Expr = Integer(1)
+    modulus: Expr = ONE
 
     def substitute(self, values: dict) -> Guard:
         return Guard(self.kind, self.expression.xreplace(values), self.modulus.xreplace(values))

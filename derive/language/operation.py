@@ -24,7 +24,7 @@ class Equation:
 
 
 def accumulate(left: Access, right: Expr) -> Equation:
-    """State a scatter: add `right` to `left` for every point; what falls outside `left` vanishes."""
+    """State a scatter: add `right` to `left` for every point; what falls outside vanishes."""
     return Equation(left, right, scatter=True)
 
 

@@ -69,7 +69,6 @@ class Scalar:
     latex: str = ""
 
 
-
 SCALARS: dict[type, Scalar] = {
     row.function: row
     for row in (

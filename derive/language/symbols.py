@@ -426,10 +426,7 @@ def option(
         One line for the module's docstring.
     """
     checked_name(name, "an option")
-    if over is None:
-        letters = [name]
-    else:
-        letters = [f"{name}_{letter}" for letter in over]
+    letters = [name] if over is None else [f"{name}_{letter}" for letter in over]
     if sides:
         letters = [f"{letter}_{side}" for letter in letters for side in ("low", "high")]
     settings = tuple(Setting(letter, name, integer, minimum) for letter in letters)

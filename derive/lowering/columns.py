@@ -183,9 +183,7 @@ def scatter(form: Trilinear, assign: bool) -> list[Line]:
     framed, columns = Name(f"{target}_framed"), Name("columns")
     spans = [w.span for w in form.windows]
     frame_axes = (*form.images, *form.batch, *form.channels)
-    shape = TupleOf(
-        tuple(lower_integer(e) for e in (*(a.extent for a in frame_axes), *spans))
-    )
+    shape = TupleOf(tuple(lower_integer(e) for e in (*(a.extent for a in frame_axes), *spans)))
     matrix = Name(f"{form.kernel.tensor.name}_matrix")
     rows = (*form.batch, *layout.lifted_taps, *form.channels, *form.filters)
     kernel = _whole(form.kernel, form.windows, rows).reshape(
@@ -287,9 +285,7 @@ def _lift(layout: Layout, framed: Node, columns: Name, image: str) -> list[Line]
     return [
         Comment(f"columns[u, .., p] = {image}_framed[.., s*p + d*u]"),
         Assign(columns, numpy("empty", TupleOf(_extents(*shape)), Name("dtype"))),
-        Assign(
-            Subscript(columns, (Literal(...),)), windows.transpose(*_positions(after, before))
-        ),
+        Assign(Subscript(columns, (Literal(...),)), windows.transpose(*_positions(after, before))),
         Assign(columns, flat),
     ]
 
@@ -361,9 +357,7 @@ class _Product:
             if self.assign:
                 shape = TupleOf(_extents(*form.output.tensor.shape))
                 lines.append(
-                    Assign(
-                        Name(form.output.tensor.name), numpy("zeros", shape, Name("dtype"))
-                    )
+                    Assign(Name(form.output.tensor.name), numpy("zeros", shape, Name("dtype")))
                 )
             return lines
         shape = TupleOf(_extents(*self.matrix_shape()))
@@ -504,4 +498,3 @@ def _tap_axes_first(form: Trilinear, layout: Layout) -> tuple[int, ...]:
 
 def _if(condition: Node | None, lines: list[Line]) -> list[Line]:
     return [If(condition, tuple(lines))] if condition is not None and lines else lines
-

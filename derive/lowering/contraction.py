@@ -19,7 +19,7 @@ Axes = tuple[Axis, ...]
 
 def product(factors: Sequence[View], keep: Axes, extents: Extents) -> View:
     """Multiply the factors and sum over every axis that is not in `keep`."""
-    views = [_without_private_axes(i, factors, keep) for i in range(len(factors))]
+    views: list[View] = [_without_private_axes(i, factors, keep) for i in range(len(factors))]
     while len(views) > 2:
         left, right = min(
             combinations(range(len(views)), 2), key=lambda pair: _cost(pair, views, keep)
@@ -30,7 +30,9 @@ def product(factors: Sequence[View], keep: Axes, extents: Extents) -> View:
         views = [*others, _pair(views[left], views[right], inner, extents)]
     if len(views) == 1:
         return views[0]
-    return _pair(*views, tuple(a for a in keep if a in _union(*views)), extents)
+    left_view, right_view = views
+    inner = tuple(a for a in keep if a in _union(left_view, right_view))
+    return _pair(left_view, right_view, inner, extents)
 
 
 def _cost(pair: tuple[int, int], views: Sequence[View], keep: Axes) -> tuple[int, int, int]:

@@ -1,7 +1,7 @@
 """Pass: a tensor that is only a copy of another is not made.
 
-    z += f(x);  y += z + ...        becomes     y += f(x);  y += ...        z read here alone
-    z += x;     y += f(z)           becomes     y += f(x)                   z written here alone
+z += f(x);  y += z + ...        becomes     y += f(x);  y += ...        z read here alone
+z += x;     y += f(z)           becomes     y += f(x)                   z written here alone
 """
 
 from __future__ import annotations

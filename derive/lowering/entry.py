@@ -5,6 +5,7 @@ Everything a caller can get wrong is caught here, by argument, before any mathem
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import sympy
@@ -53,8 +54,8 @@ class Entry:
 
     lines: tuple[Line, ...]
     symbols: tuple[str, ...]
-    split: dict[Tensor, Node]
-    merged: dict[Tensor, Node]
+    split: Mapping[Tensor, Node]
+    merged: Mapping[Tensor, Node]
 
 
 def enter(operation: Operation) -> Entry:
@@ -97,9 +98,7 @@ class _Binder:
         self.complete()
         tensors = (*operation.inputs, *operation.outputs)
         merged = {t: self.merged_shape(t) for t in tensors}
-        split = {
-            t: TupleOf(tuple(lower_integer(extent) for extent in t.shape)) for t in tensors
-        }
+        split = {t: TupleOf(tuple(lower_integer(extent) for extent in t.shape)) for t in tensors}
         for tensor in operation.inputs:
             if merged[tensor] != split[tensor]:
                 self.guarded(
@@ -133,7 +132,7 @@ class _Binder:
         )
         self.guarded(tensor, Assign(Name(tensor.name), call(word, *arguments)))
 
-    def place(self, tensor: Tensor, position: int) -> Node:
+    def place(self, tensor: Tensor, position: int) -> Subscript:
         """One entry of the array's shape; counted from the end behind packed axes."""
         rank = len(tensor.axes_of)
         behind = any(isinstance(f[0], Size) and f[0].packed for f in tensor.axes_of[:position])
@@ -147,7 +146,7 @@ class _Binder:
         required = [t for t in self.operation.inputs if not t.optional]
         for tensor in required:
             for position, factors in enumerate(tensor.axes_of):
-                (first, *rest) = factors
+                first, *rest = factors
                 if isinstance(first, Size) and not rest and first.formula is None:
                     self.bare(tensor, position, first)
         progress = True
@@ -249,9 +248,7 @@ class _Binder:
                     continue
                 if self.known[extent] == f"axis {position} of {tensor.name}":
                     continue
-            elif any(
-                self.known.get(f) == f"axis {position} of {tensor.name}" for f in factors
-            ):
+            elif any(self.known.get(f) == f"axis {position} of {tensor.name}" for f in factors):
                 continue
             source = ", ".join(
                 f"{s} from {self.known[s]}"
@@ -355,9 +352,7 @@ class _Binder:
                 raise DefinitionError(
                     self.operation.name, f"the requirement {relation} names {symbol}, unknown"
                 )
-        values = TupleOf(
-            tuple(TupleOf((Literal(s.name), Name(s.name))) for s in symbols)
-        )
+        values = TupleOf(tuple(TupleOf((Literal(s.name), Name(s.name))) for s in symbols))
         self.lines.append(
             If(
                 Unary("not", lower_integer(relation)),
@@ -389,9 +384,13 @@ def _all_sizes(operation: Operation) -> list[Size]:
 
     tensors = [*operation.inputs, *operation.outputs]
     for equation in operation.equations:
-        for side in equation.args if isinstance(equation, sympy.Eq) else (
-            equation.left,
-            equation.right,
+        for side in (
+            equation.args
+            if isinstance(equation, sympy.Eq)
+            else (
+                equation.left,
+                equation.right,
+            )
         ):
             tensors += [a.tensor for a in side.atoms(Access)]
     for tensor in tensors:
@@ -400,4 +399,3 @@ def _all_sizes(operation: Operation) -> list[Size]:
     for relation, _ in operation.requires:
         visit(relation)  # type: ignore[arg-type]
     return list(found)
-

@@ -72,9 +72,7 @@ def loops_of(statement: Statement, outer: tuple[Axis, ...] = ()) -> tuple[Axis, 
     learned = {a for access in reads if access.tensor.parameter for a in axes_in(access.index)}
     while crowded := [group - loops for group in shared if len(group - loops) > 1]:
         candidates = set().union(*crowded)
-        loops.add(
-            max(candidates, key=lambda a: (a in learned, statement.domain.index(a), a.name))
-        )
+        loops.add(max(candidates, key=lambda a: (a in learned, statement.domain.index(a), a.name)))
     return tuple(a for a in statement.domain if a in loops)
 
 
@@ -259,9 +257,9 @@ class Fallback:
             owned = aligned if result.fresh else method(aligned, "copy")
             return (Assign(Name(self.statement.target.tensor.name), owned),), True
         place = target.node
-        if assign or not self.statement.target.index:
-            if not isinstance(place, Subscript):
-                place = Subscript(place, (Literal(...),))
+        in_place = assign or not self.statement.target.index
+        if in_place and not isinstance(place, Subscript):
+            place = Subscript(place, (Literal(...),))
         return (Assign(place, aligned) if assign else Update(place, aligned),), False
 
     def value(self, keep: tuple[Axis, ...]) -> View:
@@ -333,4 +331,3 @@ def _between(offset: Expr, size: Expr) -> Node:
         Binary(">=", place, Literal(0)),
         Binary("<", place, lower_integer(size)),
     )
-

@@ -91,7 +91,7 @@ def lower(
             statements = without_copies(statements, {*given, *asked, *keep})
         plan = plan_windows(statements) if passes else None
         if plan is None:
-            writer = Writer(name, optional, describe, needs, {}, 0)
+            writer = Writer(name, optional, describe, needs, {}, False)
             return Direction((Variant("", writer.lines(statements, asked)),))
         variants = []
         for word, chosen, slide in plan.strategies():
@@ -109,9 +109,7 @@ def lower(
     return Program(forward, backward, saved, bars, needs)
 
 
-def with_forward_values(
-    statements: Iterable[Statement], system: System
-) -> tuple[Statement, ...]:
+def with_forward_values(statements: Iterable[Statement], system: System) -> tuple[Statement, ...]:
     """Read what forward has computed instead of computing it again: ``1 - tanh(a)**2`` becomes
     ``1 - h**2``."""
     rule = reuse_forward(forward_values(system))

@@ -194,10 +194,10 @@ def tidied(lines: Iterable[Line]) -> tuple[Line, ...]:
             line = For(line.variable, line.iterable, tidied(line.body))
         if isinstance(line, If):
             last = result[-1] if result else None
-            if isinstance(last, If) and last.test == line.test and not last.otherwise:
-                if not line.otherwise:
-                    result[-1] = If(line.test, tidied((*last.body, *line.body)))
-                    continue
+            alike = isinstance(last, If) and last.test == line.test
+            if isinstance(last, If) and alike and not (last.otherwise or line.otherwise):
+                result[-1] = If(line.test, tidied((*last.body, *line.body)))
+                continue
             line = If(line.test, tidied(line.body), tidied(line.otherwise))
         result.append(line)
     return tuple(result)

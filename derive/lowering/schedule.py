@@ -2,10 +2,10 @@
 
 Statements that depend on each other in a cycle (a state on its own past) become a loop over the
 index that carries the cycle: ascending for ``t-1``, descending for ``t+1``. The dependences that
-the loop satisfies are dropped and the rest is scheduled inside, again (Allen and Kennedy, "Automatic
-translation of Fortran programs to vector form", ACM TOPLAS 9, 1987). Everything outside a cycle
-runs over all of time at once: input projections are hoisted and parameter gradients become one
-contraction, without a pass of their own.
+the loop satisfies are dropped and the rest is scheduled inside, again (Allen and Kennedy,
+"Automatic translation of Fortran programs to vector form", ACM TOPLAS 9, 1987). Everything outside
+a cycle runs over all of time at once: input projections are hoisted and parameter gradients become
+one contraction, without a pass of their own.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sympy import Expr
+from sympy.utilities.iterables import strongly_connected_components
 
 from derive.calculus.affine import affine
 from derive.calculus.statements import Statement
@@ -31,9 +32,7 @@ class Loop:
 
     @property
     def statements(self) -> tuple[Statement, ...]:
-        return tuple(
-            s for i in self.items for s in (i.statements if isinstance(i, Loop) else (i,))
-        )
+        return tuple(s for i in self.items for s in (i.statements if isinstance(i, Loop) else (i,)))
 
 
 @dataclass(frozen=True)
@@ -69,8 +68,7 @@ def schedule(statements: Sequence[Statement], name: str) -> tuple[Item, ...]:
 def _schedule(
     statements: Sequence[Statement], edges: Sequence[Edge], outer: tuple[Axis, ...], name: str
 ) -> Iterator[Item]:
-    components = list(_components(statements, edges))
-    for component in _gathered(components, edges):
+    for component in _gathered(_components(statements, edges), edges):
         inside = [e for e in edges if e.writer in component and e.reader in component]
         if not inside:
             yield from component
@@ -82,33 +80,11 @@ def _schedule(
 
 def _components(
     statements: Sequence[Statement], edges: Sequence[Edge]
-) -> Iterator[tuple[Statement, ...]]:
-    """Strongly connected components, each after those it reads (Tarjan)."""
-    needs: dict[Statement, list[Statement]] = {s: [] for s in statements}
-    for edge in edges:
-        needs[edge.reader].append(edge.writer)
-    number: dict[Statement, int] = {}
-    low: dict[Statement, int] = {}
-    stack: list[Statement] = []
-
-    def visit(statement: Statement) -> Iterator[tuple[Statement, ...]]:
-        number[statement] = low[statement] = len(number)
-        stack.append(statement)
-        for needed in needs[statement]:
-            if needed not in number:
-                yield from visit(needed)
-                low[statement] = min(low[statement], low[needed])
-            elif needed in stack:
-                low[statement] = min(low[statement], number[needed])
-        if low[statement] == number[statement]:
-            place = stack.index(statement)
-            component = tuple(s for s in statements if s in stack[place:])
-            del stack[place:]
-            yield component
-
-    for statement in statements:
-        if statement not in number:
-            yield from visit(statement)
+) -> list[tuple[Statement, ...]]:
+    """Strongly connected components, each after those it reads."""
+    needs = dict.fromkeys((edge.reader, edge.writer) for edge in edges)
+    found = strongly_connected_components((list(statements), list(needs)))
+    return [tuple(s for s in statements if s in component) for component in found]
 
 
 def _gathered(
@@ -121,11 +97,11 @@ def _gathered(
         component = waiting.pop(0)
         yield component
         done |= set(component)
-        if len(component) > 1:
+        single, *others = component
+        if others:
             continue
-        tensor = component[0].target.tensor
         for other in list(waiting):
-            if len(other) == 1 and other[0].target.tensor == tensor:
+            if len(other) == 1 and other[0].target.tensor == single.target.tensor:
                 needed = {e.writer for e in edges if e.reader == other[0]}
                 if needed <= done:
                     waiting.remove(other)
@@ -147,7 +123,7 @@ def _carry(
         left = [e for e, d in zip(edges, distances, strict=True) if d == 0]
         if len(left) < len(edges) and (all(rising) or all(falling)):
             return axis, not all(rising), left
-    cycle = " -> ".join(_cycle(component, edges))
+    cycle = " -> ".join(_cycle(edges))
     raise DefinitionError(
         name,
         f"tensors depend on each other in a cycle that no order of computation resolves: {cycle}",
@@ -167,9 +143,9 @@ def _distance(edge: Edge, axis: Axis) -> Expr | None:
     return None
 
 
-def _cycle(component: Sequence[Statement], edges: Sequence[Edge]) -> list[str]:
-    """One cycle, as names of tensors."""
-    path: list[Tensor] = [component[0].target.tensor]
+def _cycle(edges: Sequence[Edge]) -> list[str]:
+    """One cycle of a component, as names of tensors."""
+    path: list[Tensor] = [edges[0].read.tensor]
     while True:
         follows = next(e.reader.target.tensor for e in edges if e.read.tensor == path[-1])
         if follows in path:

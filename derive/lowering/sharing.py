@@ -1,6 +1,7 @@
 """Pass: a function value that several statements need is computed once and named.
 
-    h += o*tanh(c);   o_bar += h_bar*tanh(c)     becomes     m += tanh(c);  h += o*m;  o_bar += h_bar*m
+    h += o*tanh(c);  o_bar += h_bar*tanh(c)    becomes
+    m += tanh(c);  h += o*m;  o_bar += h_bar*m
 
 Forward computes and keeps it, backward reads it: residuals are chosen here and nowhere else.
 """
@@ -56,9 +57,7 @@ def _with(statement: Statement, value: Expr, named: Access) -> Statement:
 
 def _functions(value: Expr) -> list[Expr]:
     """Functions of the table applied to entries alone, innermost ones included."""
-    found = [
-        node for node in value.atoms(*SCALARS) if node.has(Access) and not _nested(node)
-    ]
+    found = [node for node in value.atoms(*SCALARS) if node.has(Access) and not _nested(node)]
     return sorted(found, key=str)
 
 

@@ -71,9 +71,7 @@ class WindowPlan:
             image = Mul(*(e for i, e in shape.items() if len(i.free_symbols) > 1))
             pulled_columns = volume(form.filters) * image
             image_columns = PULL_RATIO * volume(form.channels) * volume(form.places)
-            tests.append(
-                Binary("<=", lower_integer(pulled_columns), lower_integer(image_columns))
-            )
+            tests.append(Binary("<=", lower_integer(pulled_columns), lower_integer(image_columns)))
         return _all(tests)
 
 

@@ -144,9 +144,7 @@ def view(access: Access, split: list[Index], extents: Extents) -> View:
     falling = any(index.step.is_negative for index in kept)
     if falling:
         turned = Slice(step=Unary("-", Literal(1)))
-        node = Subscript(
-            node, _trimmed(tuple(turned if i.step.is_negative else ALL for i in kept))
-        )
+        node = Subscript(node, _trimmed(tuple(turned if i.step.is_negative else ALL for i in kept)))
     return View(node, tuple(i.axis for i in kept if i.axis is not None), falling=falling)
 
 
@@ -163,27 +161,29 @@ def _item(index: Index, extents: Extents) -> Node:
         return lower_integer(index.offset)
     if index.whole and index.axis not in extents:
         return ALL
-    extent = extents.get(index.axis)
-    whole = extent is None
-    falling = index.step.is_negative
-    if falling and whole and index.step == -1 and index.offset == index.size - 1:
-        if index.size == index.axis.extent:
-            return ALL
-    first = (lambda i: index.offset + index.step * i) if whole else None
-    if whole and falling:
-        start = lower_integer(first(index.axis.extent - 1))
-        stop = lower_integer(first(0) + 1)
-    elif whole:
-        start, stop = lower_integer(first(0)), lower_integer(first(index.axis.extent))
-    elif falling:
-        last = Binary("-", extent.stop, Literal(1))
-        start, stop = _at(index, last), Binary("+", _at(index, extent.start), Literal(1))
-    else:
-        start, stop = _at(index, extent.start), _at(index, extent.stop)
+    start, stop = _ends(index, extents.get(index.axis))
     step = abs(index.step)
+    if start == Literal(0) and stop == lower_integer(index.size) and step == 1:
+        return ALL
     return Slice(
         None if start == Literal(0) else start, stop, None if step == 1 else lower_integer(step)
     )
+
+
+def _ends(index: Index, extent: Extent | None) -> tuple[Node, Node]:
+    """Where the slice begins and ends, upwards."""
+    falling = index.step.is_negative
+    if extent is None:
+        assert index.axis is not None
+        count = index.axis.extent
+        if falling:
+            first = index.offset + index.step * (count - 1)
+            return lower_integer(first), lower_integer(index.offset + 1)
+        return lower_integer(index.offset), lower_integer(index.offset + index.step * count)
+    if falling:
+        last = Binary("-", extent.stop, Literal(1))
+        return _at(index, last), Binary("+", _at(index, extent.start), Literal(1))
+    return _at(index, extent.start), _at(index, extent.stop)
 
 
 def _at(index: Index, position: Node) -> Node:

@@ -81,9 +81,7 @@ class Writer:
         self.loops: dict[Statement, Axes] = {}
         self.allocated: set[Tensor] = set()
 
-    def lines(
-        self, statements: Iterable[Statement], wanted: dict[Tensor, str]
-    ) -> tuple[Line, ...]:
+    def lines(self, statements: Iterable[Statement], wanted: dict[Tensor, str]) -> tuple[Line, ...]:
         """Compute everything in order; with `wanted`, only what these names were asked for."""
         statements = tuple(statements)
         self.serves = _serves(statements, wanted)

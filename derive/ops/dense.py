@@ -1,6 +1,6 @@
 """Dense layers.
 
-    y[n,o] = b[o] + sum_i x[n,i] * w[o,i]
+y[n,o] = b[o] + sum_i x[n,i] * w[o,i]
 """
 
 from sympy import Eq, Sum
@@ -8,7 +8,7 @@ from sympy import Eq, Sum
 from derive.language import Operation, axes, leading, parameter, sizes, tensor
 
 N = leading("N")
-I, O = sizes("I O")  # noqa: E741
+I, O = sizes("I O")
 n, i, o = axes("n i o", N, I, O)
 
 x = tensor("x", N, I)

@@ -8,6 +8,7 @@ from typing import Any
 
 import black
 import sympy
+from black.mode import TargetVersion
 
 from derive.calculus.derivation import Derivation
 from derive.calculus.statements import Statement
@@ -15,7 +16,6 @@ from derive.language.operation import Operation
 from derive.language.symbols import Option, Size, Tensor
 from derive.lowering.entry import Entry, enter
 from derive.lowering.lower import Direction, Program
-from derive.lowering.writer import Describe
 from derive.lowering.program import (
     NONE,
     Assign,
@@ -31,11 +31,12 @@ from derive.lowering.program import (
     method,
     names_in,
 )
+from derive.lowering.writer import Describe
 from derive.rendering.python import expression_text, program_text
 from derive.rendering.templates import environment
 from derive.rendering.text import equation_text, statement_text
 
-MODE = black.Mode(target_versions={black.TargetVersion.PY311}, line_length=100)
+MODE = black.Mode(target_versions={TargetVersion.PY311}, line_length=100)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sympy import Eq, Max, Min, Mod, Piecewise, Rational, Sum, exp, sqrt, tanh
+from sympy import Eq, Max, Min, Mod, Piecewise, Rational, Sum, exp, log, sqrt, tanh
 
 from derive.language import (
     Operation,
@@ -65,9 +65,12 @@ kern = tensor("v", N)
 t1 = tensor("t", N)
 define("toeplitz", (x0, kern), (t1,), Eq(t1[i], Sum(x0[i - i2] * kern[i2], i2)))
 define("total", (xb,), (z,), Eq(z[()], Sum(xb[b, i], b, i)))
-count = tensor("count", N)
-define("no_input_axis", (x,), (zb2 := tensor("u", C),), Eq(zb2[j], Sum(x[i] ** 2, i)))
-define("ones_times", (z0 := tensor("scale"),), (ob := tensor("u", 3),), Eq(ob[axis("q", 3)], z0[()]))
+copies = option("copies", 2, minimum=1, samples=(1, 3))
+row = tensor("u", copies.settings[0])
+m = axis("m", copies.settings[0])
+define("repeat_norm", (x,), (row,), Eq(row[m], Sum(x[i] ** 2, i)), options=(copies,))
+three = tensor("u", 3, C)
+define("repeat_thrice", (y,), (three,), Eq(three[axis("q", 3), j], y[j]))
 
 # ---- windows -------------------------------------------------------------------------------
 
@@ -144,12 +147,12 @@ define(
 best = state("best", T)
 top = tensor("y", T)
 define(
-    "running_softmax",
+    "running_log_sum_exp",
     (cx,),
     (top,),
     Eq(best[-1], 0),
     Eq(best[t], stop(Max(best[t - 1], cx[t]))),
-    Eq(top[t], Sum(Piecewise((exp(cx[s2] - best[t]), s2 <= t), (0, True)), s2)),
+    Eq(top[t], best[t] + log(Sum(Piecewise((exp(cx[s2] - best[t]), s2 <= t), (0, True)), s2))),
 )
 V = size("V", minimum=1)
 token = integers("token", B, T, below=V)
@@ -158,7 +161,10 @@ emb = tensor("y", B, T, D)
 define("embedding", (token, table), (emb,), Eq(emb[b, t, e], table[token[b, t], e]))
 hist = tensor("y", V)
 wt = tensor("x", B, T)
-define("histogram", (token, wt), (hist,), accumulate(hist[token[b, t]], wt[b, t]))
+bins = option("bins", 4, minimum=1, samples=(2, 3))
+bin_ = integers("bin", B, T, below=bins.settings[0])
+hist = tensor("y", bins.settings[0])
+define("histogram", (bin_, wt), (hist,), accumulate(hist[bin_[b, t]], wt[b, t]), options=(bins,))
 
 # ---- recurrences ---------------------------------------------------------------------------
 
