@@ -79,23 +79,31 @@ def mutants(text: str, every: int = 1, only: Callable[[str], bool] = bool) -> It
         Which functions to change, by name.
     """
     module = ast.parse(text)
-    count = 0
+    lines = text.splitlines()
+    for number, (function, statement, change) in enumerate(_all_changes(module, only), 1):
+        if number % every == 0:
+            before = _line(statement)
+            undo = change()
+            after = _line(statement)
+            own = ast.unparse(ast.fix_missing_locations(function)).splitlines()
+            undo()
+            assert before == _line(statement)
+            if before != after:
+                changed = [*lines[: function.lineno - 1], *own, *lines[function.end_lineno :]]
+                yield Mutant(function.name, before, after, "\n".join(changed))
+
+
+def count(text: str, only: Callable[[str], bool] = bool) -> int:
+    """How many mutants there are."""
+    return sum(1 for _ in _all_changes(ast.parse(text), only))
+
+
+def _all_changes(module: ast.Module, only: Callable[[str], bool]):
     for function in kernels(module):
-        if not only(function.name):
-            continue
-        names = _kinds(module, function)
-        for statement in _statements(function):
-            for change in _changes(statement, names):
-                count += 1
-                if count % every == 0:
-                    before = _line(statement)
-                    undo = change()
-                    after = _line(statement)
-                    mutated = ast.unparse(ast.fix_missing_locations(module))
-                    undo()
-                    assert before == _line(statement)
-                    if before != after:
-                        yield Mutant(function.name, before, after, mutated)
+        if only(function.name):
+            kinds = _kinds(module, function)
+            for statement in _statements(function):
+                yield from ((function, statement, c) for c in _changes(statement, kinds))
 
 
 def kernels(module: ast.Module) -> list[ast.FunctionDef]:

@@ -140,7 +140,7 @@ def _reaching(system: System) -> set[Tensor]:
         grew = False
         for statement in system.statements:
             if statement.target.tensor in reaching:
-                for read in statement.reads:
+                for read in statement.entries:
                     if read.tensor not in reaching:
                         reaching.add(read.tensor)
                         grew = True

@@ -57,8 +57,15 @@ class Statement:
 
     @property
     def reads(self) -> tuple[Access, ...]:
-        """Every entry the value reads, in a fixed order."""
+        """Every entry the value depends on, in a fixed order."""
         return accesses(self.value)
+
+    @property
+    def entries(self) -> tuple[Access, ...]:
+        """Every entry that is looked at: the value's, and those inside indices and guards."""
+        places = (*self.target.index, *(e for g in self.where for e in (g.expression, g.modulus)))
+        found = {a for part in (self.value, *places) for a in part.atoms(Access)}
+        return tuple(sorted(found, key=str))
 
     def __str__(self) -> str:
         box = ", ".join(f"{a.name}<{a.extent}" for a in self.domain)

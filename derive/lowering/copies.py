@@ -1,7 +1,9 @@
 """Pass: a tensor that is only a copy of another is not made.
 
-z += f(x);  y += z + ...        becomes     y += f(x);  y += ...        z read here alone
-z += x;     y += f(z)           becomes     y += f(x)                   z written here alone
+    z += f(x);  y += z + ...        becomes     y += f(x);  y += ...        z read here alone
+    z += x;     y += f(z)           becomes     y += f(x)                   z written here alone
+
+Tensors that leave the system, or that backward reads, stay.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ def _one_less(statements: tuple[Statement, ...], keep: set[Tensor]) -> tuple[Sta
         if source.outside != target.outside:
             continue
         made_here = any(s.target.tensor == source for s in rest)
-        read_elsewhere = any(r.tensor == source for s in rest for r in s.reads)
+        read_elsewhere = any(r.tensor == source for s in rest for r in s.entries)
         if source not in keep and made_here and not read_elsewhere:
             return tuple(s.substitute({source: target}) for s in rest)
         written_elsewhere = any(s.target.tensor == target for s in rest)

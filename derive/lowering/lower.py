@@ -81,7 +81,7 @@ def lower(
         reverse = with_forward_values(reverse, system)
         onward, reverse = share_values(onward, reverse)
     computed = System(system.inputs, system.outputs, onward).tensors
-    reads = {r.tensor for s in reverse for r in s.reads}
+    reads = {r.tensor for s in reverse for r in s.entries}
     saved = tuple(t for t in computed if t in reads)
     wanted = {bars[t]: t.name for t in system.inputs if t in bars}
     arriving = (*computed, *(bars[t] for t in system.outputs if t in bars))
@@ -98,7 +98,8 @@ def lower(
             forms = {s: f for s in chosen if (f := trilinear(s))}
             writer = Writer(name, optional, describe, needs, forms, slide)
             variants.append(Variant(word, writer.lines(chosen, asked)))
-        if len(variants) == 2 and variants[0].lines == variants[1].lines:
+        always = plan.applies() is None and plan.prefers() is None
+        if len(variants) == 2 and (always or variants[0].lines == variants[1].lines):
             variants.pop()
         if len(variants) == 1:
             return Direction((Variant("", variants[0].lines),))

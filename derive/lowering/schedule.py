@@ -58,7 +58,7 @@ def schedule(statements: Sequence[Statement], name: str) -> tuple[Item, ...]:
     edges = [
         Edge(writer, reader, read)
         for reader in statements
-        for read in reader.reads
+        for read in reader.entries
         for writer in statements
         if writer.target.tensor == read.tensor
     ]

@@ -26,7 +26,7 @@ def share_values(forward: Sequence[Statement], backward: Sequence[Statement]) ->
     """Name the function values inside forward statements that backward needs as well."""
     forward, backward = tuple(forward), tuple(backward)
     taken = {s.target.tensor.name for s in (*forward, *backward)}
-    taken |= {r.tensor.name for s in (*forward, *backward) for r in s.reads}
+    taken |= {r.tensor.name for s in (*forward, *backward) for r in s.entries}
     for statement in forward:
         for value in _functions(statement.value):
             if value == statement.value or statement.where:

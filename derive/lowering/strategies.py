@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from sympy import Expr, Integer, Mul
 
+from derive.calculus.bounds import nonnegative
 from derive.calculus.statements import Statement
 from derive.lowering.columns import volume
 from derive.lowering.integers import lower_integer
@@ -71,7 +72,10 @@ class WindowPlan:
             image = Mul(*(e for i, e in shape.items() if len(i.free_symbols) > 1))
             pulled_columns = volume(form.filters) * image
             image_columns = PULL_RATIO * volume(form.channels) * volume(form.places)
-            tests.append(Binary("<=", lower_integer(pulled_columns), lower_integer(image_columns)))
+            if not nonnegative(image_columns - pulled_columns, ()):
+                tests.append(
+                    Binary("<=", lower_integer(pulled_columns), lower_integer(image_columns))
+                )
         return _all(tests)
 
 

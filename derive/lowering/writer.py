@@ -225,7 +225,7 @@ class Writer:
 
     def absent(self, statement: Statement) -> list[Tensor]:
         """Optional tensors without which the statement is dropped."""
-        return [t for t in dict.fromkeys(r.tensor for r in statement.reads) if t in self.optional]
+        return [t for t in dict.fromkeys(r.tensor for r in statement.entries) if t in self.optional]
 
     # ---- windowed contractions -----------------------------------------------------------
 
@@ -243,7 +243,7 @@ class Writer:
             if form is None or other in found or other in done or not _same_columns(mine, form):
                 continue
             assert isinstance(other, Statement)
-            if self.alone(other) and not any(r.tensor in pending for r in other.reads):
+            if self.alone(other) and not any(r.tensor in pending for r in other.entries):
                 found.append(other)
         return found
 
@@ -298,7 +298,7 @@ def _serves(
         grew = False
         for statement in statements:
             names = serves.get(statement.target.tensor, frozenset())
-            for read in statement.reads:
+            for read in statement.entries:
                 union = serves.get(read.tensor, frozenset()) | names
                 if union != serves.get(read.tensor, frozenset()):
                     serves[read.tensor] = union

@@ -125,7 +125,7 @@ class _Evaluation:
         """For each entry, the statements and points that write it."""
         writers: dict[tuple[Tensor, tuple[int, ...]], list] = defaultdict(list)
         for statement in self.system.statements:
-            if any(read.tensor in self.absent for read in statement.reads):
+            if any(read.tensor in self.absent for read in statement.entries):
                 continue
             value = compiled(statement.value, self.read)
             index = [compiled(i, self.read) for i in statement.target.index]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sympy import Eq, Max, Min, Mod, Piecewise, Rational, Sum, exp, log, sqrt, tanh
+from sympy import Eq, Max, Piecewise, Sum, exp, log, sqrt, tanh
 
 from derive.language import (
     Operation,
@@ -10,10 +10,8 @@ from derive.language import (
     axes,
     axis,
     integers,
-    leading,
     option,
     parameter,
-    relu,
     sigmoid,
     size,
     sizes,
@@ -132,14 +130,16 @@ define(
     Eq(ny[b, f], gain[f] * (nx[b, f] - mu[b]) / sqrt(var[b] + eps.settings[0]) + shift[f]),
     options=(eps,),
 )
-q, ke, va = tensor("q", T, D), tensor("k", T, D), tensor("v", T, C)
+E = size("E", minimum=1)
+ee = axis("e", E)
+q, ke, va = tensor("q", T, E), tensor("k", T, E), tensor("v", T, C)
 sc, pr, zz = tensor("score", T, T), tensor("p", T, T), tensor("norm", T)
 at = tensor("y", T, C)
 define(
     "causal_attention",
     (q, ke, va),
     (at,),
-    Eq(sc[t, s2], Sum(q[t, e] * ke[s2, e], e) / sqrt(D)),
+    Eq(sc[t, s2], Sum(q[t, ee] * ke[s2, ee], ee) / sqrt(E)),
     Eq(pr[t, s2], Piecewise((exp(sc[t, s2]), s2 <= t), (0, True))),
     Eq(zz[t], Sum(pr[t, s2], s2)),
     Eq(at[t, c], Sum(pr[t, s2] * va[s2, c], s2) / zz[t]),
@@ -162,9 +162,9 @@ define("embedding", (token, table), (emb,), Eq(emb[b, t, e], table[token[b, t], 
 hist = tensor("y", V)
 wt = tensor("x", B, T)
 bins = option("bins", 4, minimum=1, samples=(2, 3))
-bin_ = integers("bin", B, T, below=bins.settings[0])
+label = integers("label", B, T, below=bins.settings[0])
 hist = tensor("y", bins.settings[0])
-define("histogram", (bin_, wt), (hist,), accumulate(hist[bin_[b, t]], wt[b, t]), options=(bins,))
+define("histogram", (label, wt), (hist,), accumulate(hist[label[b, t]], wt[b, t]), options=(bins,))
 
 # ---- recurrences ---------------------------------------------------------------------------
 

@@ -1,0 +1,103 @@
+"""Definitions that cannot be meant are refused, with the equation and a remedy."""
+
+import pytest
+from sympy import Eq, Function, Max, Mod, Piecewise, Sum, Symbol, gamma
+
+from derive import compile
+from derive.calculus.checks import check
+from derive.errors import DefinitionError
+from derive.language import Operation, accumulate, axes, integers, option, size, sizes, tensor
+
+N, C = sizes("N C")
+n, c = axes("n c", N, C)
+x, w, y = tensor("x", N, C), tensor("w", C), tensor("y", N)
+stride = option("stride", 1, minimum=1)
+S = stride.settings[0]
+below = integers("below", N, below=C)
+
+
+def defined(*equations, inputs=(x, w), outputs=(y,), **more) -> Operation:
+    return Operation("f", "F.", inputs, outputs, equations, **more)
+
+
+WRONG = {
+    "neither summed": defined(Eq(y[n], x[n, c])),
+    "does not define an entry": defined(Symbol("z")),
+    "no equation defines the output": defined(Eq(tensor("z", N)[n], x[n, 0])),
+    "neither an input nor defined": defined(Eq(y[n], tensor("v", N)[n])),
+    "stands on the left": defined(Eq(w[c], x[0, c]), Eq(y[n], Sum(x[n, c], c))),
+    "is not affine": defined(Eq(y[n], Sum(w[c * n], c))),
+    "not in the table": defined(Eq(y[n], gamma(w[0]))),
+    "which is not listed": defined(Eq(y[n], w[S * n])),
+    "neither a size": defined(Eq(y[n], Symbol("alpha") * w[0])),
+    "holds real numbers": defined(Eq(y[n], w[w[n]])),
+    "stands for a tensor": defined(Eq(y[n], Sum(x[n, c], c)), inputs=(x, tensor("c", N))),
+    "behind the optional": defined(Eq(y[n], 1), inputs=(tensor("b", N, optional=True), x)),
+    "no input holds real": defined(Eq(y[n], below[n]), inputs=(below,)),
+    "inputs and outputs": defined(inputs=(), outputs=()),
+    "which is no ASCII": Operation("a b", "F.", (x,), (y,), (Eq(y[n], Sum(x[n, c], c)),)),
+}
+
+
+@pytest.mark.parametrize("words", WRONG)
+def test_what_cannot_be_meant_is_refused(words):
+    """The message says what, and how to mend it."""
+    with pytest.raises(DefinitionError, match=words):
+        check(WRONG[words])
+
+
+def test_an_access_that_can_leave_its_tensor_names_index_and_sizes():
+    """Without `outside` there is nothing to read there."""
+    with pytest.raises(DefinitionError, match=r"w\[n\] can leave w: its index 0, n"):
+        compile(defined(Eq(y[n], w[n])))
+
+
+def test_an_entry_defined_twice_or_never_is_refused():
+    """Equations of one tensor are disjoint and cover it."""
+    total = Sum(x[n, c], c)
+    with pytest.raises(DefinitionError, match="defined twice"):
+        compile(defined(Eq(y[n], total), Eq(y[n], 2 * total)))
+    longer = tensor("y", N + 1)
+    with pytest.raises(DefinitionError, match=r"no equation defines y\[0\]"):
+        compile(defined(Eq(longer[n + 1], total), outputs=(longer,)))
+
+
+def test_an_unknown_function_is_named():
+    """So that the author sees which."""
+    with pytest.raises(DefinitionError, match="function mystery is not in the table"):
+        check(defined(Eq(y[n], Function("mystery")(w[0]))))
+
+
+@pytest.mark.xfail(strict=True, reason="the negation of an And or Or is not understood")
+@pytest.mark.parametrize("condition", [(c <= n) & (n - c <= 2), (c <= n - 2) | (c >= n + 1)])
+def test_conditions_may_be_joined(condition):
+    """``Piecewise((a, p & q), (b, True))``, as the error message itself proposes."""
+    y2 = tensor("y", N, C)
+    compile(defined(Eq(y2[n, c], Piecewise((x[n, c], condition), (w[c], True))), outputs=(y2,)))
+
+
+@pytest.mark.xfail(strict=True, reason="TypeError: Cannot convert symbols to int")
+def test_a_sum_up_to_an_index_is_refused_with_words():
+    """Boxes only: a triangle is a guard."""
+    s = Symbol("s", integer=True)
+    with pytest.raises(DefinitionError):
+        compile(defined(Eq(y[n], Sum(x[s, 0], (s, 0, n)))))
+
+
+@pytest.mark.xfail(strict=True, reason="IndexError in rendering.module._enter_backward")
+def test_an_output_that_depends_on_no_input_compiles_or_is_refused():
+    """``y = 3`` has gradient zero."""
+    try:
+        compile(defined(Eq(y[n], 3)))
+    except DefinitionError:
+        pass
+
+
+def test_accumulate_prints_as_a_sum():
+    """The sign tells a scatter from an equation."""
+    assert str(accumulate(y[2 * n], x[n, 0])) == "y[2*n] += x[n, 0]"
+
+
+def test_kinks_and_remainders_are_in_the_language():
+    """`Max` of entries and `Mod` of indices pass the checks."""
+    check(defined(Eq(y[n], Piecewise((Max(w[0], 0), Eq(Mod(n, 2), 0)), (x[n, 0], True)))))

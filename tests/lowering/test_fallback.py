@@ -1,0 +1,29 @@
+"""With all passes off every operation is still correct: a pass only makes it faster."""
+
+import pytest
+
+from derive.ops import recurrent, shipped
+from tests.lowering.building import failures
+from tests.lowering.zoo import ZOO
+
+OPERATIONS = {o.name: o for operations in shipped().values() for o in operations}
+OPERATIONS |= {o.name: o for o in recurrent.OPERATIONS}
+PLAIN = ("bilinear_batch", "causal", "locally_connected", "causal_attention", "bidirectional")
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_an_operation_is_exact_without_passes(name):
+    """Gradients are the transpose of the derivative."""
+    assert failures(OPERATIONS[name], count=4, passes=False, checks="exact") == []
+
+
+@pytest.mark.parametrize("name", ["linear", "correlate1d", "conv_transpose1d", "rnn", "lstm", "gru"])
+def test_an_operation_equals_its_definition_without_passes(name):
+    """Values and gradients are those of plain loops."""
+    assert failures(OPERATIONS[name], count=3, passes=False, checks="reference") == []
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_other_definitions_are_exact_without_passes(name):
+    """So are definitions that nobody ships."""
+    assert failures(ZOO[name], count=4, passes=False) == []
