@@ -91,13 +91,13 @@ def lower(
             statements = without_copies(statements, {*given, *asked, *keep})
         plan = plan_windows(statements) if passes else None
         if plan is None:
-            writer = Writer(name, optional, describe, needs, {}, False)
-            return Direction((Variant("", writer.lines(statements, asked)),))
+            writer = Writer(name, optional, describe, needs, {}, False, passes)
+            return Direction((Variant("", writer.lines(statements, asked, keep)),))
         variants = []
         for word, chosen, slide in plan.strategies():
             forms = {s: f for s in chosen if (f := trilinear(s))}
-            writer = Writer(name, optional, describe, needs, forms, slide)
-            variants.append(Variant(word, writer.lines(chosen, asked)))
+            writer = Writer(name, optional, describe, needs, forms, slide, True)
+            variants.append(Variant(word, writer.lines(chosen, asked, keep)))
         always = plan.applies() is None and plan.prefers() is None
         if len(variants) == 2 and (always or variants[0].lines == variants[1].lines):
             variants.pop()

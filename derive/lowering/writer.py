@@ -14,6 +14,7 @@ from derive.language.symbols import Axis, Tensor
 from derive.lowering.columns import correlate, scatter
 from derive.lowering.fallback import Fallback
 from derive.lowering.integers import lower_integer
+from derive.lowering.locals import with_locals
 from derive.lowering.program import (
     NONE,
     Assign,
@@ -62,6 +63,8 @@ class Writer:
         The statements to be lowered as windowed contractions.
     slide : bool
         Whether these leave their outermost window axis unexpanded.
+    shrink : bool
+        Whether tensors may be kept for one round of a loop only.
     """
 
     def __init__(
@@ -72,23 +75,36 @@ class Writer:
         needs: Needs,
         forms: dict[Statement, Trilinear],
         slide: bool,
+        shrink: bool,
     ) -> None:
         self.name, self.optional, self.describe, self.needs = name, optional, describe, needs
-        self.forms, self.slide = forms, slide
+        self.forms, self.slide, self.shrink = forms, slide, shrink
         self.serves: dict[Tensor, frozenset[str]] = {}
         self.everything: frozenset[str] = frozenset()
         self.order: tuple[Statement, ...] = ()
+        self.origin: dict[Statement, Statement] = {}  # as it was before passes changed it
         self.loops: dict[Statement, Axes] = {}
         self.allocated: set[Tensor] = set()
 
-    def lines(self, statements: Iterable[Statement], wanted: dict[Tensor, str]) -> tuple[Line, ...]:
-        """Compute everything in order; with `wanted`, only what these names were asked for."""
+    def lines(
+        self,
+        statements: Iterable[Statement],
+        wanted: dict[Tensor, str],
+        keep: Iterable[Tensor],
+    ) -> tuple[Line, ...]:
+        """Compute everything in order; with `wanted`, only what these names were asked for.
+
+        Tensors in `keep` are read by others afterwards.
+        """
         statements = tuple(statements)
         self.serves = _serves(statements, wanted)
         self.everything = frozenset(wanted.values())
-        items = schedule(statements, self.name)
-        items = self.largest_first(items)
+        items = self.largest_first(schedule(statements, self.name))
+        given = flattened(items)
+        if self.shrink:
+            items = with_locals(items, {*keep, *wanted})
         self.order = flattened(items)
+        self.origin = dict(zip(self.order, given, strict=True))
         self.place(items, ())
         lines: list[Line] = []
         for names, block in self.blocks(items):
@@ -172,7 +188,7 @@ class Writer:
             if not done.makes_target:
                 before = self.allocate(tensor, assign and lowering.whole)
             work = list(done.lines)
-        block = (Comment(self.describe(statement, not assign)), *work)
+        block = (Comment(self.describe(self.origin[statement], not assign)), *work)
         self.allocated.add(tensor)
         return [*before, *([If(_present(absent), block)] if absent else block)]
 
@@ -190,6 +206,8 @@ class Writer:
 
     def same_step(self, one: Statement, other: Statement) -> bool:
         """Whether loops around both reach an entry in the same round for both."""
+        if one.target.tensor != self.origin[one].target.tensor:
+            return True  # it lives within one round
         for axis in self.loops[one]:
             if axis not in self.loops[other]:
                 continue

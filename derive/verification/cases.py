@@ -28,6 +28,7 @@ FEWEST = 5  # below this, an operation is not verified
 _ATTEMPTS = 500  # candidates
 _WORK = 240  # points of all statements of a case; plain loops take about 0.1 ms for each
 _EMPTY = 3  # cases with an axis of length 0: there is little to see in them
+_WEIGHT = 4  # of what a case shows, against what it shows once more of a neutral option
 _PRIMES = (2, 3, 5, 7, 11, 13)
 
 
@@ -120,12 +121,13 @@ class _Candidate:
     work: int
     rank: int  # of the first size that is 0
     shows: frozenset[tuple]
+    crossed: frozenset[tuple]  # the same for each option that is neutral
 
 
 def _select(own: Sequence[_Candidate], candidates: Sequence[_Candidate]) -> list[_Candidate]:
     """Those of the definition, then greedily what shows most that was not yet shown."""
     chosen = list(own)
-    seen = {feature for candidate in own for feature in candidate.shows}
+    seen = {feature for c in own for feature in c.shows | c.crossed}
     said = {str(candidate.case) for candidate in own}
     pool = list({str(c.case): c for c in candidates if str(c.case) not in said}.values())
     empty = {c.shows: c for c in reversed(pool) if c.case.is_empty}
@@ -133,10 +135,12 @@ def _select(own: Sequence[_Candidate], candidates: Sequence[_Candidate]) -> list
     room = max(COUNT - len(own), 0)
     chosen += sorted(empty.values(), key=lambda c: c.rank)[: min(_EMPTY, room)]
     while pool and len(chosen) < COUNT:
-        best = max(pool, key=lambda c: (len(c.shows - seen), len(c.shows), -c.work))
+        best = max(
+            pool, key=lambda c: (_WEIGHT * len(c.shows - seen) + len(c.crossed - seen), -c.work)
+        )
         pool.remove(best)
         chosen.append(best)
-        seen |= best.shows
+        seen |= best.shows | best.crossed
     return chosen
 
 
@@ -265,8 +269,9 @@ def _candidate(formulas: Formulas, sizes: Axes, options, absent, values) -> _Can
     shows = {("empty", *zeros)} if case.is_empty else set(_shows(formulas, case, values))
     # A strategy may serve a neutral option alone (a stride of 1): it has to see everything, too.
     neutral = [o.name for o in operation.options if _is_neutral(o, values)]
-    shows |= {(name, *feature) for name in neutral for feature in shows}
-    return _Candidate(case, formulas.work(values), min(zeros, default=0), frozenset(shows))
+    crossed = {(name, *feature) for name in neutral for feature in shows}
+    rank = min(zeros, default=0)
+    return _Candidate(case, formulas.work(values), rank, frozenset(shows), frozenset(crossed))
 
 
 def _is_neutral(option: Option, values: Mapping[str, Any]) -> bool:
@@ -288,7 +293,10 @@ def _shows(formulas: Formulas, case: Case, values: Mapping[str, Any]):
         yield "present", name, shape is not None, shape is not None and len(shape)
     for size in formulas.free:
         number = values[size.name]
-        yield size.name, number if number < 2 else "odd" if number % 2 else "even"
+        kind = number if number < 2 else "odd" if number % 2 else "even"
+        yield size.name, kind
+        for option in case.operation.options:
+            yield size.name, kind, option.name, _is_neutral(option, values)
     for a, b in combinations([size.name for size in formulas.free], 2):
         if min(values[a], values[b]) > 1:
             yield "told apart", a, b, values[a] != values[b]

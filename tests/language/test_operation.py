@@ -6,7 +6,7 @@ from sympy import Eq, Function, Max, Mod, Piecewise, Sum, Symbol, gamma
 from derive import compile
 from derive.calculus.checks import check
 from derive.errors import DefinitionError
-from derive.language import Operation, accumulate, axes, integers, option, size, sizes, tensor
+from derive.language import Operation, accumulate, axes, integers, option, sizes, tensor
 
 N, C = sizes("N C")
 n, c = axes("n c", N, C)

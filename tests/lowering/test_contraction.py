@@ -88,7 +88,9 @@ def test_leading_axes_come_and_go():
     assert failures(operation, count=12) == []
 
 
-@pytest.mark.xfail(strict=True, reason="a packed size is taken for the first axes wherever it stands")
+@pytest.mark.xfail(
+    strict=True, reason="a packed size is taken for the first axes wherever it stands"
+)
 def test_leading_axes_lead_or_are_refused():
     """``(T, *)`` has an axis before them."""
     from derive.errors import DefinitionError

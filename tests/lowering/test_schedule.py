@@ -130,7 +130,9 @@ def test_components_of_a_state_are_told_apart():
     """``h[t,1]`` of ``h[t,0]`` is no cycle at distance 0."""
     s = state("s", T, 2)
     begin = Eq(s[-1, axis("e", 2)], 0)
-    found = items(begin, Eq(s[t, 0], tanh(s[t - 1, 1]) + x[t]), Eq(s[t, 1], s[t, 0]), Eq(y[t], s[t, 1]))
+    found = items(
+        begin, Eq(s[t, 0], tanh(s[t - 1, 1]) + x[t]), Eq(s[t, 1], s[t, 0]), Eq(y[t], s[t, 1])
+    )
     assert loops(found) == [("t", False)]
 
 

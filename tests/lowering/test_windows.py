@@ -111,7 +111,7 @@ def test_the_pulled_form_is_the_same_sum(name, direction):
     rng = np.random.default_rng(0)
     values = {s: 2 for form in forms for s in _symbols(form)}
     for form in forms:
-        values |= {step: 1 for step in form.unit_steps}
+        values |= dict.fromkeys(form.unit_steps, 1)
     for form in forms:
         inputs = [r.tensor for r in form.statement.reads]
         arrays = {}

@@ -45,7 +45,9 @@ b = axis("b", B)
 k = axis("k", K)
 xb, yb, w = tensor("x", B, N), tensor("y", B, C), parameter("w", K, N, C)
 zb = tensor("z", B, K)
-define("bilinear_batch", (xb, w, yb), (zb,), Eq(zb[b, k], Sum(xb[b, i] * w[k, i, j] * yb[b, j], i, j)))
+define(
+    "bilinear_batch", (xb, w, yb), (zb,), Eq(zb[b, k], Sum(xb[b, i] * w[k, i, j] * yb[b, j], i, j))
+)
 
 o = tensor("o", N, C)
 define("outer", (x, y), (o,), Eq(o[i, j], x[i] * y[j]))
