@@ -9,6 +9,7 @@ from typing import cast
 from sympy import Expr, Integer, Symbol
 
 from derive.calculus.adjoint import weigh
+from derive.calculus.affine import affine
 from derive.calculus.differentiate import partial
 from derive.calculus.line import Line
 from derive.calculus.statements import Guard, Statement, System
@@ -63,8 +64,7 @@ def chain_rule(
     after: list[Statement] = []
     for tensor in written:
         targets = [s.statement.target for s in slopes if s.statement.target.tensor == tensor]
-        over = names.entries(tensor, targets)
-        entry = tuple(a + o for a, o in zip(over, tensor.offset, strict=True))
+        over, entry = names.entries(tensor, targets)
         derivative = Access(PartialDerivative(tensor, by), *entry, *target.index)
         after.append(Statement((*free, *over), target, Access(bars[tensor], *entry) * derivative))
     for each in slopes:  # what the derivatives are
@@ -152,14 +152,21 @@ class _Names:
             found.append(self.new(extent, bare[0] if bare else None))  # type: ignore[arg-type]
         return tuple(found)
 
-    def entries(self, tensor: Tensor, written: Sequence[Access]) -> tuple[Axis, ...]:
-        """An index for each axis of a tensor: the author's own where the target names it."""
-        found: list[Axis] = []
-        for position, extent in enumerate(tensor.shape):
-            own = written[0].index[position]
-            plain = isinstance(own, Axis) and own.extent == extent and tensor.offset[position] == 0
-            if plain and own not in found:
-                found.append(own)  # type: ignore[arg-type]
-            else:
-                found.append(self.new(extent, None))
-        return tuple(found)
+    def entries(
+        self, tensor: Tensor, written: Sequence[Access]
+    ) -> tuple[tuple[Axis, ...], tuple[Expr, ...]]:
+        """Indices that reach every written entry once, and their axes: the author's own if they
+        walk distinct axes, else a new axis for each dimension."""
+        first = written[0].index
+        places = [affine(index) for index in first]
+        axes = tuple(a for p in places for a in p.iterators)
+        plain = all(len(p.iterators) <= 1 and not p.reads for p in places)
+        steps = all(p.coefficient(a) == 1 for p in places for a in p.iterators)
+        alike = all(a.index == first for a in written)
+        if plain and steps and alike and len(set(axes)) == len(axes):
+            return cast(tuple[Axis, ...], axes), first
+        over: list[Axis] = []
+        for own, extent, origin in zip(first, tensor.shape, tensor.offset, strict=True):
+            known = isinstance(own, Axis) and own.extent == extent and origin == 0
+            over.append(own if known and own not in over else self.new(extent, None))
+        return tuple(over), tuple(a + o for a, o in zip(over, tensor.offset, strict=True))

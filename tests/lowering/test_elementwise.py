@@ -5,7 +5,7 @@ import pytest
 from sympy import Abs, E, Eq, Max, Min, Piecewise, Rational, cos, exp, pi, sqrt, tanh
 
 from derive import compile
-from derive.language import Operation, axis, option, size, tensor
+from derive.language import Operation, axis, integers, option, size, tensor
 from derive.language.scalars import SCALARS
 from derive.language.symbols import Access
 from tests.lowering.building import failures, pointwise, text_of
@@ -133,8 +133,6 @@ def test_an_input_that_nothing_differentiates_has_gradient_zero_or_is_refused():
 @pytest.mark.xfail(strict=True, reason="float32 times an int64 array is float64")
 def test_integers_in_a_value_do_not_widen_it():
     """float32 in, float32 out."""
-    from derive.language import integers
-
     k, i, y = integers("k", N, below=5), axis("i", N), tensor("y", N)
     module = compile(Operation("f", "F.", (x, k), (y,), (Eq(y[i], x[i] * k[i]),)))
     assert module.apply(np.ones(3, np.float32), np.arange(3)).dtype == np.float32

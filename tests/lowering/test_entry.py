@@ -10,6 +10,7 @@ from derive import compile
 from derive.errors import DefinitionError
 from derive.language import (
     Operation,
+    accumulate,
     axes,
     axis,
     integers,
@@ -23,7 +24,9 @@ from derive.language import (
 )
 from derive.lowering.entry import enter
 from derive.ops import recurrent
-from tests.lowering.building import failures
+from derive.verification.cases import cases
+from derive.verification.verify import Verification
+from tests.lowering.building import failures, loaded
 from tests.lowering.zoo import ZOO
 
 N, C, T = sizes("N C T")
@@ -56,7 +59,7 @@ def test_a_factor_is_bound_by_exact_division():
     g = axis("g", 4)
     m = module(Eq(v[n], Sum(w[(g, n)], g)), inputs=(w,), outputs=(v,))
     assert bound(m, np.ones(12)) == {"N": 3}
-    with pytest.raises(ValueError, match="axis 0 of w .* is 13, not a multiple of 4"):
+    with pytest.raises(ValueError, match=r"axis 0 of w .* is 13, not a multiple of 4"):
         m.apply(np.ones(13))
 
 
@@ -145,8 +148,6 @@ def test_inner_names_hide_no_option():
     a = option("a", 2, minimum=1)
     out = tensor("y", N * a.settings[0])
     total = tanh(Sum(x[axis("m", N), c], axis("m", N), c))
-    from derive.language import accumulate
-
     m = module(accumulate(out[n], total * x[n, 0]), outputs=(out,), options=(a,))
     assert m.apply(np.ones((2, 1))).shape == (4,)
 
@@ -196,10 +197,6 @@ def test_a_recurrence_over_nothing_has_its_initial_state(name, empty):
 @pytest.mark.parametrize("name", ["bilinear", "outer", "trace", "causal", "upsample", "total"])
 def test_empty_axes_are_axes(name):
     """Each axis of length 0 in turn, as the table of cases has them."""
-    from derive.verification.cases import cases
-    from derive.verification.verify import Verification
-    from tests.lowering.building import loaded
-
     chosen = tuple(case for case in cases(ZOO[name]) if case.is_empty)
     assert chosen
     verification, m = Verification(ZOO[name], chosen), loaded(ZOO[name]).module

@@ -14,7 +14,8 @@ PLAIN = ("bilinear_batch", "causal", "locally_connected", "causal_attention", "b
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_an_operation_is_exact_without_passes(name):
     """Gradients are the transpose of the derivative."""
-    assert failures(OPERATIONS[name], count=4, passes=False, checks="exact") == []
+    count = 1 if "3d" in name else 3
+    assert failures(OPERATIONS[name], count=count, passes=False, checks="exact") == []
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 """Affine accesses as slices: compared with plain loops, exactly and under every strategy."""
 
+import numpy as np
 import pytest
 from sympy import Eq, Piecewise, Sum, tanh
 
+from derive import compile
 from derive.language import Operation, axis, option, parameter, size, sizes, tensor
 from tests.lowering.building import failures, text_of
 
@@ -48,6 +50,11 @@ LEGAL = [
     case("offset_copy", Eq(y[i], early[i] * x[i]), inputs=(x, early)),
     case("product_axis", Eq(y[i], tensor("p", (N, 2))[(i, 0)] - tensor("p", (N, 2))[(i, 1)]),
          inputs=(tensor("p", (N, 2)),)),
+    case("scaled_guard", Eq(y[i], Sum(Piecewise((tensor("a", N, C)[i, j], 2 * j <= 3 * i + 1),
+         (0, True)), j)), inputs=(tensor("a", N, C),),
+         marks=pytest.mark.xfail(strict=True, reason="3/2 cannot be computed with integers")),
+    case("two_axes_guard", Eq(y[i], Sum(Piecewise((tensor("a", N, C)[i, j], i + j <= 3),
+         (0, True)), j)), inputs=(tensor("a", N, C),)),
     # What follows is legal, and wrong.
     case("difference", Eq(y[i], x0[i + 1] - x0[i]), inputs=(x0,), marks=zero),
     case("cosine_outside", Eq(y[i], tanh(x0[i - 1] + 1)), inputs=(x0,), marks=zero),
@@ -89,9 +96,5 @@ def test_a_size_that_a_formula_makes_negative_is_named():
     p, u = axis("p", P), axis("u", U)
     out = tensor("y", P)
     operation = Operation("f", "F.", (x, w), (out,), (Eq(out[p], Sum(x[p + u] * w[u], u)),))
-    from numpy import ones
-
-    from derive import compile
-
     with pytest.raises(ValueError, match="P"):
-        compile(operation).apply(ones(2), ones(5))
+        compile(operation).apply(np.ones(2), np.ones(5))

@@ -1,8 +1,10 @@
 """Windowed contractions are found by their structure, never by their names."""
 
+import numpy as np
 import pytest
-from sympy import Eq, Sum, floor
+from sympy import Eq, Integer, Sum, floor
 
+from derive import compile
 from derive.calculus.adjoint import adjoint
 from derive.calculus.lift import to_system
 from derive.calculus.statements import System
@@ -101,8 +103,6 @@ def test_a_window_on_itself_or_under_a_function_is_none():
 @pytest.mark.parametrize("direction", ["forward", "adjoint"])
 def test_the_pulled_form_is_the_same_sum(name, direction):
     """Image and output change places; the plain loops see no difference at stride 1."""
-    import numpy as np
-
     operation = {**SHIPPED, **ZOO}[name]
     system = to_system(operation)
     statements = adjoint(system).statements if direction == "adjoint" else system.statements
@@ -140,18 +140,12 @@ def _symbols(form) -> set:
 
 
 def _numbers(values: dict) -> dict:
-    from sympy import Integer
-
     return {s: Integer(v) for s, v in values.items()}
 
 
 @pytest.mark.xfail(strict=True, reason="ValueError: negative dimensions: 2 * N - 1 for N = 0")
 def test_a_window_over_nothing_is_nothing():
     """No places and no taps."""
-    import numpy as np
-
-    from derive import compile
-
     module = compile(ZOO["toeplitz"])
     for strategy in module._STRATEGIES["backward"]:
         output, residuals = module.forward(np.zeros(0), np.zeros(0))

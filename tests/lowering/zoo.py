@@ -270,3 +270,22 @@ define(
     Eq(yt[t], hl[t]),
     options=(lag,),
 )
+hx = state("h", T)
+define(
+    "total_at_each_step",
+    (cx,),
+    (yt,),
+    Eq(hx[-1], 1),
+    Eq(hx[t], tanh(hx[t - 1] + Sum(cx[s2] * hx[t - 1], s2))),
+    Eq(yt[t], hx[t]),
+)
+hp = state("h", T, N)
+peep = parameter("peep", N, optional=True)
+define(
+    "peephole_optional",
+    (xt, a2, peep),
+    (yp,),
+    Eq(hp[-1, i], 1),
+    Eq(hp[t, i], xt[t, i] * tanh(peep[i] * hp[t - 1, i] + Sum(a2[i, i2] * hp[t - 1, i2], i2))),
+    Eq(yp[t, i], hp[t, i]),
+)

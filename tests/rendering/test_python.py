@@ -65,7 +65,7 @@ class Term:
     def __bool__(self):
         return True
 
-    def __eq__(self, other):  # a comparison in a term, not of terms
+    def __eq__(self, other):  # pyright: ignore[reportIncompatibleMethodOverride]
         return Term(f"({self.text}=={other.text})")
 
     __hash__ = None  # type: ignore[assignment]

@@ -1,0 +1,73 @@
+"""One call of an operation: shapes, options, and what every symbol stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sympy import Symbol
+
+from derive.language.operation import Operation
+from derive.language.symbols import Tensor
+from derive.verification.sizes import formulas_of
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One call of an operation.
+
+    Attributes
+    ----------
+    operation : Operation
+    shapes : mapping of str to tuple of int or None
+        The inputs as a caller gives them: product axes multiplied, any number of leading axes
+        where they are packed. None for an absent optional input.
+    options : mapping of str
+        Keyword arguments; options that are left out have their default.
+    values : mapping of Symbol to int
+        Every size and every setting, for `derive.verification.reference.evaluate`.
+    outputs : mapping of str to tuple of int
+        The shapes of the outputs.
+    """
+
+    operation: Operation
+    shapes: Mapping[str, tuple[int, ...] | None]
+    options: Mapping[str, Any]
+    values: Mapping[Symbol, Any]
+    outputs: Mapping[str, tuple[int, ...]]
+
+    def __str__(self) -> str:
+        arrays = (
+            f"{name}[{','.join(map(str, shape))}]" if shape is not None else f"no {name}"
+            for name, shape in self.shapes.items()
+        )
+        options = (f"{name}={value!r}" for name, value in self.options.items())
+        return " ".join((self.operation.name, *arrays, *options))
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether some array has no entries."""
+        shapes = (*self.shapes.values(), *self.outputs.values())
+        return any(shape is not None and 0 in shape for shape in shapes)
+
+    @property
+    def differentiable(self) -> tuple[str, ...]:
+        """The inputs that are there and have a gradient."""
+        inputs = self.operation.inputs
+        return tuple(t.name for t in inputs if not t.integer and self.shapes[t.name] is not None)
+
+    def draw(self, rng: np.random.Generator, *, positive: bool = False) -> dict[str, Any]:
+        """Random inputs in the order of the signature; all above 0 if `positive`."""
+        return {t.name: self._array(t, rng, positive) for t in self.operation.inputs}
+
+    def _array(self, tensor: Tensor, rng: np.random.Generator, positive: bool):
+        shape = self.shapes[tensor.name]
+        if shape is None:
+            return None
+        if tensor.integer:
+            names = {symbol.name: value for symbol, value in self.values.items()}
+            below = formulas_of(self.operation).below(tensor, names)
+            return rng.integers(0, max(below, 1), shape)
+        return rng.uniform(0.5, 1.5, shape) if positive else rng.standard_normal(shape)
