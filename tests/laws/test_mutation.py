@@ -56,7 +56,7 @@ EQUIVALENT: tuple[tuple[str, str], ...] = (
 # Far from the cases of `derive verify`: hardly two numbers agree, and they are large enough for
 # d + (u-1) < d*(u-1). With a stride of 1, with overlapping windows, with gaps between them.
 STATED: tuple[dict[str, tuple], ...] = (
-    {"stride": (1, 1, 1), "dilation": (1, 2, 3), "padding": ((0, 1), (1, 0), (2, 1))},
+    {"stride": (1, 1, 1), "dilation": (1, 2, 4), "padding": ((0, 1), (1, 0), (2, 1))},
     {"stride": (1, 2, 1), "dilation": (1, 3, 2), "padding": ((1, 0), (2, 1), (0, 1))},
     {"stride": (1, 3, 7), "dilation": (2, 1, 3), "padding": ((1, 0), (0, 1), (0, 0))},
 )

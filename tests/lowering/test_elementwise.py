@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sympy import Abs, E, Eq, Max, Min, Piecewise, Rational, cos, exp, pi, sqrt, tanh
+from sympy import Abs, E, Eq, Max, Min, Piecewise, Rational, Sum, cos, exp, pi, sqrt, tanh
 
 from derive import compile
 from derive.language import Operation, axis, integers, option, size, tensor
@@ -136,3 +136,12 @@ def test_integers_in_a_value_do_not_widen_it():
     k, i, y = integers("k", N, below=5), axis("i", N), tensor("y", N)
     module = compile(Operation("f", "F.", (x, k), (y,), (Eq(y[i], x[i] * k[i]),)))
     assert module.apply(np.ones(3, np.float32), np.arange(3)).dtype == np.float32
+
+
+@pytest.mark.xfail(strict=True, reason="NameError: a_bar is read and never written")
+def test_a_sum_may_decide_between_cases():
+    """``(w, Sum(m) > 0)``: the sum has no gradient, and nothing asks for one."""
+    m, n, y = tensor("m", N, 3), axis("n", N), tensor("y", N)
+    value = Piecewise((w[n], Sum(m[n, axis("k", 3)], axis("k", 3)) > 0), (m[n, 0] * w[n], True))
+    operation = Operation("f", "F.", (m, w), (y,), (Eq(y[n], value),))
+    assert failures(operation, count=3) == []

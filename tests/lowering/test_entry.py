@@ -23,7 +23,6 @@ from derive.language import (
     tensor,
 )
 from derive.lowering.entry import enter
-from derive.ops import recurrent
 from derive.verification.cases import cases
 from derive.verification.verify import Verification
 from tests.lowering.building import failures, loaded
@@ -162,36 +161,34 @@ def test_an_input_of_another_kind_is_named():
 
 @cache
 def compiled(name: str):
-    operation = next(o for o in recurrent.OPERATIONS if o.name == name)
-    return operation, compile(operation)
+    return compile(ZOO[name])
 
 
-@pytest.mark.parametrize("name", ["rnn", "lstm", "gru"])
-@pytest.mark.parametrize("empty", ["T", "N", "I", "H", "TNIH"])
-def test_a_recurrence_over_nothing_has_its_initial_state(name, empty):
-    """T = 0 returns h0 and passes its gradient through; other empty axes give empty arrays."""
-    operation, m = compiled(name)
-    length = {"T": 2, "N": 3, "I": 4, "H": 5} | dict.fromkeys(empty, 0)
-    values = {s: length[s.name] for t in operation.inputs for e in t.shape for s in e.free_symbols}
+@pytest.mark.parametrize("name", ["gru_reset_before", "predator_prey", "bidirectional", "lagged"])
+@pytest.mark.parametrize("empty", ["T", "B", "N", "TBN"])
+def test_a_recurrence_over_nothing_is_nothing(name, empty):
+    """No steps, no batch, no units: arrays of the right shapes, and no error."""
+    length = {"T": 2, "B": 3, "N": 4} | dict.fromkeys(empty, 0)
 
-    def shape(tensor_):
-        merged = []
-        for factors in tensor_.axes_of:
-            product = 1
-            for factor in factors:
-                product *= int(factor.xreplace(values)) if factor.free_symbols else int(factor)
-            merged.append(product)
-        return tuple(merged)
+    def shape(array):
+        return tuple(length[e.name] if e.free_symbols else int(e) for e in array.shape)
 
+    inputs, outputs = ZOO[name].inputs, ZOO[name].outputs
     rng = np.random.default_rng(0)
-    arrays = {t.name: rng.standard_normal(shape(t)) for t in operation.inputs}
-    outputs, residuals = m.forward(**arrays)
-    assert [o.shape for o in outputs] == [shape(t) for t in operation.outputs]
-    grads = m.backward(outputs, residuals)
+    arrays = {x.name: rng.standard_normal(shape(x)) for x in inputs}
+    output, residuals = compiled(name).forward(**arrays)
+    assert output.shape == shape(outputs[0])
+    grads = compiled(name).backward(output, residuals)
     assert [g.shape for g in grads] == [a.shape for a in arrays.values()]
-    if length["T"] == 0:
-        assert np.array_equal(outputs.h_n, arrays["h0"])
-        assert np.array_equal(grads.h0, outputs.h_n)
+
+
+def test_no_step_hands_the_initial_state_through():
+    """Forwards as the result, backwards as its gradient."""
+    x, h0, u = np.ones((0, 2, 3)), np.arange(6.0).reshape(2, 3), np.ones((3, 3))
+    output, residuals = compiled("gru_reset_before").forward(x, u, u, u, h0)
+    grads = compiled("gru_reset_before").backward(2 * output, residuals)
+    assert np.array_equal(output, h0) and np.array_equal(grads.h0, 2 * h0)
+    assert not grads.uz.any()
 
 
 @pytest.mark.parametrize("name", ["bilinear", "outer", "trace", "causal", "upsample", "total"])

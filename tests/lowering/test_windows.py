@@ -143,11 +143,11 @@ def _numbers(values: dict) -> dict:
     return {s: Integer(v) for s, v in values.items()}
 
 
-@pytest.mark.xfail(strict=True, reason="ValueError: negative dimensions: 2 * N - 1 for N = 0")
 def test_a_window_over_nothing_is_nothing():
-    """No places and no taps."""
+    """No places and no taps, under every strategy there is."""
     module = compile(ZOO["toeplitz"])
-    for strategy in module._STRATEGIES["backward"]:
-        output, residuals = module.forward(np.zeros(0), np.zeros(0))
+    output, residuals = module.forward(np.zeros(0), np.zeros(0))
+    strategies = getattr(module, "_STRATEGIES", {}).get("backward", (module._backward,))
+    for strategy in strategies:
         found = strategy(residuals.sizes, output.dtype, ("x", "v"), output, *residuals[3:])
         assert found.x.shape == found.v.shape == (0,)
