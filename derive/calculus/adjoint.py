@@ -77,8 +77,8 @@ def adjoint(system: System, wrt: Iterable[Tensor] | None = None) -> Adjoint:
                 )
             )
     outputs = tuple(bars[t] for t in wanted)
-    statements = _prune(statements, outputs)
     arriving = tuple(bars[t] for t in system.outputs if t in bars)
+    statements = _prune(_nonzero(statements, {*system.tensors, *arriving}), outputs)
     full = System((*system.inputs, *arriving), outputs, (*system.statements, *statements))
     return Adjoint(full, bars, tuple(statements))
 
@@ -162,6 +162,16 @@ def _companions(system: System, active: set[Tensor], suffix: str) -> dict[Tensor
             name, primal.axes_of, outside=0, offset=primal.offset, parameter=primal.parameter
         )
     return companions
+
+
+def _nonzero(statements: list[Statement], known: set[Tensor]) -> list[Statement]:
+    """Drop what reads a cotangent that nothing is ever added to."""
+    while True:
+        written = known | {s.target.tensor for s in statements}
+        kept = [s for s in statements if all(r.tensor in written for r in s.reads)]
+        if len(kept) == len(statements):
+            return kept
+        statements = kept
 
 
 def _prune(statements: list[Statement], outputs: tuple[Tensor, ...]) -> list[Statement]:

@@ -21,7 +21,7 @@ from derive.calculus.statements import Guard, Statement, System
 from derive.errors import DefinitionError
 from derive.language.operation import Equation, Operation
 from derive.language.scalars import SCALARS
-from derive.language.symbols import Access, Axis, Setting, Size, Tensor, checked_name
+from derive.language.symbols import Access, Axis, Setting, Size, Tensor, checked_module_name
 
 _SAMPLES = 40
 _INTEGER_FUNCTIONS = (sympy.floor, sympy.ceiling, sympy.Mod, sympy.Abs, Max, Min)
@@ -36,9 +36,9 @@ def check_names(operation: Operation) -> None:
     DefinitionError
         Naming the first name that does not.
     """
-    checked_name(operation.name, "an operation")
+    checked_module_name(operation.name, "an operation")
     for alias in operation.aliases:
-        checked_name(alias, "an alias")
+        checked_module_name(alias, "an alias")
     meaning: dict[str, tuple[str, object]] = {}
 
     def claim(name: str, what: str, thing: object) -> None:
@@ -61,6 +61,13 @@ def check_names(operation: Operation) -> None:
             kind = "an index" if isinstance(symbol, Axis) else "a size"
             if isinstance(symbol, Size | Axis):
                 claim(symbol.name, kind, symbol)
+    for tensor in (*operation.inputs, *operation.outputs):
+        if any(isinstance(e, Size) and e.packed for e in tensor.shape[1:]):
+            raise DefinitionError(
+                operation.name,
+                f"the leading axes of {tensor.name} do not come first",
+                remedy="Only the first axis of a tensor can be made by leading(...).",
+            )
     seen_optional = None
     for tensor in operation.inputs:
         if tensor.optional:

@@ -20,7 +20,7 @@ def partial(value: Expr, access: Access) -> Expr:
     DefinitionError
         If `value` contains a function that is not in the table.
     """
-    symbol = Symbol("differentiated", real=True)
+    symbol = Symbol(str(access), real=True)  # named so that it keeps its place among others
     return _derivative(value.xreplace({access: symbol}), symbol).xreplace({symbol: access})
 
 
@@ -64,15 +64,16 @@ def _derivative(value: Expr, x: Symbol) -> Expr:
 
 def _extremum(value: Expr, x: Symbol) -> Expr:
     """The whole derivative goes to one argument; on a tie to a constant first, else in order."""
-    arguments = sorted(value.args, key=lambda a: (bool(a.free_symbols), str(a)))
-    sense = 1 if isinstance(value, Max) else -1
+    arguments = sorted(value.args, key=lambda a: (a.has(Access, x), str(a)))
+    beats = (lambda a, b: a >= b) if isinstance(value, Max) else (lambda a, b: a <= b)
+    passes = (lambda a, b: a > b) if isinstance(value, Max) else (lambda a, b: a < b)
     result: Expr = Integer(0)
     for i, chosen in enumerate(arguments):
         slope = _derivative(chosen, x)
         if slope == 0:
             continue
-        conditions = [sense * (chosen - other) > 0 for other in arguments[:i]]
-        conditions += [sense * (chosen - other) >= 0 for other in arguments[i + 1 :]]
+        conditions = [passes(chosen, other) for other in arguments[:i]]
+        conditions += [beats(chosen, other) for other in arguments[i + 1 :]]
         for condition in conditions:
             slope = Piecewise((slope, condition), (0, True))
         result += slope

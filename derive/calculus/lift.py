@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import sympy
-from sympy import Add, Expr, Idx, Integer, Mod, Mul, Piecewise, Sum
+from sympy import Add, Expr, Idx, Integer, Mod, Mul, Piecewise, Pow, Sum
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import And, Boolean, Or
 
@@ -19,6 +19,7 @@ from derive.calculus.affine import axes_in
 from derive.calculus.statements import Guard, Statement, System
 from derive.errors import DefinitionError
 from derive.language.operation import Equation, Operation
+from derive.language.scalars import SCALARS
 from derive.language.symbols import Access, Axis, Tensor
 
 _TEMPORARY_NAMES = ("a", "z", "s", "r", "m", "g")
@@ -42,12 +43,14 @@ def equations_of(operation: Operation) -> tuple[Equation, ...]:
                 f"equation {number} is {given}, which does not define an entry of a tensor",
                 remedy="Write Eq(y[i], ...) or accumulate(y[i], ...), y made by tensor(...).",
             )
-        given = Equation(given.left, sympy.sympify(given.right), given.scatter)
+        right = _without_powers(sympy.sympify(given.right))
+        given = Equation(given.left, right, given.scatter)
+        summed = {limit[0] for s in given.right.atoms(Sum) for limit in s.limits}
         ranges = {
             i: Axis(str(i.label), i.upper - i.lower + 1) + i.lower
             for side in (given.left, given.right)
             for i in side.atoms(Idx)
-            if i.lower is not None and not isinstance(i, Axis)
+            if i.lower is not None and not isinstance(i, Axis) and i not in summed
         }
         found.append(
             Equation(given.left.xreplace(ranges), given.right.xreplace(ranges), given.scatter)
@@ -55,11 +58,22 @@ def equations_of(operation: Operation) -> tuple[Equation, ...]:
     return tuple(found)
 
 
+def _without_powers(value: Expr) -> Expr:
+    """``a**b`` with an exponent that is computed is ``exp(b*log(a))``."""
+    powers = {
+        p: sympy.exp(p.exp * sympy.log(p.base)) for p in value.atoms(Pow) if p.exp.has(Access)
+    }
+    return value.xreplace(powers)
+
+
 def to_system(operation: Operation) -> System:
     """Split the operation's equations into statements over boxes of indices."""
     equations = equations_of(operation)
     tensors = {e.left.tensor for e in equations} | set(operation.inputs)
-    lift = _Lift(operation.name, {t.name for t in tensors} | _names(equations))
+    names = {t.name for t in tensors} | _names(equations)
+    names |= {s.name for option in operation.options for s in option.settings}
+    names |= {s.name for t in tensors for e in t.shape for s in e.free_symbols}
+    lift = _Lift(operation.name, names)
     for equation in equations:
         lift.equation(equation)
     return _outputs_apart(System(operation.inputs, operation.outputs, tuple(lift.statements)))
@@ -168,6 +182,13 @@ class _Lift:
             index = limit[0]
             if len(limit) == 3:
                 lower, upper = limit[1], limit[2]
+                if axes_in((lower, upper)):
+                    raise DefinitionError(
+                        self.name,
+                        f"the range {lower} .. {upper} of {index} depends on another index",
+                        equation=str(reduction),
+                        remedy=f"Sum over all of {index} and put the condition into a Piecewise.",
+                    )
                 plain = Axis(index.name, upper - lower + 1)
             elif isinstance(index, Axis):
                 lower, plain = Integer(0), index
@@ -188,20 +209,18 @@ class _Lift:
     def name_reductions(
         self, value: Expr, domain: tuple[Axis, ...], where: tuple[Guard, ...]
     ) -> Expr:
-        """Replace every sum inside `value` by an entry of a tensor of its own."""
-        if not value.has(Sum):
+        """Give what cannot stand inside `value` a tensor of its own: sums, and the argument of a
+        function if it is a sum, has cases by index, or may lose a term to an absent input."""
+        if not _needs_name(value):
             return value
-        if isinstance(value, Sum) or (
-            isinstance(value, sympy.Function | sympy.Pow)
-            and len(value.args) == 1
-            and value.args[0].has(Sum)
-        ):
-            inner = value if isinstance(value, Sum) else value.args[0]
+        function = value.func in SCALARS
+        if _is_named_whole(value) or (function and _needs_name(value.args[0])):
+            inner = value.args[0] if function else value
             free = tuple(a for a in domain if a in free_axes(inner))
             named = self.temporary(free)
             guards = tuple(g for g in where if axes_in((g.expression, g.modulus)) <= set(free))
             self.define(named, inner, free, guards)
-            return named if isinstance(value, Sum) else value.func(named)
+            return value.func(named) if function else named
         return value.func(*(self.name_reductions(a, domain, where) for a in value.args))
 
     def temporary(self, free: tuple[Axis, ...]) -> Access:
@@ -235,6 +254,21 @@ def free_axes(value: Expr) -> set[Axis]:
     return found
 
 
+def _is_named_whole(value: Expr) -> bool:
+    """Whether it is the value itself that becomes a statement."""
+    cases = isinstance(value, Piecewise) and _about_indices(value)
+    return isinstance(value, Sum) or cases or (isinstance(value, Add) and _reads_optional(value))
+
+
+def _needs_name(value: Expr) -> bool:
+    """Whether something in the value has to become a statement of its own."""
+    if isinstance(value, Access):
+        return False
+    if _is_named_whole(value):
+        return True
+    return any(_needs_name(argument) for argument in value.args)
+
+
 def _reads_optional(value: Expr) -> bool:
     return any(access.tensor.optional for access in value.atoms(Access))
 
@@ -256,6 +290,7 @@ def _cases(cases: Piecewise, name: str) -> Iterator[tuple[Expr, tuple[Guard, ...
 
 def _disjoint(condition: Boolean, name: str) -> Iterator[tuple[Guard, ...]]:
     """A condition as disjoint conjunctions of guards."""
+    condition = sympy.to_nnf(condition, simplify=False)
     if condition == sympy.true:
         yield ()
         return
@@ -285,7 +320,9 @@ def _disjoint(condition: Boolean, name: str) -> Iterator[tuple[Guard, ...]]:
 
 def _relation(condition: Relational, name: str) -> Iterator[tuple[Guard, ...]]:
     left, right = condition.args
-    difference = left - right
+    difference, scale = sympy.fraction(sympy.together(left - right))
+    if not scale.is_positive:
+        difference = left - right
     if isinstance(condition, sympy.Ge):
         yield (Guard("ge", difference),)
     elif isinstance(condition, sympy.Gt):

@@ -8,6 +8,7 @@ does not know of them (a formula, an extent, a shape) is part of their identity:
 from __future__ import annotations
 
 import keyword
+import sys
 from collections.abc import Iterator as PythonIterator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,13 @@ from derive.errors import DefinitionError
 
 # Names that a generated module needs for itself.
 RESERVED = frozenset({"np", "NamedTuple", "apply", "forward", "backward", "residuals", "wrt"})
-RESERVED |= {"Residuals", "Gradients", "Outputs", "grad_output", "sizes", "dtype"}
+RESERVED |= {"Residuals", "Gradients", "Outputs", "grad_output", "sizes", "dtype", "absent"}
+RESERVED |= {"count", "first", "last", "columns", "begin"}
+RESERVED |= {"abs", "all", "any", "hasattr", "int", "isinstance", "len", "list", "max", "min"}
+RESERVED |= {"range", "reversed", "set", "slice", "str", "tuple", "type", "zip", "float", "bool"}
+
+# Modules that a generated module, or whoever imports it, must still find.
+SHADOWED = sys.stdlib_module_names | {"np", "numpy", "derive", "generated", "sympy"}
 
 
 def checked_name(name: str, what: str) -> str:
@@ -27,12 +34,7 @@ def checked_name(name: str, what: str) -> str:
 
     Names reach a template only through here, so no text of a definition is ever executed.
     """
-    if not isinstance(name, str) or not name.isidentifier() or not name.isascii():
-        raise DefinitionError(
-            str(name), f"the name of {what} is {name!r}, which is no ASCII identifier"
-        )
-    if keyword.iskeyword(name) or keyword.issoftkeyword(name):
-        raise DefinitionError(name, f"the name of {what} is the Python keyword {name!r}")
+    _check_identifier(name, what)
     if name in RESERVED or name.startswith("_"):
         raise DefinitionError(
             name,
@@ -40,6 +42,27 @@ def checked_name(name: str, what: str) -> str:
             remedy="Choose another name, without a leading underscore.",
         )
     return name
+
+
+def checked_module_name(name: str, what: str) -> str:
+    """Return `name` if a module may have it: a file ``numpy.py`` would hide NumPy."""
+    _check_identifier(name, what)
+    if name.startswith("_") or name in SHADOWED:
+        raise DefinitionError(
+            name,
+            f"the name of {what} is {name!r}, and a module of that name would hide another",
+            remedy="Choose another name, without a leading underscore.",
+        )
+    return name
+
+
+def _check_identifier(name: str, what: str) -> None:
+    if not isinstance(name, str) or not name.isidentifier() or not name.isascii():
+        raise DefinitionError(
+            str(name), f"the name of {what} is {name!r}, which is no ASCII identifier"
+        )
+    if keyword.iskeyword(name) or keyword.issoftkeyword(name):
+        raise DefinitionError(name, f"the name of {what} is the Python keyword {name!r}")
 
 
 class _Named(Symbol):
@@ -74,7 +97,10 @@ class Size(_Named):
 
     def __new__(cls, name, formula=None, minimum=0, packed=False):
         checked_name(name, "a size")
-        self = Symbol.__xnew__(cls, name, integer=True, nonnegative=True)
+        # What a formula yields is checked at run time; SymPy must not take it for granted.
+        sign = {"positive": True} if minimum > 0 else {"nonnegative": True}
+        sign = sign if formula is None else {}
+        self = Symbol.__xnew__(cls, name, integer=True, **sign)
         self.formula = None if formula is None else sympify(formula)
         self.minimum = minimum
         self.packed = packed

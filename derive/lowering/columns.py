@@ -167,7 +167,7 @@ def correlate(
     lift = _lift(layout, framed, columns, image)
     if looped:
         (tap,) = layout.looped_taps
-        offset = Name("start")
+        offset = Name("begin")
         step = lower_integer(layout.looped[0].dilation * tap * layout.stretch)
         products = [
             For(Name(tap.name), call("range", lower_integer(tap.extent)),
@@ -383,7 +383,7 @@ class _Product:
         matrix: Node = self.matrix
         if self.layout.looped:
             (tap,) = self.layout.looped_taps
-            start = Name("start")
+            start = Name("begin")
             stop = start + lower_integer(self.positions())
             columns = columns[ALL, ALL, Slice(start, stop)]
             matrix = matrix[Name(tap.name)]

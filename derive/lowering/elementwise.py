@@ -34,8 +34,8 @@ class Elementwise:
             return Literal(int(e)) if e >= 0 else Unary("-", Literal(-int(e)))
         if isinstance(e, sympy.Symbol | Axis):
             return Name(e.name)
-        if e.is_number and e.is_Rational:
-            return Binary("/", self.lower(sympy.Integer(e.p)), Literal(int(e.q)))
+        if e.is_Rational and e.q in (2, 4, 8, 16):
+            return Literal(float(e))
         if e.is_number and not e.has(sympy.zoo, sympy.oo, sympy.nan):
             return self.constant(e)
         if e in (sympy.oo, -sympy.oo):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import sympy
 from sympy import Expr, Mul, Symbol
 
+from derive.calculus.bounds import nonnegative
 from derive.errors import DefinitionError
 from derive.language.operation import Operation
 from derive.language.symbols import Access, Option, Size, Tensor
@@ -95,6 +96,11 @@ class _Binder:
             self.compare(tensor)
         for relation, words in operation.requires:
             self.require(relation, words)
+        for size in _all_sizes(operation):
+            if size.formula is not None and not nonnegative(size.formula, ()):
+                self.lines.append(
+                    Do(call("_at_least", Literal(size.name), Name(size.name), Literal(0)))
+                )
         self.complete()
         tensors = (*operation.inputs, *operation.outputs)
         merged = {t: self.merged_shape(t) for t in tensors}
@@ -346,6 +352,8 @@ class _Binder:
         return call("_integer", name, Name(option.name), minimum)
 
     def require(self, relation, words: str) -> None:
+        if relation == sympy.true:
+            return
         symbols = sorted(relation.free_symbols, key=str)
         for symbol in symbols:
             if symbol not in self.known:
@@ -394,7 +402,7 @@ def _all_sizes(operation: Operation) -> list[Size]:
         ):
             tensors += [a.tensor for a in side.atoms(Access)]
     for tensor in tensors:
-        for extent in tensor.shape:
+        for extent in (*tensor.shape, *((tensor.below,) if tensor.below is not None else ())):
             visit(extent)
     for relation, _ in operation.requires:
         visit(relation)  # type: ignore[arg-type]

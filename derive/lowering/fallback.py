@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from sympy import Add, Expr, Mul, fraction
+from sympy import Add, Expr, Max, Mul, fraction
 
 from derive.calculus.affine import affine, axes_in
 from derive.calculus.statements import Guard, Statement
@@ -32,6 +32,7 @@ from derive.lowering.program import (
     Update,
     call,
     method,
+    numpy,
 )
 from derive.lowering.views import Extent, Index, View, indices, view
 
@@ -193,7 +194,7 @@ class Fallback:
             else:
                 narrow.setdefault(axis, []).append((guard.expression - axis * 0, entry))
         for axis, spans in narrow.items():
-            start, stop = Name(f"{axis.name}0"), Name(f"{axis.name}1")
+            start, stop = Name(f"{axis.name}_first"), Name(f"{axis.name}_end")
             self.extents[axis] = Extent(start, stop)
             needs = axes_in(e for e, _ in spans) & set(self.loops)
             value = spans[0][1]
@@ -241,7 +242,9 @@ class Fallback:
     # ---- the value -----------------------------------------------------------------------
 
     def read(self, access: Access) -> Node:
-        return self.view(access).aligned(self.order)
+        node = self.view(access).aligned(self.order)
+        # Integers beside float32 would make float64 of it.
+        return numpy("asarray", node, Name("dtype")) if access.tensor.integer else node
 
     def view(self, access: Access) -> View:
         return view(access, self.indices[access], self.extents)
@@ -253,7 +256,7 @@ class Fallback:
         aligned = result.aligned(target.axes)
         # A scalar expression is no array, and a broadcast one too small: they need a place.
         complete = set(result.axes) == set(target.axes) and target.axes
-        if assign and complete and self.whole and not self.loops:
+        if assign and complete and self.exact and self.whole and not self.loops:
             owned = aligned if result.fresh else method(aligned, "copy")
             return (Assign(Name(self.statement.target.tensor.name), owned),), True
         place = target.node
@@ -289,7 +292,10 @@ class Fallback:
                 factors.append(View(node, self.order, True))
         missing = [a for a in gone if a not in axes_of(factors)]
         result = product(factors, keep, self.extents) if factors else View(Literal(1), (), True)
-        scale = Mul(*scalars)
+        # A mean over nothing is an empty sum; it must not become 0/0.
+        lengths = {a.extent: Max(a.extent, 1) for a in gone if not a.extent.is_positive}
+        above, below = fraction(Mul(*scalars))
+        scale = above / below.xreplace(lengths)
         node = result.node
         for axis in missing:
             extent = self.extents.get(axis)

@@ -42,7 +42,8 @@ def _shrunk(loop: Loop, keep: set[Tensor], others: Sequence[Statement]) -> Loop:
         if tensor in keep | used_outside | inner or dimension is None:
             continue
         first = next(s for s in straight if s.target.tensor == tensor)
-        if not Fallback(first, (loop.axis,)).exact:
+        may_be_absent = any(entry.tensor.optional for entry in first.entries)
+        if may_be_absent or not Fallback(first, (loop.axis,)).exact:
             continue  # it would have to be emptied in every round
         shrunk[tensor] = (dimension, _without(tensor, dimension))
     if not shrunk:

@@ -10,6 +10,7 @@ from derive.calculus.reuse import forward_values, reuse_forward
 from derive.calculus.statements import Statement, System
 from derive.language.symbols import Tensor
 from derive.lowering.copies import without_copies
+from derive.lowering.outside import with_outside
 from derive.lowering.program import Line, Node
 from derive.lowering.sharing import share_values
 from derive.lowering.strategies import plan_windows
@@ -89,6 +90,7 @@ def lower(
     def direction(statements, given, asked, keep) -> Direction:
         if passes:
             statements = without_copies(statements, {*given, *asked, *keep})
+        statements = with_outside(statements)
         plan = plan_windows(statements) if passes else None
         if plan is None:
             writer = Writer(name, optional, describe, needs, {}, False, passes)

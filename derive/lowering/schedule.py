@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from sympy import Expr
 from sympy.utilities.iterables import strongly_connected_components
 
 from derive.calculus.affine import affine
+from derive.calculus.bounds import nonnegative
 from derive.calculus.statements import Statement
 from derive.errors import DefinitionError
 from derive.language.symbols import Access, Axis, Tensor
@@ -60,7 +60,7 @@ def schedule(statements: Sequence[Statement], name: str) -> tuple[Item, ...]:
         for reader in statements
         for read in reader.entries
         for writer in statements
-        if writer.target.tensor == read.tensor
+        if writer.target.tensor == read.tensor and _meet(writer.target, read)
     ]
     return tuple(_schedule(statements, edges, (), name))
 
@@ -115,14 +115,10 @@ def _carry(
     """The axis that carries a cycle, its direction, and the edges that it does not satisfy."""
     shared = [a for a in component[0].domain if all(a in s.domain for s in component)]
     for axis in (a for a in shared if a not in outer):
-        distances = [_distance(edge, axis) for edge in edges]
-        if None in distances:
-            continue
-        rising = [d.is_nonnegative for d in distances]  # type: ignore[union-attr]
-        falling = [d.is_nonpositive for d in distances]  # type: ignore[union-attr]
-        left = [e for e, d in zip(edges, distances, strict=True) if d == 0]
-        if len(left) < len(edges) and (all(rising) or all(falling)):
-            return axis, not all(rising), left
+        signs = [_direction(edge, axis) for edge in edges]
+        left = [e for e, sign in zip(edges, signs, strict=True) if sign == 0]
+        if set(signs) in ({1}, {0, 1}, {-1}, {0, -1}):
+            return axis, -1 in signs, left
     cycle = " -> ".join(_cycle(edges))
     raise DefinitionError(
         name,
@@ -132,15 +128,33 @@ def _carry(
     )
 
 
-def _distance(edge: Edge, axis: Axis) -> Expr | None:
-    """How many steps of `axis` after the writing the reading is; None if that is not constant."""
+def _direction(edge: Edge, axis: Axis) -> int | None:
+    """Whether the reading comes later along `axis` than the writing (1), in the same step (0),
+    earlier (-1), or that is not known."""
     for written, read in zip(edge.writer.target.index, edge.read.index, strict=True):
         at, there = affine(written), affine(read)
-        if at.coefficient(axis) == there.coefficient(axis) == 1 and not there.reads:
-            difference = at.expression - there.expression
-            if not affine(difference).iterators:
-                return affine(difference).constant
+        if at.coefficient(axis) != 1 or there.reads or len(at.iterators) != 1:
+            continue
+        # Written in round t, read where its index is that of t: the rounds in between.
+        rounds = axis + at.constant - there.expression
+        if rounds == 0:
+            return 0
+        where, domain = edge.reader.where, edge.reader.domain
+        if nonnegative(rounds - 1, domain, where):
+            return 1
+        if nonnegative(-rounds - 1, domain, where):
+            return -1
     return None
+
+
+def _meet(written: Access, read: Access) -> bool:
+    """Whether the two may be the same entry, as far as constant indices tell."""
+    pairs = zip(written.index, read.index, strict=True)
+    return not any(
+        (left - right).is_number and left != right
+        for left, right in pairs
+        if not affine(left).iterators and not affine(right).iterators
+    )
 
 
 def _cycle(edges: Sequence[Edge]) -> list[str]:

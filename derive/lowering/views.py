@@ -124,9 +124,11 @@ def indices(access: Access, loops: Loops, domain: Domain, *, writing: bool) -> l
         offset = place.expression - step * axis if axis is not None else place.expression
         index = Index(axis, step, offset, size, False)
         inside = index.whole or (tensor.outside is None and not writing)
+        if not place.iterators:
+            inside = False  # an entry of an axis that may be empty, whether or not a box is
         if not inside:
-            last = size - 1 - place.expression
-            inside = nonnegative(place.expression, domain) and nonnegative(last, domain)
+            last, box = size - 1 - place.expression, domain if place.iterators else ()
+            inside = nonnegative(place.expression, box) and nonnegative(last, box)
         found.append(Index(axis, step, offset, size, inside))
     return found
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from sympy import Expr
+from sympy import Expr, sympify
 
 from derive.calculus.affine import affine
 from derive.calculus.bounds import disjoint
 from derive.calculus.statements import Statement
-from derive.language.symbols import Axis, Tensor
+from derive.language.symbols import Access, Axis, Tensor
 from derive.lowering.columns import correlate, scatter
+from derive.lowering.elementwise import Elementwise
 from derive.lowering.fallback import Fallback
 from derive.lowering.integers import lower_integer
 from derive.lowering.locals import with_locals
+from derive.lowering.outside import is_copy_with_fill
 from derive.lowering.program import (
     NONE,
     Assign,
@@ -107,6 +109,10 @@ class Writer:
         self.origin = dict(zip(self.order, given, strict=True))
         self.place(items, ())
         lines: list[Line] = []
+        written = {s.target.tensor for s in statements}
+        for tensor, name in wanted.items():
+            if tensor not in written:  # nothing depends on it: its gradient is zero
+                lines.append(If(_asked((name,)), tuple(self.allocate(tensor, False))))
         for names, block in self.blocks(items):
             if names == self.everything and len(wanted) != 1:
                 lines += block
@@ -181,12 +187,16 @@ class Writer:
                 work = correlate([form], self.looped(form), self.asked, lambda _: assign)
         else:
             lowering = Fallback(statement, self.loops[statement])
-            assign = not absent and lowering.exact and self.is_first(statement)
+            fill = is_copy_with_fill(statement)
+            assign = fill or (not absent and lowering.exact and self.is_first(statement))
+            if fill:
+                assert isinstance(statement.value, Access)
+                before = self.allocate_filled(tensor, statement.value.tensor.outside)
             done = lowering.lower(assign)
             self.needs.constants |= done.constants
             self.needs.functions |= done.functions
             if not done.makes_target:
-                before = self.allocate(tensor, assign and lowering.whole)
+                before = [*before, *self.allocate(tensor, assign and lowering.whole)]
             work = list(done.lines)
         block = (Comment(self.describe(self.origin[statement], not assign)), *work)
         self.allocated.add(tensor)
@@ -226,10 +236,26 @@ class Writer:
         made = numpy("empty" if empty else "zeros", shape, Name("dtype"))
         return [Assign(Name(tensor.name), made)]
 
+    def allocate_filled(self, tensor: Tensor, outside: Expr | None) -> list[Line]:
+        """The target of a copy holds what is read outside, until it is overwritten."""
+        if tensor in self.allocated:
+            return []
+        self.allocated.add(tensor)
+        printer = Elementwise(lambda access: Name(access.tensor.name))
+        value = printer.lower(sympify(outside))
+        self.needs.constants |= printer.constants
+        shape = TupleOf(tuple(lower_integer(extent) for extent in tensor.shape))
+        return [Assign(Name(tensor.name), numpy("full", shape, value, Name("dtype")))]
+
     def loop(self, loop: Loop) -> list[Line]:
         """A loop over time, say; what it writes is allocated before it."""
         before: list[Line] = []
         for statement in loop.statements:
+            if is_copy_with_fill(statement):
+                assert isinstance(statement.value, Access)
+                outside = statement.value.tensor.outside
+                before += self.allocate_filled(statement.target.tensor, outside)
+                continue
             lowering = Fallback(statement, self.loops[statement])
             first = lowering.exact and lowering.whole and self.is_first(statement)
             before += self.allocate(statement.target.tensor, first and not self.absent(statement))

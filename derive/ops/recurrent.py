@@ -99,13 +99,17 @@ class Places:
         begin = (*begin, Eq(before[t, n, j], cut))
         return State(now, lambda unit: before[t, n, unit], first, last, begin, end)
 
+    def shown(self, value: Expr) -> Expr:
+        """What an output is; beyond the end of a sequence it is 0."""
+        return Piecewise((value, t < LENGTHS[n]), (0, True)) if self.lengths else value
+
     def operation(self, name: str, summary: str, inputs, states, equations, **more) -> Operation:
         """The operation of a cell; unless it has an output of its own, it shows its first state."""
         outputs = more.pop("outputs", ())
         if not outputs and not self.single:
-            y, h = tensor("y", T, N, H), states[0].now[t, n, j]
-            shown = Piecewise((h, t < LENGTHS[n]), (0, True)) if self.lengths else h
-            outputs, equations = (y,), (*equations, Eq(y[t, n, j], shown))
+            y = tensor("y", T, N, H)
+            outputs = (y,)
+            equations = (*equations, Eq(y[t, n, j], self.shown(states[0].now[t, n, j])))
         given = (*inputs, *((LENGTHS,) if self.lengths else ()), *(s.first for s in states))
         legend = {"t": "time step", "n": "sequence", "i": "input feature", "j,k": "unit"}
         layout = "Sequences are laid out as (time, batch, features)."
@@ -167,18 +171,21 @@ def elman(
         return over.operation(name, summary, inputs, (h,), (cell,), notes=notes, source=source)
     weight_hy, bias_hy = parameter("weight_hy", O, H), parameter("bias_hy", O, optional=True)
     z, y = over.tensor("z", O), over.tensor("y", O)
-    layer = Eq(z[*at, o], Sum(weight_hy[o, j] * h.now[*at, j], j) + bias_hy[o])
-    shown = {
-        "identity": (Eq(y[*at, o], layer.rhs),),
-        "sigmoid": (layer, Eq(y[*at, o], sigmoid(z[*at, o]))),
-        "softmax": (layer, *softmax(over, y, z)),
+    layer = {
+        "identity": (Eq(y[*at, o], over.shown(z[*at, o])),),
+        "sigmoid": (Eq(y[*at, o], over.shown(sigmoid(z[*at, o]))),),
+        "softmax": softmax(over, y, z),
     }
     return over.operation(
         name,
         summary,
         (*inputs[:3], weight_hy, bias_ih, bias_hh, bias_hy),
         (h,),
-        (cell, *shown[output]),
+        (
+            cell,
+            Eq(z[*at, o], Sum(weight_hy[o, j] * h.now[*at, j], j) + bias_hy[o]),
+            *layer[output],
+        ),
         outputs=(y,),
         legend={"o": "output"},
         notes=notes,
@@ -187,7 +194,10 @@ def elman(
 
 
 def softmax(over: Places, y: Tensor, z: Tensor) -> tuple[Eq, ...]:
-    """``y = exp(z) / sum(exp(z))``, with a running maximum taken off, which has no gradient."""
+    """``y = exp(z) / sum(exp(z))``; a maximum is taken off first, which changes nothing but range.
+
+    It is found by a running comparison, and has no gradient.
+    """
     at, later = over.at, axis("l", O - 1)
     top, e, total = over.tensor("top", O), over.tensor("e", O), over.tensor("total")
     return (
@@ -195,7 +205,7 @@ def softmax(over: Places, y: Tensor, z: Tensor) -> tuple[Eq, ...]:
         Eq(top[*at, later + 1], stop(Max(top[*at, later], z[*at, later + 1]))),
         Eq(e[*at, o], exp(z[*at, o] - top[*at, O - 1])),
         Eq(total[*at], Sum(e[*at, o], o)),
-        Eq(y[*at, o], e[*at, o] / total[*at]),
+        Eq(y[*at, o], over.shown(e[*at, o] / total[*at])),
     )
 
 
@@ -325,6 +335,7 @@ RECTIFIED = (
     "(A simple way to initialize recurrent networks of rectified linear units, 2015).",
 )
 SIMPLE = "Run a simple recurrent network (Elman) over sequences"
+SIMPLE_STEP = "Run a simple recurrent network (Elman) for one step"
 
 OPERATIONS = (
     elman("rnn", tanh, f"{SIMPLE}, with tanh."),
@@ -335,9 +346,8 @@ OPERATIONS = (
           output="sigmoid"),
     elman("rnn_output_softmax", tanh, f"{SIMPLE}, with tanh and a softmax layer at every step.",
           output="softmax"),
-    elman("rnn_cell", tanh, "Run a simple recurrent network (Elman) for one step, with tanh.", STEP),
-    elman("rnn_relu_cell", relu, "Run a simple recurrent network (Elman) for one step, with ReLU.",
-          STEP, notes=RECTIFIED),
+    elman("rnn_cell", tanh, f"{SIMPLE_STEP}, with tanh.", STEP),
+    elman("rnn_relu_cell", relu, f"{SIMPLE_STEP}, with ReLU.", STEP, notes=RECTIFIED),
     lstm("lstm", "Run a long short-term memory over sequences: with forget gates and without "
          "peepholes, as in PyTorch."),
     lstm("lstm_peephole", "Run a long short-term memory with diagonal peepholes over sequences: "

@@ -302,7 +302,7 @@ def _enter_backward(operation: Operation, entry: Entry, bars: dict[Tensor, str])
         value = call(
             "_cotangent", Literal("grad_output"), Name("grad_output"), *shapes, Name("dtype")
         )
-        lines.append(Assign(Name(bars[outputs[0]]), value))
+        lines.append(Assign(Name(bars[outputs[0]] if outputs else "_"), value))
     else:
         names = TupleOf(tuple(Literal(t.name) for t in operation.outputs))
         targets = TupleOf(

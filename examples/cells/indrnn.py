@@ -1,6 +1,6 @@
 """Independently recurrent network: each unit sees only itself in its past.
 
-    h[t] = relu(W x[t] + u * h[t-1] + b)
+h[t] = relu(W x[t] + u * h[t-1] + b)
 """
 
 from sympy import Eq, Sum

@@ -1,6 +1,6 @@
 """Linear recurrence with coefficients that vary in time: the scan behind state space models.
 
-    h[t] = a[t] * h[t-1] + x[t]
+h[t] = a[t] * h[t-1] + x[t]
 """
 
 from sympy import Eq

@@ -14,7 +14,8 @@ T, N, I, H = sizes("T N I H")
 t, n, i, j = axes("t n i j", T, N, I, H)
 
 x, y = tensor("x", T, N, I), tensor("y", T, N, H)
-W_z, b_z, W_h, b_h = (parameter(f"{p}_{q}", *s) for q in "zh" for p, s in (("W", (H, I)), ("b", (H,))))
+W_z, b_z = parameter("W_z", H, I), parameter("b_z", H)
+W_h, b_h = parameter("W_h", H, I), parameter("b_h", H)
 z, g = tensor("z", T, N, H), tensor("g", T, N, H)
 h, h0 = state("h", T, N, H), tensor("h0", N, H, optional=True)
 

@@ -1,8 +1,8 @@
 """Coupled oscillators: two states, place and speed, each of which drives the other.
 
-    v[t] = v[t-1] + dt * (tanh(W p[t-1] + V v[t-1] + U x[t] + b) - stiffness * p[t-1]
-                          - friction * v[t-1])
-    p[t] = p[t-1] + dt * v[t]
+v[t] = v[t-1] + dt * (tanh(W p[t-1] + V v[t-1] + U x[t] + b) - stiffness * p[t-1]
+                      - friction * v[t-1])
+p[t] = p[t-1] + dt * v[t]
 """
 
 from sympy import Eq, Sum, tanh

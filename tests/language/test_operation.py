@@ -70,7 +70,6 @@ def test_an_unknown_function_is_named():
         check(defined(Eq(y[n], Function("mystery")(w[0]))))
 
 
-@pytest.mark.xfail(strict=True, reason="the negation of an And or Or is not understood")
 @pytest.mark.parametrize("condition", [(c <= n) & (n - c <= 2), (c <= n - 2) | (c >= n + 1)])
 def test_conditions_may_be_joined(condition):
     """``Piecewise((a, p & q), (b, True))``, as the error message itself proposes."""
@@ -78,7 +77,6 @@ def test_conditions_may_be_joined(condition):
     compile(defined(Eq(y2[n, c], Piecewise((x[n, c], condition), (w[c], True))), outputs=(y2,)))
 
 
-@pytest.mark.xfail(strict=True, reason="TypeError: Cannot convert symbols to int")
 def test_a_sum_up_to_an_index_is_refused_with_words():
     """Boxes only: a triangle is a guard."""
     s = Symbol("s", integer=True)
@@ -86,7 +84,6 @@ def test_a_sum_up_to_an_index_is_refused_with_words():
         compile(defined(Eq(y[n], Sum(x[s, 0], (s, 0, n)))))
 
 
-@pytest.mark.xfail(strict=True, reason="IndexError in rendering.module._enter_backward")
 def test_an_output_that_depends_on_no_input_compiles_or_is_refused():
     """``y = 3`` has gradient zero."""
     with suppress(DefinitionError):

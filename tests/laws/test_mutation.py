@@ -53,15 +53,17 @@ EQUIVALENT: tuple[tuple[str, str], ...] = (
     ),
 )
 
-# Far from the cases of `derive verify`: hardly two numbers agree, and they are large enough for
-# d + (u-1) < d*(u-1). With a stride of 1, with overlapping windows, with gaps between them.
-STATED: tuple[dict[str, tuple], ...] = (
-    {"stride": (1, 1, 1), "dilation": (1, 2, 4), "padding": ((0, 1), (1, 0), (2, 1))},
-    {"stride": (1, 2, 1), "dilation": (1, 3, 2), "padding": ((1, 0), (2, 1), (0, 1))},
-    {"stride": (1, 3, 7), "dilation": (2, 1, 3), "padding": ((1, 0), (0, 1), (0, 0))},
-)
+# Far from the cases of `derive verify`: hardly two numbers agree, and both (u-1)*d > u-1+d and
+# (p-1)*s > p-1+s, which small numbers never show. Options are those of the last one to three axes.
 SIZES = {"T": 2, "U": 3, "V": 3, "D": 2, "H": 6, "W": 8, "O": 2, "P": 3, "Q": 5}
 SIZES |= {"N": 3, "C": 2, "K": 3}
+ALONE = {"N": 1, "C": 1, "K": 1, "T": 3, "U": 3, "V": 3, "O": 3, "P": 3, "Q": 4}
+STATED: tuple[tuple[dict[str, int], dict[str, tuple]], ...] = (
+    (SIZES, {"dilation": (1, 2, 4), "padding": ((0, 1), (1, 0), (2, 1))}),
+    (SIZES, {"stride": (1, 2, 1), "dilation": (1, 3, 2), "padding": ((1, 0), (2, 1), (0, 1))}),
+    ({**ALONE, "D": 9, "H": 8, "W": 7}, {"dilation": (4, 3, 2), "padding": ((1, 0),) * 3}),
+    ({**ALONE, "T": 2, "U": 2, "V": 2, "D": 10, "H": 8, "W": 8}, {"stride": (4, 3, 2)}),
+)
 
 
 @cache
@@ -70,13 +72,13 @@ def discriminating(subject: Subject) -> tuple[Case, ...]:
     operation = subject.operation
     free = {size.name for size in formulas_of(operation).free}
     stated = []
-    for options in STATED:
-        given: dict[str, object] = {n: v for n, v in SIZES.items() if n in free}
+    for sizes, options in STATED:
+        given: dict[str, object] = {n: v for n, v in sizes.items() if n in free}
         for option in operation.options:
             if option.name in options:
                 rank = len(option.settings) // (2 if option.sides else 1)
                 given[option.name] = options[option.name][-rank:]
-            elif option.name == "groups" and len(stated) == 0:
+            elif option.name == "groups" and not stated:
                 given["groups"] = 2
         stated.append(given)
     return cases(replace(operation, cases=tuple(stated)))[: len(stated)]

@@ -67,7 +67,6 @@ def test_a_symbolic_lag_is_a_lag():
         assert loops(found) == [("t", False)]
 
 
-@pytest.mark.xfail(strict=True, reason="accepted, and silently wrong for K = 0")
 def test_a_lag_that_may_be_zero_is_a_cycle():
     """``h[t-K]`` with K >= 0 may read what is being computed."""
     with pytest.raises(DefinitionError, match="cycle"):
@@ -116,7 +115,6 @@ def test_the_cycle_is_named_as_the_author_wrote_it():
     assert "_value" not in str(error.value)
 
 
-@pytest.mark.xfail(strict=True, reason="distances that are not constant, but positive, are refused")
 def test_an_autoregression_over_several_lags_is_a_loop():
     """``h[t-1-q]`` summed over q: every lag is at least 1."""
     k = size("K", minimum=1)
@@ -125,7 +123,6 @@ def test_an_autoregression_over_several_lags_is_a_loop():
     assert loops(found) == [("t", False)]
 
 
-@pytest.mark.xfail(strict=True, reason="constant indices are not told apart")
 def test_components_of_a_state_are_told_apart():
     """``h[t,1]`` of ``h[t,0]`` is no cycle at distance 0."""
     s = state("s", T, 2)

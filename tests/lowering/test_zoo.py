@@ -7,9 +7,6 @@ from tests.lowering.zoo import ZOO
 
 DEFECTS = {
     "layer_norm": "a real option is not exact in the exact checker",
-    "peephole_optional": "a temporary inside the loop is not reset before it is added to",
-    "grid": "a read outside drops the whole point, not the term",
-    "lagged": "a read outside drops the whole point, not the term",
 }
 
 

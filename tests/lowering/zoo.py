@@ -54,7 +54,7 @@ define("outer", (x, y), (o,), Eq(o[i, j], x[i] * y[j]))
 
 sq = tensor("m", N, N)
 i2 = axis("i2", N)
-define("trace", (sq,), (z,), Eq(z[()], Sum(sq[i, i], i)))
+define("matrix_trace", (sq,), (z,), Eq(z[()], Sum(sq[i, i], i)))
 d = tensor("d", N)
 define("diagonal", (sq,), (d,), Eq(d[i], sq[i, i]))
 dd = tensor("e", N, N)

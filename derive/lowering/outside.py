@@ -1,0 +1,68 @@
+"""What an access beyond its array reads, made explicit where narrowing a loop would not do.
+
+A point whose read falls outside may be skipped only if nothing is added there: because the read is
+a factor and reads 0, or because the target falls outside at the same points. Else the sum is split
+into its terms, and what still cannot be skipped is read from a copy that holds the outside value:
+
+    y[i] += x[i+1] - x[i]       becomes     y[i] += x[i+1];  y[i] += -x[i]
+    y[i] += tanh(x[i-1] + 1)    becomes     x_at[i] = x[i-1];  y[i] += tanh(x_at[i] + 1)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from sympy import Add
+
+from derive.calculus.affine import axes_in
+from derive.calculus.bounds import inside
+from derive.calculus.statements import Statement
+from derive.language.symbols import Access, Tensor
+
+
+def with_outside(statements: Iterable[Statement]) -> tuple[Statement, ...]:
+    """Rewrite statements until every point whose read falls outside may be skipped."""
+    statements = tuple(statements)
+    taken = {a.tensor.name for s in statements for a in (s.target, *s.entries)}
+    return tuple(r for s in statements for r in _rewritten(s, taken))
+
+
+def _rewritten(statement: Statement, taken: set[str]) -> Iterator[Statement]:
+    if is_copy_with_fill(statement) or not list(_unsafe(statement)):
+        yield statement
+        return
+    if isinstance(statement.value, Add):
+        for term in statement.value.args:
+            yield from _rewritten(replace(statement, value=term), taken)
+        return
+    for read in list(_unsafe(statement)):
+        name = f"{read.tensor.name}_at"
+        while name in taken:
+            name += "1"
+        taken.add(name)
+        axes = tuple(a for a in statement.domain if a in axes_in(read.index))
+        copy = Access(Tensor(name, tuple((a.extent,) for a in axes)), *axes)
+        yield Statement(axes, copy, read)
+        statement = replace(statement, value=statement.value.xreplace({read: copy}))
+    yield statement
+
+
+def _unsafe(statement: Statement) -> Iterator[Access]:
+    """Reads that may fall outside where the statement adds something all the same."""
+    for read in statement.reads:
+        outside = read.tensor.outside
+        if outside is None or inside(read, statement.domain, statement.where):
+            continue
+        target = statement.target
+        together = target.index == read.index and target.tensor.shape == read.tensor.shape
+        if together and target.tensor.offset == read.tensor.offset:
+            continue
+        if outside != 0 or statement.value.xreplace({read: outside}) != 0:
+            yield read
+
+
+def is_copy_with_fill(statement: Statement) -> bool:
+    """``copy[i] = x[...]`` where x reads something other than 0 outside."""
+    value = statement.value
+    return isinstance(value, Access) and value.tensor.outside not in (None, 0)
