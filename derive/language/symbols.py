@@ -14,7 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sympy import Expr, Idx, Symbol, Tuple, sympify
+from sympy import Basic, Expr, Idx, Symbol, Tuple, sympify
+from sympy.core.symbol import Str
 
 from derive.errors import DefinitionError
 
@@ -65,13 +66,21 @@ def _check_identifier(name: str, what: str) -> None:
         raise DefinitionError(name, f"the name of {what} is the Python keyword {name!r}")
 
 
+def _as_basic(thing: Any) -> Basic:
+    """Anything a symbol carries, as a SymPy expression."""
+    if isinstance(thing, tuple):
+        return Tuple(*(_as_basic(part) for part in thing))
+    return thing if isinstance(thing, Basic) else Str(repr(thing))
+
+
 class _Named(Symbol):
     """A symbol whose identity includes what it carries; never taken from SymPy's cache."""
 
     carried: tuple[Any, ...]
 
     def _hashable_content(self) -> tuple[Any, ...]:
-        return (*super()._hashable_content(), *self.carried)
+        # SymPy compares and sorts by this, and can only compare expressions of its own.
+        return (*super()._hashable_content(), _as_basic(self.carried))
 
     def __getnewargs_ex__(self):  # pragma: no cover - symbols live within one process
         raise TypeError("derive's symbols are not pickled; build the operation again instead")

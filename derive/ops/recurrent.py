@@ -42,7 +42,7 @@ TRUNCATE = option(
     meaning="steps after which no gradient flows back any further",
 )  # fmt: skip
 CLIP = option(
-    "clip", 1000, integer=False, minimum=0, samples=(1, 2),
+    "clip", 1000, integer=False, minimum=0, samples=(0.5, 2),
     meaning="bound of the pre-activations; one as large as the default changes no gate",
 )  # fmt: skip
 

@@ -195,7 +195,11 @@ def test_gradients_by_the_output(subject: Subject):
     """grad_output of another shape, type or precision."""
     arrays, options = _arrays(subject)
     module = subject.module
-    y, residuals = module.forward(*arrays.values(), **options)
+    output, residuals = module.forward(*arrays.values(), **options)
+    if hasattr(output, "_fields"):
+        _gradients_by_several_outputs(module, output, residuals)
+        return
+    y = output
     shape = re.escape(str(y.shape))
     for wrong in (y[None], y[:-1], np.pad(y, [(0, 1)] * y.ndim), np.zeros(()), y.reshape(-1, 1, 1)):
         refused(
@@ -212,6 +216,21 @@ def test_gradients_by_the_output(subject: Subject):
             lambda wrong=wrong: module.backward(wrong, residuals),
             TypeError, "grad_output", "NumPy array", type(wrong).__name__,
         )  # fmt: skip
+
+
+def _gradients_by_several_outputs(module, output, residuals):
+    """The same for each field; a single array is none of them."""
+    for name, y in output._asdict().items():
+        for wrong, error, said in (
+            (y[None], ValueError, re.escape(str(y[None].shape))),
+            (y.astype("float32"), TypeError, "float32"),
+            (y.tolist(), TypeError, "list"),
+        ):
+            changed = output._replace(**{name: wrong})
+            refused(lambda given=changed: module.backward(given, residuals), error, name, said)
+    first = output[0]
+    refused(lambda: module.backward(first, residuals), TypeError, "grad_output", "ndarray")
+    refused(lambda: module.backward(None, residuals), TypeError, "grad_output", "NoneType")
 
 
 @pytest.mark.parametrize("subject", SUBJECTS, ids=str)
@@ -251,7 +270,7 @@ def test_residuals(subject: Subject):
             lambda wrong=wrong: module.backward(y, wrong),
             TypeError, "residuals", "forward", type(wrong).__name__,
         )  # fmt: skip
-    refused(lambda: module.backward(residuals, y), TypeError, "residuals", "ndarray")
+    refused(lambda: module.backward(residuals, y), TypeError, "residuals", type(y).__name__)
 
 
 @pytest.mark.parametrize("subject", SUBJECTS, ids=str)

@@ -1,4 +1,8 @@
-"""What `derive verify` does, case by case: values and gradients are what the definition says."""
+"""What `derive verify` does, case by case: values and gradients are what the definition says.
+
+Here the exact checker sees every case and the slower two a part of them; `derive verify` shows
+all cases to all three.
+"""
 
 import pytest
 
@@ -15,7 +19,7 @@ def test_vjp_is_the_transpose_of_jvp(trial: Trial):
         assert not wrong
 
 
-@pytest.mark.parametrize("trial", CASES, ids=str)
+@pytest.mark.parametrize("trial", CASES[1::2], ids=str)
 def test_values_and_gradients_are_those_of_plain_loops(trial: Trial):
     """The generated file against the system and its adjoint, entry by entry."""
     for module in trial.modules():
@@ -23,7 +27,7 @@ def test_values_and_gradients_are_those_of_plain_loops(trial: Trial):
         assert not wrong
 
 
-@pytest.mark.parametrize("trial", CASES[::2], ids=str)
+@pytest.mark.parametrize("trial", CASES[::6], ids=str)
 def test_gradients_are_slopes(trial: Trial):
     """D L(x)·v = (L(x+hv) − L(x−hv)) / 2h, up to rounding."""
     for module in trial.modules():
@@ -77,7 +81,9 @@ def test_the_cases_are_the_hard_ones(subject: Subject):
         assert some(lambda v: _dropped(v) > 0)
         assert some(lambda v: _dropped(v) == 0 and v["stride_w"] > 1)
     if "N" in names:
-        assert any(case.is_empty and 0 in case.outputs["y"] for case in subject.cases)
+        assert any(
+            case.is_empty and any(0 in y for y in case.outputs.values()) for case in subject.cases
+        )
 
 
 def _dropped(v) -> int:

@@ -1,5 +1,6 @@
 """The calculus is closed: the adjoint and the tangent of a system are systems again."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,10 +9,22 @@ import pytest
 from derive.calculus.adjoint import adjoint, tangent
 from derive.calculus.lift import to_system
 from derive.calculus.statements import System
+from derive.language.scalars import SCALARS
+from derive.verification import reference
 from derive.verification.cases import Case
-from derive.verification.field import Element, as_elements, random_elements
+from derive.verification.field import FUNCTIONS, Element, as_elements, call, random_elements
 from derive.verification.reference import evaluate
 from tests.cases import SUBJECT, SUBJECTS, Subject
+
+
+@pytest.fixture(autouse=True)
+def _functions_of_the_field(monkeypatch):
+    """Let the plain-loop evaluator apply functions to elements, not to numbers."""
+    for function, row in SCALARS.items():
+        name = row.numpy.removeprefix("np.").removeprefix("_")
+        if name in FUNCTIONS:
+            monkeypatch.setitem(reference.FUNCTIONS, function, partial(call, name))
+
 
 TWICE = [case for name in ("linear", "correlate1d") for case in SUBJECT[name].cases[3::2]]
 
