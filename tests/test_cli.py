@@ -74,7 +74,9 @@ def engine(monkeypatch, tmp_path) -> Engine:
     language.__path__ = [str(Path(derive.__file__).parent / "language")]
     language.__dict__["Operation"] = Operation
     modules = {
-        "derive.ops": SimpleNamespace(shipped=stub.shipped, aliases=lambda: {"conv2d": "correlate2d"}),
+        "derive.ops": SimpleNamespace(
+            shipped=stub.shipped, aliases=lambda: {"conv2d": "correlate2d"}
+        ),
         "derive.pipeline": stub,
         "derive.verification": stub,
         "derive.language": language,

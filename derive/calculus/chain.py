@@ -46,8 +46,8 @@ def differentiate(line: Line, system: System, by: Tensor, bars: dict[Tensor, Ten
     target = Access(line.target, *(a + o for a, o in zip(free, by.offset, strict=True)))
     chain_rule(line, names, slopes, bars, target)
     same = PartialDerivative(by, by)
-    linear = linearity(line, slopes, bars, Access(same, *target.index, *target.index), free)
-    independence(line, linear, slopes, target, same)
+    pulled_out = linearity(line, slopes, bars, Access(same, *target.index, *target.index), free)
+    independence(line, pulled_out, slopes, target, same)
 
 
 def chain_rule(
@@ -86,32 +86,32 @@ def linearity(
     by, half = slopes[0].read.tensor, len(free)
     own = unit.index[:half]
     target = Access(line.target, *own)
-    linear = []
+    pulled_out = []
     for each in slopes:
         statement = each.statement
         source = Access(bars[statement.target.tensor], *statement.target.index)
         value = weigh(source, each.slope) * Access(unit.tensor, *each.read.index, *own)
-        linear.append(Statement((*free, *statement.domain), target, value, statement.where))
-    after = (*linear, Statement(free, unit, Integer(1)))
+        pulled_out.append(Statement((*free, *statement.domain), target, value, statement.where))
+    after = (*pulled_out, Statement(free, unit, Integer(1)))
     if any(s.slope.has(s.read) for s in slopes):
         words = ("by the rules for functions of one number",)
         line.add("derivative of the value", after, words)
     else:
         words = ("what does not depend on ", by, " comes before the derivative")
         line.add("linearity", after, words)
-    return linear
+    return pulled_out
 
 
 def independence(
     line: Line,
-    linear: list[Statement],
+    pulled_out: list[Statement],
     slopes: tuple[Slope, ...],
     target: Access,
     same: PartialDerivative,
 ) -> None:
     """∂x[ψ]/∂x[β]  →  δ(ψ, β)"""
     after = []
-    for statement, each in zip(linear, slopes, strict=True):
+    for statement, each in zip(pulled_out, slopes, strict=True):
         pairs = zip(target.index, each.read.index, strict=True)
         where = tuple(Guard("eq", own - read) for own, read in pairs)
         entry = Access(same, *each.read.index, *target.index)

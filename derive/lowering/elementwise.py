@@ -20,12 +20,11 @@ from derive.lowering.program import Binary, Literal, Name, Node, TupleOf, Unary,
 class Elementwise:
     """Lowers scalar expressions, given what to write for an access.
 
-    Irrational constants and functions of the module itself are collected as they are met.
+    Irrational constants are collected as they are met.
     """
 
     read: Callable[[Access], Node]
     constants: dict[str, Expr] = field(default_factory=dict)
-    functions: set[str] = field(default_factory=set)
 
     def lower(self, e: Expr) -> Node:
         if isinstance(e, Access):
@@ -60,7 +59,6 @@ class Elementwise:
             (argument,) = e.args
             if row.numpy.startswith("np."):
                 return numpy(row.numpy[3:], self.lower(argument))
-            self.functions.add(row.numpy)
             return call(row.numpy, self.lower(argument))
         if not e.has(Access):
             return lower_integer(e)

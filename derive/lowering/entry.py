@@ -360,13 +360,22 @@ class _Binder:
                 raise DefinitionError(
                     self.operation.name, f"the requirement {relation} names {symbol}, unknown"
                 )
-        values = TupleOf(tuple(TupleOf((Literal(s.name), Name(s.name))) for s in symbols))
+        told = sorted({part for s in symbols for part in _made_of(s)}, key=str)
+        values = TupleOf(tuple(TupleOf((Literal(s.name), Name(s.name))) for s in told))
         self.lines.append(
             If(
                 Unary("not", lower_integer(relation)),
                 (Do(call("_refuse", Literal(words), values)),),
             )
         )
+
+
+def _made_of(symbol: Symbol) -> set[Symbol]:
+    """What a caller can see of a size: the sizes and settings that its formula is made of."""
+    formula = getattr(symbol, "formula", None)
+    if formula is None:
+        return {symbol}
+    return {part for s in formula.free_symbols for part in _made_of(s)}
 
 
 def _layout(tensor: Tensor) -> list[tuple[str, bool]]:

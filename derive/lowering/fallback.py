@@ -93,7 +93,6 @@ class Lowered:
     lines: tuple[Line, ...]
     makes_target: bool
     constants: dict[str, Expr] = field(default_factory=dict)
-    functions: set[str] = field(default_factory=set)
 
 
 class Fallback:
@@ -156,7 +155,6 @@ class Fallback:
             self.nest(bounds, body),
             makes_target,
             self.elementwise.constants,
-            self.elementwise.functions,
         )
 
     # ---- the box -------------------------------------------------------------------------

@@ -42,10 +42,9 @@ Axes = tuple[Axis, ...]
 
 @dataclass
 class Needs:
-    """What the lines of a module need besides themselves."""
+    """What the lines of a module need besides functions: named constants."""
 
     constants: dict[str, Expr] = field(default_factory=dict)
-    functions: set[str] = field(default_factory=set)
 
 
 class Writer:
@@ -180,7 +179,6 @@ class Writer:
         before: list[Line] = []
         if form is not None:
             assign = tensor not in self.allocated
-            self.need_windows()
             if form.image == statement.target:
                 work = scatter(form, assign)
             else:
@@ -194,7 +192,6 @@ class Writer:
                 before = self.allocate_filled(tensor, statement.value.tensor.outside)
             done = lowering.lower(assign)
             self.needs.constants |= done.constants
-            self.needs.functions |= done.functions
             if not done.makes_target:
                 before = [*before, *self.allocate(tensor, assign and lowering.whole)]
             work = list(done.lines)
@@ -296,7 +293,6 @@ class Writer:
 
     def group(self, statements: list[Statement]) -> list[Line]:
         """Several products with the same columns."""
-        self.need_windows()
         self.allocated |= {s.target.tensor for s in statements}
         forms = [self.forms[s] for s in statements]
         lines: list[Line] = [Comment(self.describe(s, False)) for s in statements]
@@ -304,9 +300,6 @@ class Writer:
 
     def looped(self, form: Trilinear) -> int:
         return 1 if self.slide and len(form.windows) > 1 else 0
-
-    def need_windows(self) -> None:
-        self.needs.functions |= {"_framed", "_windows", "_chunks", "_product", "_add_windows"}
 
 
 def _runs(items: Sequence[Item]) -> Iterable[list[Statement] | Loop]:

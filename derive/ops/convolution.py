@@ -123,7 +123,9 @@ def windowed(name: str, rank: int, flip: bool, summary: str, aliases=()) -> Oper
                 bias[(g, k)] + Sum(x[n, (g, c), *seen] * weight[(g, k), c, *taps], c, *over.tap),
             ),
         ),
-        requires=tuple((p >= 1, "the kernel is larger than the padded input") for p in places),
+        requires=tuple(
+            (p >= 1, "the kernel (weight) is larger than the padded input (x)") for p in places
+        ),
         legend=LEGEND
         | {",".join(a.name for a in place): "output pixel" if rank > 1 else "output place"}
         | {",".join(t.name for t in over.tap): "filter tap"},
@@ -261,7 +263,11 @@ OPERATIONS = (
     *(convolve(rank) for rank in (1, 2, 3)),
     *(conv_transpose(rank) for rank in (1, 2, 3)),
     signal("signal_convolve", 1, True, "Convolve two signals, as SciPy's signal.convolve does."),
-    signal("signal_convolve2d", 2, True, "Convolve two planes, as SciPy's convolve2d does."),
-    signal("signal_correlate", 1, False, "Correlate two signals, as SciPy's correlate does."),
-    signal("signal_correlate2d", 2, False, "Correlate two planes, as SciPy's correlate2d does."),
+    signal("signal_convolve2d", 2, True, "Convolve two planes, as SciPy's signal.convolve does."),
+    signal(
+        "signal_correlate", 1, False, "Correlate two signals, as SciPy's signal.correlate does."
+    ),
+    signal(
+        "signal_correlate2d", 2, False, "Correlate two planes, as SciPy's signal.correlate does."
+    ),
 )

@@ -387,7 +387,7 @@ def _support(program: Program, entry: Entry, several: bool) -> tuple[str, ...]:
     variants = (*program.forward.variants, *program.backward.variants)
     wanted = names_in((entry.lines, tuple(v.lines for v in variants)))
     arriving = "_outputs" if several else "_cotangent"
-    queue = sorted({"_wanted", arriving} | program.needs.functions | wanted)
+    queue = sorted({"_wanted", arriving} | wanted)
     available = {
         name.removeprefix("numpy/support/").removesuffix(".py")
         for name in loader.list_templates()

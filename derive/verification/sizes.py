@@ -92,6 +92,9 @@ class Formulas:
         for holds, words in self._requires:
             if not holds(values):
                 raise Unmet(words)
+        for name, below in self._below.items():
+            if below(values) < 1:
+                raise Unmet(f"no integer could stand in {name}")
         return values
 
     def shape(self, tensor: Tensor, values: Values, leading: Mapping[str, tuple[int, ...]]):

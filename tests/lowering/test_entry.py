@@ -188,7 +188,9 @@ def test_no_step_hands_the_initial_state_through():
     assert not grads.uz.any()
 
 
-@pytest.mark.parametrize("name", ["bilinear", "outer", "matrix_trace", "causal", "upsample", "total"])
+@pytest.mark.parametrize(
+    "name", ["bilinear", "outer", "matrix_trace", "causal", "upsample", "total"]
+)
 def test_empty_axes_are_axes(name):
     """Each axis of length 0 in turn, as the table of cases has them."""
     chosen = tuple(case for case in cases(ZOO[name]) if case.is_empty)

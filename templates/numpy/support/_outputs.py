@@ -1,7 +1,10 @@
 def _outputs(values, names, shapes, dtype):
     """The gradients by several outputs, each in native byte order; None stands for zero."""
     if not isinstance(values, (tuple, list)) or len(values) != len(names):
-        raise TypeError(f"grad_output must be a tuple of {len(names)}: {', '.join(names)}")
+        came = (
+            f"{len(values)} of them" if isinstance(values, (tuple, list)) else type(values).__name__
+        )
+        raise TypeError(f"grad_output must be a tuple ({', '.join(names)}), not {came}")
     return [
         (
             np.zeros(shape, dtype)
