@@ -320,6 +320,12 @@ def _disjoint(condition: Boolean, name: str) -> Iterator[tuple[Guard, ...]]:
 
 def _relation(condition: Relational, name: str) -> Iterator[tuple[Guard, ...]]:
     left, right = condition.args
+    if not all(s.is_integer for side in (left, right) for s in side.free_symbols):
+        raise DefinitionError(
+            name,
+            f"the condition {condition} compares a real setting; cases need integers",
+            remedy="Compare indices, sizes and integer settings; use Max and Min for real ones.",
+        )
     difference, scale = sympy.fraction(sympy.together(left - right))
     if not scale.is_positive:
         difference = left - right

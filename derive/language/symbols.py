@@ -8,6 +8,7 @@ does not know of them (a formula, an extent, a shape) is part of their identity:
 from __future__ import annotations
 
 import keyword
+import math
 import sys
 from collections.abc import Iterator as PythonIterator
 from collections.abc import Mapping, Sequence
@@ -461,6 +462,8 @@ def option(
         One line for the module's docstring.
     """
     checked_name(name, "an option")
+    if isinstance(default, float) and not math.isfinite(default):
+        raise DefinitionError(name, f"the default of the option {name} is {default}, not finite")
     letters = [name] if over is None else [f"{name}_{letter}" for letter in over]
     if sides:
         letters = [f"{letter}_{side}" for letter in letters for side in ("low", "high")]

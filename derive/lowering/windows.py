@@ -189,7 +189,8 @@ def pulled(form: Trilinear) -> Statement:
             i for i, e in enumerate(form.image.index) if window.place in affine(e).iterators
         )
         extent = form.image.tensor.shape[dimension]
-        here = Axis(_fresh(extent, statement, turned), extent)
+        same = window.place.extent == extent
+        here = window.place if same else Axis(_fresh(extent, statement, turned), extent)
         reach = window.dilation * (window.tap.extent - 1)
         turned[window.place] = here + window.dilation * window.tap - reach - window.shift
         image_index[dimension] = here

@@ -84,6 +84,7 @@ class _Slope:
     claimed: float
     measured: float
     norm: float  # of the claimed gradient
+    noise: float  # what rounding alone may make of a gradient that is zero
     rounding: float  # what rounding may have done to the measured one
     roughness: float  # how far L is from smooth within the step
 
@@ -159,7 +160,8 @@ def check_differences(
         measured, roughness = _measure(lambda h: loss(name, h * v), h)
         claimed, norm = float(np.sum(g[name] * v)), float(np.linalg.norm(g[name]))
         rounding = _EPS * (32 * magnitude + 4 * size * norm) / h
-        result = _Slope(claimed, measured, norm, rounding, roughness)
+        noise = 64 * _EPS * magnitude
+        result = _Slope(claimed, measured, norm, noise, rounding, roughness)
         return result if result.is_smooth or shrunk == 3 else slope(name, v, shrunk + 1)
 
     if misshapen := [n for n in wrt if g[n] is None or np.shape(g[n]) != np.shape(x[n])]:
@@ -234,7 +236,7 @@ def _diagnose(slopes: Mapping[str, _Slope]) -> tuple[Diagnosis, tuple[str, ...]]
         return Diagnosis.ONE_WRONG if len(where) == 1 else Diagnosis.SEVERAL_WRONG, where
     if where := those(lambda s: not s.is_smooth):
         return Diagnosis.KINK_CROSSED, where
-    if where := those(lambda s: s.norm > s.rounding > TOLERANCE * largest):
+    if where := those(lambda s: s.norm > s.noise and s.rounding > TOLERANCE * largest):
         return Diagnosis.STEP_TOO_SMALL, where
     return Diagnosis.AGREES, ()
 

@@ -111,7 +111,6 @@ def test_irrational_constants_are_named_once():
     assert text.count("1.4142135623730951") == text.count("3.141592653589793") == 1
 
 
-@pytest.mark.xfail(strict=True, reason="float defaults and _number refuse exact numbers")
 def test_a_real_option_is_checked_exactly():
     """Its default, and a sample that is no dyadic fraction."""
     alpha = option("alpha", 0.01, integer=False, samples=(0.1, 0.25))

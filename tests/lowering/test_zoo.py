@@ -5,20 +5,8 @@ import pytest
 from tests.lowering.building import few, report
 from tests.lowering.zoo import ZOO
 
-DEFECTS = {
-    "layer_norm": "a real option is not exact in the exact checker",
-}
 
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(n, marks=pytest.mark.xfail(strict=True, reason=DEFECTS[n]))
-        if n in DEFECTS
-        else n
-        for n in ZOO
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("name", ZOO)
 def test_a_definition_is_what_is_generated(name):
     """Plain loops, the exact identity and central differences agree, empty axes included."""
     found = report(ZOO[name], few(ZOO[name], 6))
