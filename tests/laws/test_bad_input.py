@@ -45,7 +45,7 @@ X, W, B = zeros(2, 4, 5, 6), zeros(6, 4, 3, 2), zeros(6)
         ((X, W, zeros(1)), ["bias", "1", "expected 6"]),
         ((X, W, zeros(5)), ["bias", "5", "expected 6"]),
         ((zeros(2, 3, 5, 6), W), ["x", "3", "expected 4"]),
-        ((X, zeros(6, 4, 7, 2)), ["kernel", "weight", "larger than the padded input", "H = ", "U = 7"]),
+        ((X, zeros(6, 4, 7, 2)), ["weight", "larger than the padded input", "H = ", "U = 7"]),
         ((X, zeros(6, 4, 0, 2)), ["weight", "at least 1", "0"]),
     ],
     ids=[
