@@ -12,6 +12,7 @@ J. ACM 14, 1967).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 from sympy import Expr, Integer
@@ -55,12 +56,12 @@ class Statement:
             where=tuple(g.substitute(values) for g in self.where),
         )
 
-    @property
+    @cached_property
     def reads(self) -> tuple[Access, ...]:
         """Every entry the value depends on, in a fixed order."""
         return accesses(self.value)
 
-    @property
+    @cached_property
     def entries(self) -> tuple[Access, ...]:
         """Every entry that is looked at: the value's, and those inside indices and guards."""
         places = (*self.target.index, *(e for g in self.where for e in (g.expression, g.modulus)))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sympy import Expr
+from sympy import Expr, Symbol
 
 from derive.calculus.statements import Guard, Statement
 from derive.language.symbols import Access, Axis, Tensor
@@ -107,16 +107,13 @@ class PartialDerivative(Tensor):
     by: Tensor
 
     def __new__(cls, of: Tensor, by: Tensor):
-        self = Tensor.__new__(
-            cls,
-            f"d{of.name}_d{by.name}",
-            (*of.axes_of, *by.axes_of),
-            outside=0,
-            offset=(*of.offset, *by.offset),
-        )
+        name = f"d{of.name}_d{by.name}"
+        shape, offset = (*of.axes_of, *by.axes_of), (*of.offset, *by.offset)
+        plain = Tensor(name, shape, outside=0, offset=offset)
+        self = Symbol.__xnew__(cls, name, real=True)
+        vars(self).update(vars(plain))
         self.of, self.by = of, by
-        self.carried = (*self.carried, of, by)
-        return self
+        return self.carrying(*plain.carried, of, by)
 
 
 def bound(statement: Statement) -> tuple[Axis, ...]:

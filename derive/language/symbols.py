@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator as PythonIterator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from sympy import Basic, Expr, Idx, Symbol, Tuple, sympify
 from sympy.core.symbol import Str
@@ -74,14 +74,25 @@ def _as_basic(thing: Any) -> Basic:
     return thing if isinstance(thing, Basic) else Str(repr(thing))
 
 
+_INTERNED: dict[tuple[type, tuple[Any, ...]], Symbol] = {}
+
+
 class _Named(Symbol):
     """A symbol whose identity includes what it carries; never taken from SymPy's cache."""
 
     carried: tuple[Any, ...]
+    content: tuple[Any, ...]
+
+    def carrying(self, *things: Any) -> Self:
+        """This symbol with what it carries; the same object for the same things, because SymPy
+        compares the contents of objects that are not identical."""
+        self.carried = things
+        # SymPy sorts by this, and can only compare expressions of its own.
+        self.content = (*Symbol._hashable_content(self), _as_basic(things))
+        return _INTERNED.setdefault((type(self), self.content), self)  # type: ignore[return-value]
 
     def _hashable_content(self) -> tuple[Any, ...]:
-        # SymPy compares and sorts by this, and can only compare expressions of its own.
-        return (*super()._hashable_content(), _as_basic(self.carried))
+        return self.content
 
     def __getnewargs_ex__(self):  # pragma: no cover - symbols live within one process
         raise TypeError("derive's symbols are not pickled; build the operation again instead")
@@ -114,8 +125,7 @@ class Size(_Named):
         self.formula = None if formula is None else sympify(formula)
         self.minimum = minimum
         self.packed = packed
-        self.carried = (self.formula, minimum, packed)
-        return self
+        return self.carrying(self.formula, minimum, packed)
 
 
 def size(name: str, formula: Expr | int | None = None, *, minimum: int = 0) -> Size:
@@ -211,16 +221,9 @@ class Tensor(_Named):
         self.offset = (0,) * flat if offset is None else tuple(offset)
         self.integer, self.optional, self.parameter = integer, optional, parameter
         self.below = None if below is None else sympify(below)
-        self.carried = (
-            self.axes_of,
-            self.outside,
-            self.offset,
-            integer,
-            self.below,
-            optional,
-            parameter,
+        return self.carrying(
+            self.axes_of, self.outside, self.offset, integer, self.below, optional, parameter
         )
-        return self
 
     @property
     def shape(self) -> tuple[Expr, ...]:
@@ -379,8 +382,7 @@ class Setting(_Named):
             assumptions["positive" if minimum > 0 else "nonnegative"] = True
         self = Symbol.__xnew__(cls, name, **assumptions)
         self.option, self.minimum = option, minimum
-        self.carried = (option, minimum)
-        return self
+        return self.carrying(option, minimum)
 
 
 Entry = Expr | tuple[Expr, Expr]
