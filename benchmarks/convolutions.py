@@ -6,14 +6,12 @@ All contestants run in one process, in turns with idle gaps, and the medians are
 figures to read are the ratios (time / PyTorch's time). Under 15 % is a tie.
 """
 
-import os
-
-for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[variable] = "1"  # before NumPy and PyTorch are imported
-
 import argparse
-import time
 from dataclasses import dataclass
+
+from timing import medians  # first of all: it fixes the number of threads
+
+# isort: split
 
 import numpy as np
 import torch
@@ -125,20 +123,6 @@ def plain(x, weight, bias, cotangent, shape: Shape):
         part = np.moveaxis(spread[(..., *tap)], -1, 2).swapaxes(0, 1)
         target += part[(slice(None),) * 3 + limited]
     return y, x_bar, weight_bar, cotangent.sum(axis=(0, *range(2, 2 + rank)))
-
-
-def medians(runs, repeats: int) -> dict[str, float]:
-    """Median seconds of each, in turns."""
-    times = {name: [] for name in runs}
-    for run in runs.values():
-        run()
-    for _ in range(repeats):
-        for name, run in runs.items():
-            time.sleep(0.003)
-            start = time.perf_counter()
-            run()
-            times[name].append(time.perf_counter() - start)
-    return {name: float(np.median(values)) for name, values in times.items()}
 
 
 def main() -> None:
