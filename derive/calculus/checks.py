@@ -51,6 +51,9 @@ def check_names(operation: Operation) -> None:
             )
 
     equations = equations_of(operation)
+    for what, listed in (("inputs", operation.inputs), ("outputs", operation.outputs)):
+        if len({t.name for t in listed}) < len(listed):
+            raise DefinitionError(operation.name, f"{what} lists a tensor twice")
     for tensor in (*operation.inputs, *operation.outputs, *(e.left.tensor for e in equations)):
         claim(tensor.name, "a tensor", tensor)
     for option in operation.options:
@@ -61,6 +64,15 @@ def check_names(operation: Operation) -> None:
             kind = "an index" if isinstance(symbol, Axis) else "a size"
             if isinstance(symbol, Size | Axis):
                 claim(symbol.name, kind, symbol)
+    for name in meaning:
+        for owner in meaning:
+            if name in _derived(owner):
+                raise DefinitionError(
+                    operation.name,
+                    f"{meaning[name][0]} is called {name}, as a generated module calls something "
+                    f"that belongs to {owner}",
+                    remedy="Choose another name.",
+                )
     for tensor in (*operation.inputs, *operation.outputs):
         if any(isinstance(e, Size) and e.packed for e in tensor.shape[1:]):
             raise DefinitionError(
@@ -78,6 +90,30 @@ def check_names(operation: Operation) -> None:
                 f"the required input {tensor.name} stands behind the optional {seen_optional.name}",
                 remedy="List required inputs first.",
             )
+
+
+def _derived(name: str) -> set[str]:
+    """What generated modules call things that they make for a tensor, an axis or a size."""
+    parts = ("framed", "matrix", "part", "at", "kept")
+    arrays = {f"{name}{bar}_{part}" for bar in ("", "_bar") for part in parts}
+    return arrays | {f"{name}_bar", f"{name}_first", f"{name}_end", f"{name}_axes"}
+
+
+def check_texts(operation: Operation) -> None:
+    """Every text can stand in a docstring and in a document.
+
+    Raises
+    ------
+    DefinitionError
+        If one holds control characters, or is no text.
+    """
+    texts = [operation.summary, operation.notes, operation.source]
+    texts += [part for item in operation.legend.items() for part in item]
+    texts += [words for _, words in operation.requires]
+    texts += [t for o in operation.options for t in (o.meaning, *o.spellings)]
+    for text in texts:
+        if not isinstance(text, str) or not text.replace("\n", " ").isprintable():
+            raise DefinitionError(operation.name, f"{text!r} is not printable text")
 
 
 def check_equations(operation: Operation) -> None:
@@ -174,6 +210,8 @@ def _check_equation(
 
 
 def _check_functions(operation: Operation, equation: Equation, value: Expr) -> None:
+    if value.has(sympy.oo, -sympy.oo, sympy.zoo, sympy.nan, sympy.I):
+        raise _error(operation, f"{value} is no real number", equation, "Use finite real numbers.")
     if isinstance(value, Access | Axis) or value.is_Atom:
         return
     plain = not value.has(Access)
@@ -278,7 +316,8 @@ def _check_inside(operation: Operation, statement: Statement, access: Access) ->
                 f"{origin} .. {origin + size - 1} for {where}",
                 equation=f"{statement.target} += {statement.value}",
                 remedy=f"Say what {tensor.name} reads there, for instance "
-                f'tensor("{tensor.name}", ..., outside=0), or change the index.',
+                f'tensor("{tensor.name}", ..., outside=0), change the index, or give a size '
+                "that must not be 0 minimum=1.",
             )
 
 
@@ -370,7 +409,7 @@ def samples(operation: Operation) -> Iterator[dict[Symbol, sympy.Integer]]:
         values: dict[Symbol, sympy.Integer] = {}
         for symbol in free:
             least = getattr(symbol, "minimum", 0) or 0
-            values[symbol] = sympy.Integer(least + source.choice((0, 1, 2, 3)) + (least == 0))
+            values[symbol] = sympy.Integer(least + source.choice((0, 1, 2, 3, 4)))
         pending = list(derived)
         while pending:
             ready = [s for s in pending if s.formula.free_symbols <= values.keys()]
@@ -387,5 +426,6 @@ def samples(operation: Operation) -> Iterator[dict[Symbol, sympy.Integer]]:
 
 def check(operation: Operation) -> None:
     """Everything that can be seen without deriving: names, then equations."""
+    check_texts(operation)
     check_names(operation)
     check_equations(operation)

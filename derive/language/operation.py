@@ -8,6 +8,7 @@ from typing import Any
 
 from sympy import Basic, Expr
 
+from derive.errors import DefinitionError
 from derive.language.symbols import Access, Option, Tensor
 
 
@@ -26,6 +27,17 @@ class Equation:
 def accumulate(left: Access, right: Expr) -> Equation:
     """State a scatter: add `right` to `left` for every point; what falls outside vanishes."""
     return Equation(left, right, scatter=True)
+
+
+_FIELDS = {
+    "inputs": "tensors",
+    "outputs": "tensors",
+    "equations": "equations",
+    "options": "options",
+    "requires": "relations with words",
+    "aliases": "names",
+    "cases": "mappings",
+}
 
 
 @dataclass(frozen=True)
@@ -73,6 +85,24 @@ class Operation:
     aliases: tuple[str, ...] = ()
     source: str = ""
     cases: tuple[Mapping[str, Any], ...] = ()
+
+    def __post_init__(self) -> None:
+        for field_name, kind in _FIELDS.items():
+            given = getattr(self, field_name)
+            if not isinstance(given, tuple | list):
+                raise DefinitionError(
+                    str(self.name), f"{field_name} must be a tuple of {kind}, not {given!r}"
+                )
+            object.__setattr__(self, field_name, tuple(given))
+        for relation in self.requires:
+            if not isinstance(relation, tuple) or len(relation) != 2:
+                raise DefinitionError(
+                    str(self.name),
+                    f"requires holds {relation!r}",
+                    remedy='Give each relation its words: (P >= 1, "the kernel is too large").',
+                )
+        if not isinstance(self.legend, Mapping):
+            raise DefinitionError(str(self.name), "legend must map letters to their meaning")
 
     def __hash__(self) -> int:
         return hash((self.name, self.inputs, self.outputs))

@@ -424,6 +424,25 @@ class Option:
         return hash((self.name, self.settings))
 
 
+def _check_default(name: str, default: Any, minimum: int | None, words: Mapping) -> None:
+    """The default is what a caller may say, too."""
+    numbers = default if isinstance(default, tuple | list) else (default,)
+    wrong = isinstance(default, bool) or default is None
+    if isinstance(default, str):
+        wrong = default not in words
+    elif not wrong and minimum is not None:
+        flat = [
+            n for number in numbers for n in (number if isinstance(number, tuple) else (number,))
+        ]
+        wrong = any(n < minimum for n in flat)
+    if wrong:
+        said = ", ".join([*(f"numbers from {minimum}" for _ in [0] if minimum is not None), *words])
+        raise DefinitionError(
+            name,
+            f"the default of the option {name} is {default!r}, not one of: {said or 'numbers'}",
+        )
+
+
 def option(
     name: str,
     default: Any,
@@ -466,6 +485,7 @@ def option(
     checked_name(name, "an option")
     if isinstance(default, float) and not math.isfinite(default):
         raise DefinitionError(name, f"the default of the option {name} is {default}, not finite")
+    _check_default(name, default, minimum, spellings or {})
     letters = [name] if over is None else [f"{name}_{letter}" for letter in over]
     if sides:
         letters = [f"{letter}_{side}" for letter in letters for side in ("low", "high")]

@@ -14,7 +14,7 @@ from sympy import Expr, Mul, Symbol
 from derive.calculus.bounds import nonnegative
 from derive.errors import DefinitionError
 from derive.language.operation import Operation
-from derive.language.symbols import Access, Option, Size, Tensor
+from derive.language.symbols import Access, Axis, Option, Size, Tensor
 from derive.lowering.integers import lower_integer
 from derive.lowering.program import (
     NONE,
@@ -321,7 +321,7 @@ class _Binder:
         line: Line = Assign(target, numbers)
         words = list(option.spellings.items())
         if words:
-            said = ", ".join(repr(w).replace("'", '"') for w, _ in words)
+            said = ", ".join(repr(w) for w, _ in words)
             if not option.numeric:
                 line = Do(
                     call("_refuse_spelling", Literal(option.name), Name(option.name), Literal(said))
@@ -410,6 +410,8 @@ def _all_sizes(operation: Operation) -> list[Size]:
             )
         ):
             tensors += [a.tensor for a in side.atoms(Access)]
+            for axis in sorted(side.atoms(Axis), key=str):
+                visit(axis.extent)
     for tensor in tensors:
         for extent in (*tensor.shape, *((tensor.below,) if tensor.below is not None else ())):
             visit(extent)

@@ -143,8 +143,12 @@ def _docstring(derivation: Derivation) -> str:
         paragraphs.append("\n".join(wrap(operation.notes, 96)))
     if operation.source:
         paragraphs.append("\n".join(wrap(f"Source: {operation.source}.", 96)))
-    text = "\n\n".join(paragraphs)
-    return text.replace("\\", "\\\\").replace('"""', "\\" + '"""')
+    return _escaped("\n\n".join(paragraphs))
+
+
+def _escaped(text: str) -> str:
+    """Text that means itself inside a docstring, and cannot end it."""
+    return text.replace("\\", "\\\\").replace('"' * 3, '\\"' * 3)
 
 
 def module_view(program: Program, derivation: Derivation) -> ModuleView:
@@ -223,7 +227,7 @@ def _signature(inputs: tuple[Tensor, ...], options: tuple[Option, ...]) -> str:
 
 
 def _default(value: Any) -> str:
-    return repr(value).replace("'", '"')
+    return f'"{value}"' if isinstance(value, str) and '"' not in value else repr(value)
 
 
 def _shape_text(tensor: Tensor) -> str:
@@ -245,9 +249,11 @@ def _parameters(operation: Operation) -> str:
         if tensor.below is not None:
             lines.append(f"        Entries lie in 0 <= entry < {tensor.below}.")
     for option in operation.options:
-        lines.append(f"    {option.name} : {_kind(option)}, default {_default(option.default)}")
+        kind, default = _escaped(_kind(option)), _escaped(_default(option.default))
+        lines.append(f"    {option.name} : {kind}, default {default}")
         if option.meaning:
-            lines.append(f"        {option.meaning[0].upper()}{option.meaning[1:]}.")
+            meaning = _escaped(" ".join(option.meaning.split()))
+            lines.append(f"        {meaning[0].upper()}{meaning[1:]}.")
     return "\n".join(lines)
 
 

@@ -41,6 +41,8 @@ def cases(operation: Operation) -> tuple[Case, ...]:
     formulas = formulas_of(operation)
     own = [_stated(formulas, given) for given in operation.cases]
     found = _select(own, _candidates(formulas))
+    if found and not formulas.free and not formulas.operation.options:
+        found = (found * FEWEST)[:FEWEST]  # nothing can vary but the numbers drawn
     if len(found) < FEWEST:
         names = [f"{size.name!r}: 5" for size in formulas.free[:2]]
         names += [f"{o.name!r}: {o.default!r}" for o in operation.options[:2]]
@@ -170,6 +172,8 @@ def _random_value(option: Option, source: random.Random) -> Any:
     plain = [v for v in option.samples if not isinstance(v, str)]
     least = [] if option.minimum is None else [option.minimum]
     numbers = [v for v in plain if not isinstance(v, tuple | list)] or least
+    if not (plain or numbers):
+        return source.choice(words or [option.default])
     count = len(option.settings) // (2 if option.sides else 1)
     if not numbers or not option.integer or (not option.ranked and not option.sides):
         return source.choice(plain or numbers)

@@ -19,7 +19,7 @@ import numpy as np
 import sympy
 from sympy import Expr, Symbol
 
-from derive.calculus.statements import Guard, Statement, System
+from derive.calculus.statements import Guard, System
 from derive.language import scalars
 from derive.language.symbols import Access, Axis, Tensor
 
@@ -211,7 +211,7 @@ def _operation(expression: Expr) -> Callable:
     if isinstance(expression, sympy.Add):
         return lambda *parts: sum(parts[1:], parts[0])
     if isinstance(expression, sympy.Mul):
-        return math.prod if False else _product
+        return _product
     if isinstance(expression, sympy.Pow):
         return _power
     comparisons = {
@@ -268,10 +268,3 @@ def high_precision(array: np.ndarray) -> np.ndarray:
     return np.array([mpmath.mpf(float(v)) for v in array.ravel()], dtype=object).reshape(
         array.shape
     )
-
-
-def is_axis(symbol: Symbol) -> bool:
-    return isinstance(symbol, Axis)
-
-
-__all__ = ["Statement", "evaluate", "high_precision"]

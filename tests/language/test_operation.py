@@ -2,13 +2,24 @@
 
 from contextlib import suppress
 
+import numpy as np
 import pytest
 from sympy import Eq, Function, Max, Mod, Piecewise, Sum, Symbol, gamma
 
 from derive import compile
 from derive.calculus.checks import check
 from derive.errors import DefinitionError
-from derive.language import Operation, accumulate, axes, integers, option, sizes, tensor
+from derive.language import (
+    Operation,
+    accumulate,
+    axes,
+    axis,
+    integers,
+    option,
+    size,
+    sizes,
+    tensor,
+)
 
 N, C = sizes("N C")
 n, c = axes("n c", N, C)
@@ -98,3 +109,36 @@ def test_accumulate_prints_as_a_sum():
 def test_kinks_and_remainders_are_in_the_language():
     """`Max` of entries and `Mod` of indices pass the checks."""
     check(defined(Eq(y[n], Piecewise((Max(w[0], 0), Eq(Mod(n, 2), 0)), (x[n, 0], True)))))
+
+
+@pytest.mark.parametrize("name", ["x_framed", "w_matrix", "y_part", "x_bar", "t_first"])
+def test_a_name_that_a_module_makes_itself_is_refused(name):
+    """An input of that name would be overwritten on the way."""
+    N, T = sizes("N T")
+    n, t, u = axes("n t u", N, T, size("U"))
+    x, w, y = tensor("x", N, T, outside=0), tensor("w", size("U")), tensor("y", N, T)
+    other = tensor(name, N, T)
+    clash = Operation(
+        "clash", "C.", (x, w, other), (y,), (Eq(y[n, t], Sum(x[n, t - u] * w[u], u) * other[n, t]),)
+    )
+    with pytest.raises(DefinitionError, match=name):
+        compile(clash)
+
+
+def test_no_text_of_a_definition_is_executed():
+    """Quotes and backslashes in every text stand in the docstring as they are."""
+    N = size("N")
+    n = axis("n", N)
+    x, y = tensor("x", N), tensor("y", N)
+    evil = 'a"""\n    raise SystemExit\n    """b \\N{c} it\'s $x_1$ %'
+    k = option("k", 2, minimum=1, meaning=evil)
+    word = option("word", "it's", spellings={"it's": (1,), "o": (0,)})
+    settings = k.settings[0] * word.settings[0]
+    m = compile(
+        Operation(
+            "evil", evil, (x,), (y,), (Eq(y[n], x[n] * settings),), options=(k, word),
+            notes=evil, source=evil, legend={"n": evil},
+        )
+    )  # fmt: skip
+    assert m.apply(np.ones(2)).tolist() == [2, 2]
+    assert "$x_1$" in m.apply.__doc__ and '"""b' in m.apply.__doc__

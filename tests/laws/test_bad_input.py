@@ -114,7 +114,7 @@ def test_options_of_other_operations():
     for mode in ("wrap", 1, None, ("full",)):
         refused(
             lambda mode=mode: SIGNAL.apply(signal, signal, mode=mode),
-            ValueError, "mode", '"full", "same", "valid"', re.escape(repr(mode)),
+            ValueError, "mode", "'full', 'same', 'valid'", re.escape(repr(mode)),
         )  # fmt: skip
     refused(lambda: SIGNAL.apply(zeros(0), signal), ValueError, "x", "at least 1", "0")
     refused(lambda: SIGNAL.apply(signal, zeros(3, 1)), ValueError, "kernel", r"\(3, 1\)")

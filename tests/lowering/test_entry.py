@@ -144,7 +144,7 @@ def test_inner_names_hide_no_option():
     a = option("a", 2, minimum=1)
     out = tensor("y", N * a.settings[0])
     total = tanh(Sum(x[axis("m", N), c], axis("m", N), c))
-    m = module(accumulate(out[n], total * x[n, 0]), outputs=(out,), options=(a,))
+    m = module(accumulate(out[n], total * Sum(x[n, c], c)), outputs=(out,), options=(a,))
     assert m.apply(np.ones((2, 1))).shape == (4,)
 
 

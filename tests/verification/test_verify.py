@@ -1,6 +1,7 @@
 """`verify` reports figures, names what failed and where, and refuses to judge on too few cases."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -67,12 +68,18 @@ def test_a_wrong_module_fails(tmp_path, right, wrong, by):
 
 
 def test_too_few_cases_are_an_error():
-    """Nothing varies, so there is one case; the message says what to write."""
+    """A requirement that no small size meets; the message says what to write."""
+    large = replace(LOGS, requires=((LOGS.inputs[0].shape[0] >= 10**6, "too small"),))
+    with pytest.raises(VerificationError, match=r"only 0 cases.*\n.*cases="):
+        cases(large)
+
+
+def test_an_operation_without_sizes_is_verified_on_several_draws():
+    """Nothing varies but the numbers."""
     three = axis("i", 3)
     left, right = tensor("y", 3), tensor("x", 3)
     fixed = Operation("fixed", "Double.", (right,), (left,), (Eq(left[three], 2 * right[three]),))
-    with pytest.raises(VerificationError, match=r"only 1 cases.*\n.*cases="):
-        cases(fixed)
+    assert len(cases(fixed)) == 5
 
 
 def test_cases_of_the_definition_come_first():
