@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from types import ModuleType
 
-from derive.calculus.adjoint import adjoint
+from derive.calculus.adjoint import Adjoint, adjoint
 from derive.calculus.checks import check, check_system
-from derive.calculus.derivation import derivation
+from derive.calculus.derivation import Derivation, derivation
 from derive.calculus.lift import equations_of, to_system
+from derive.calculus.statements import System
 from derive.language.operation import Operation
+from derive.language.symbols import Access
 from derive.lowering.lower import lower
 from derive.rendering.files import Output, with_header
 from derive.rendering.latex import render_latex
@@ -45,11 +47,7 @@ def build(operation: Operation, folder: str) -> Build:
     DefinitionError
         If the definition does not make sense; the message says where and how to mend it.
     """
-    check(operation)
-    system = to_system(operation)
-    check_system(operation, system)
-    reverse = adjoint(system)
-    steps = derivation(operation, system, reverse)
+    system, reverse, steps = _derived(operation)
     program = lower(operation.name, system, reverse, comment(steps))
     module = render_module(program, steps)
     paper = render_latex(steps)
@@ -64,12 +62,18 @@ def build(operation: Operation, folder: str) -> Build:
     return Build(operation, outputs, len(steps.steps))
 
 
-def show(operation: Operation, format: str) -> str:
-    """The derivation of an operation, as ``"text"`` or ``"latex"``."""
+def _derived(operation: Operation) -> tuple[System, Adjoint, Derivation]:
+    """What module and derivation have in common."""
     check(operation)
     system = to_system(operation)
     check_system(operation, system)
-    steps = derivation(operation, system, adjoint(system))
+    reverse = adjoint(system)
+    return system, reverse, derivation(operation, system, reverse)
+
+
+def show(operation: Operation, format: str) -> str:
+    """The derivation of an operation, as ``"text"`` or ``"latex"``."""
+    _, _, steps = _derived(operation)
     return render_latex(steps) if format == "latex" else derivation_text(steps)
 
 
@@ -101,15 +105,19 @@ def compile(operation: Operation) -> ModuleType:
 def definition_hash(operation: Operation) -> str:
     """A short hash of everything a definition says."""
     parts = [operation.name, operation.summary, operation.notes, operation.source]
-    tensors = (*operation.inputs, *operation.outputs)
-    parts += [f"{t.name}{t.axes_of}{t.carried[1:]}" for t in tensors]
-    parts += [str(e) for e in equations_of(operation)]
+    equations = equations_of(operation)
+    named = (a.tensor for e in equations for side in (e.left, e.right) for a in side.atoms(Access))
+    tensors = {*operation.inputs, *operation.outputs, *named}
+    parts += sorted(f"{t.name}{t.axes_of}{t.carried[1:]}" for t in tensors)
+    parts += [f"{e}{e.scatter}" for e in equations]
     parts += [
         f"{o.name}={o.default!r}{o.settings}{sorted(o.spellings.items())}{o.minimum}{o.meaning}"
+        f"{o.ranked}{o.sides}{o.integer}{o.numeric}"
         for o in operation.options
     ]
     parts += [f"{relation}{words}" for relation, words in operation.requires]
     parts += [f"{key}{value}" for key, value in operation.legend.items()]
+    parts += operation.aliases
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
