@@ -13,10 +13,13 @@ import shlex
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from multiprocessing import get_context
 from pathlib import Path
+from signal import SIG_IGN, SIGINT, signal
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -310,26 +313,51 @@ _REASON = {
 }
 
 
+_MANY = 8  # operations for which starting a second process pays
+
+
 def _render(targets: Sequence[_Target]) -> list[_Rendered]:
-    """Build everything in memory; the one loop over operations."""
+    """Build everything in memory, many shipped operations on all cores: none needs another."""
     from rich.progress import track
 
+    console = _console()
+    with ExitStack() as stack:
+        results = map(_build, targets)
+        if len(targets) >= _MANY and not any(target.source for target in targets):
+            pool = ProcessPoolExecutor(mp_context=get_context("spawn"), initializer=_quiet)
+            stack.enter_context(pool)
+            results = pool.map(_build_by_name, [target.operation.name for target in targets])
+        results = track(
+            results,
+            description="deriving",
+            total=len(targets),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        pairs = zip(targets, results, strict=True)
+        return [_Rendered(target, built, seconds) for target, (built, seconds) in pairs]
+
+
+def _build(target: _Target) -> tuple[Build, float]:
+    """What is generated for a target, and the seconds that took."""
     from derive.pipeline import build as build_operation
 
-    console = _console()
-    rendered = []
-    for target in track(
-        targets,
-        description="deriving",
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ):
-        start = perf_counter()
-        with _named(target):
-            built = build_operation(target.operation, target.folder)
-        rendered.append(_Rendered(target, built, perf_counter() - start))
-    return rendered
+    start = perf_counter()
+    with _named(target):
+        built = build_operation(target.operation, target.folder)
+    return built, perf_counter() - start
+
+
+def _build_by_name(name: str) -> tuple[Build, float]:
+    """The same in another process, which makes the operation itself."""
+    built, seconds = _build(_shipped()[name])
+    return replace(built, operation=None), seconds
+
+
+def _quiet() -> None:
+    """Leave an interrupt to the process that writes."""
+    signal(SIGINT, SIG_IGN)
 
 
 def _outputs(rendered: Sequence[_Rendered]) -> list[Output]:

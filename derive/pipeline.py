@@ -25,9 +25,12 @@ from derive.rendering.text import derivation_text
 
 @dataclass(frozen=True)
 class Build:
-    """The generated files of one operation, and the number of steps of its derivation."""
+    """The generated files of one operation, and the number of steps of its derivation.
 
-    operation: Operation
+    The operation is None in a build that comes from another process.
+    """
+
+    operation: Operation | None
     outputs: tuple[Output, ...]
     steps: int
 
