@@ -22,8 +22,9 @@ from derive.lowering.integers import lower_integer
 from derive.lowering.program import Binary, Literal, Node
 from derive.lowering.windows import Trilinear, pulled, trilinear
 
-# The pulled form is preferred while its columns are at most so many times those of the image.
-PULL_RATIO = 3
+# The pulled form is preferred while its columns are at most so many times those of the image, and
+# the image at most half as large again as the output: it multiplies for every point of the image.
+PULL_RATIO = 6
 
 
 @dataclass(frozen=True)
@@ -70,12 +71,16 @@ class WindowPlan:
         for form in self.turned:
             shape = dict(zip(form.image.index, form.image.tensor.shape, strict=True))
             image = Mul(*(e for i, e in shape.items() if len(i.free_symbols) > 1))
-            pulled_columns = volume(form.filters) * image
-            image_columns = PULL_RATIO * volume(form.channels) * volume(form.places)
-            if not nonnegative(image_columns - pulled_columns, ()):
-                tests.append(
-                    Binary("<=", lower_integer(pulled_columns), lower_integer(image_columns))
-                )
+            places = volume(form.places)
+            pairs = (
+                (volume(form.filters) * image, PULL_RATIO * volume(form.channels) * places),
+                (2 * image, 3 * places),
+            )
+            tests += [
+                Binary("<=", lower_integer(small), lower_integer(large))
+                for small, large in pairs
+                if not nonnegative(large - small, ())
+            ]
         return _all(tests)
 
 
