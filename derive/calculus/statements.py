@@ -43,7 +43,6 @@ class Statement:
     value: Expr
     where: tuple[Guard, ...] = ()
     op: Literal["add", "max"] = "add"
-    label: str = ""
 
     def substitute(self, values: dict) -> Statement:
         """Replace symbols everywhere at once; axes replaced by axes keep their place."""

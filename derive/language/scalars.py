@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import sympy
-from sympy import Expr, Function, Integer, Rational
+from sympy import Expr, Function, Integer
 
 
 class sigmoid(Function):
@@ -96,5 +96,3 @@ SCALARS: dict[type, Scalar] = {
 # Irrational constants: symbol -> name in the generated module. There they are named values, so
 # that exact arithmetic can put others in their place.
 CONSTANTS: dict[Expr, str] = {sympy.pi: "_PI", sympy.E: "_E"}
-
-HALF = Rational(1, 2)

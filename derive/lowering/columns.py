@@ -218,7 +218,7 @@ def scatter(form: Trilinear, assign: bool) -> list[Line]:
     lows = TupleOf(tuple(lower_integer(w.shift) for w in windows))
     sizes = TupleOf(tuple(lower_integer(e) for e in _dimension_sizes(form)))
     result = call("_framed", framed, lows, sizes)
-    back = _positions(_image_axes(form), frame_axes_with(form, frame_axes))
+    back = _positions(_image_axes(form), (*frame_axes, *form.places))
     result = result.transpose(*back)
     name = Name(target)
     return [
@@ -227,11 +227,6 @@ def scatter(form: Trilinear, assign: bool) -> list[Line]:
         *_chunked(layout, inside),
         Assign(name, result) if assign else Update(name, result),
     ]
-
-
-def frame_axes_with(form: Trilinear, axes: Axes) -> Axes:
-    """The axes of the framed image: plain ones, then the places of the windows."""
-    return (*axes, *form.places)
 
 
 def _image_axes(form: Trilinear) -> Axes:

@@ -13,7 +13,7 @@ from derive.errors import DefinitionError
 from derive.language.scalars import SCALARS
 from derive.language.symbols import Access, Axis
 from derive.lowering.integers import lower_integer
-from derive.lowering.program import Binary, Literal, Name, Node, TupleOf, Unary, call, numpy
+from derive.lowering.program import Binary, Literal, Name, Node, Unary, call, numpy
 
 
 @dataclass
@@ -156,6 +156,3 @@ class Elementwise:
         if isinstance(test, sympy.Not):
             return numpy("logical_not", self.condition(test.args[0]))
         raise DefinitionError(str(test), f"the condition {test} is not a comparison")
-
-
-EMPTY = TupleOf(())

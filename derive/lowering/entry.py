@@ -262,7 +262,7 @@ class _Binder:
                 if isinstance(s, Size)
             )
             meaning = " * ".join(str(f) for f in factors)
-            if source and source != "its formula":
+            if source:
                 meaning = f"{meaning}; {source}"
             lines.append(
                 Do(

@@ -9,6 +9,7 @@ Forward computes and keeps it, backward reads it: residuals are chosen here and 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sympy import Expr
 
@@ -45,14 +46,7 @@ def share_values(forward: Sequence[Statement], backward: Sequence[Statement]) ->
 
 
 def _with(statement: Statement, value: Expr, named: Access) -> Statement:
-    return Statement(
-        statement.domain,
-        statement.target,
-        statement.value.xreplace({value: named}),
-        statement.where,
-        statement.op,
-        statement.label,
-    )
+    return replace(statement, value=statement.value.xreplace({value: named}))
 
 
 def _functions(value: Expr) -> list[Expr]:

@@ -212,7 +212,6 @@ def pulled(form: Trilinear) -> Statement:
         domain,
         replaced[statement.target],
         statement.value.xreplace(replaced),
-        label=statement.label,
     ).substitute({s: o for s, o in ones.items() if s != 1})
 
 

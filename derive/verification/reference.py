@@ -12,6 +12,7 @@ import math
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 from typing import Any
 
 import mpmath
@@ -189,8 +190,8 @@ def compiled(expression: Expr, read) -> Evaluate:
         integer = int(expression)
         return lambda here: integer
     if expression.is_Rational:
-        numerator, denominator = int(expression.p), int(expression.q)
-        return lambda here: _ratio(numerator, denominator)
+        fraction = Fraction(int(expression.p), int(expression.q))
+        return lambda here: fraction
     if expression.is_NumberSymbol or expression.is_Float:
         return lambda here: mpmath.mpf(str(sympy.N(expression, _PRECISION)))
     if isinstance(expression, sympy.Piecewise):
@@ -199,12 +200,6 @@ def compiled(expression: Expr, read) -> Evaluate:
     parts = [compiled(argument, read) for argument in expression.args]
     operation = _operation(expression)
     return lambda here: operation(*(part(here) for part in parts))
-
-
-def _ratio(numerator: int, denominator: int):
-    from fractions import Fraction
-
-    return Fraction(numerator, denominator)
 
 
 def _operation(expression: Expr) -> Callable:
@@ -242,16 +237,12 @@ def _product(*parts):
 
 def _lift(number, other):
     """A fraction beside a float or an mpmath number becomes one of these."""
-    from fractions import Fraction
-
     if isinstance(number, Fraction) and isinstance(other, float | np.floating | mpmath.mpf):
         return mpmath.mpf(number.numerator) / number.denominator
     return number
 
 
 def _power(base, exponent):
-    from fractions import Fraction
-
     if isinstance(exponent, Fraction):
         if exponent.denominator == 1:
             exponent = exponent.numerator
