@@ -22,7 +22,8 @@ from sympy import Add, Expr, Integer, Max, Min, Mod, Mul, Pow, Symbol, ceiling, 
 
 from derive.calculus.affine import NotAffine, affine
 from derive.calculus.statements import Guard, Statement, accesses
-from derive.language.symbols import Access, Axis, Setting, Size
+from derive.language.options import Setting
+from derive.language.symbols import Access, Axis, Size
 
 # Atoms by number, sorted, repeated for powers; every atom is one that is at least 0, or unsigned.
 Monomial = tuple[int, ...]

@@ -19,9 +19,11 @@ from derive.calculus.bounds import nonnegative
 from derive.calculus.lift import equations_of, free_axes
 from derive.calculus.statements import Guard, Statement, System
 from derive.errors import DefinitionError
+from derive.language.names import checked_module_name
 from derive.language.operation import Equation, Operation
+from derive.language.options import Setting
 from derive.language.scalars import SCALARS
-from derive.language.symbols import Access, Axis, Setting, Size, Tensor, checked_module_name
+from derive.language.symbols import Access, Axis, Size, Tensor
 
 _SAMPLES = 40
 _INTEGER_FUNCTIONS = (sympy.floor, sympy.ceiling, sympy.Mod, sympy.Abs, Max, Min)

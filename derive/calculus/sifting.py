@@ -17,7 +17,8 @@ from derive.calculus.bounds import inside, nonnegative
 from derive.calculus.normal import divided, fraction, index_form, index_forms, put, sign_of, tidy
 from derive.calculus.statements import Guard, Statement
 from derive.calculus.step import Becomes, Equal, Phrase, bound, every_access, free_axes, listing
-from derive.language.symbols import Access, Axis, Setting, Tensor
+from derive.language.options import Setting
+from derive.language.symbols import Access, Axis, Tensor
 
 Rewritten = tuple[Statement, Phrase] | None
 

@@ -1,19 +1,17 @@
 """What may be written in a definition."""
 
 from derive.language.operation import Equation, Operation, accumulate
+from derive.language.options import Option, Setting, option
 from derive.language.scalars import expm1, log1p, relu, sigmoid, softplus, step, stop
 from derive.language.symbols import (
     Access,
     Axis,
-    Option,
-    Setting,
     Size,
     Tensor,
     axes,
     axis,
     integers,
     leading,
-    option,
     parameter,
     size,
     sizes,

@@ -9,7 +9,8 @@ from typing import Any
 from sympy import Basic, Expr
 
 from derive.errors import DefinitionError
-from derive.language.symbols import Access, Option, Tensor
+from derive.language.options import Option
+from derive.language.symbols import Access, Tensor
 
 
 @dataclass(frozen=True)

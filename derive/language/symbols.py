@@ -1,4 +1,4 @@
-"""The words of a definition: sizes, axes, tensors and options.
+"""The words of a definition: sizes, axes, tensors and their entries.
 
 Each is a thin subclass of a SymPy atom, so a definition is an ordinary SymPy equation. What SymPy
 does not know of them (a formula, an extent, a shape) is part of their identity: two sizes called
@@ -7,64 +7,15 @@ does not know of them (a formula, an extent, a shape) is part of their identity:
 
 from __future__ import annotations
 
-import keyword
-import math
-import sys
 from collections.abc import Iterator as PythonIterator
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any, Self
 
 from sympy import Basic, Expr, Idx, Symbol, Tuple, sympify
 from sympy.core.symbol import Str
 
 from derive.errors import DefinitionError
-
-# Names that a generated module needs for itself.
-RESERVED = frozenset({"np", "NamedTuple", "apply", "forward", "backward", "residuals", "wrt"})
-RESERVED |= {"Residuals", "Gradients", "Outputs", "grad_output", "sizes", "dtype", "absent"}
-RESERVED |= {"count", "first", "last", "columns", "begin"}
-RESERVED |= {"abs", "all", "any", "hasattr", "int", "isinstance", "len", "list", "max", "min"}
-RESERVED |= {"range", "reversed", "set", "slice", "str", "tuple", "type", "zip", "float", "bool"}
-
-# Modules that a generated module, or whoever imports it, must still find.
-SHADOWED = sys.stdlib_module_names | {"np", "numpy", "derive", "generated", "sympy"}
-
-
-def checked_name(name: str, what: str) -> str:
-    """Return `name` if a generated module can use it as a variable.
-
-    Names reach a template only through here, so no text of a definition is ever executed.
-    """
-    _check_identifier(name, what)
-    if name in RESERVED or name.startswith("_"):
-        raise DefinitionError(
-            name,
-            f"the name of {what} is {name!r}, which generated modules use themselves",
-            remedy="Choose another name, without a leading underscore.",
-        )
-    return name
-
-
-def checked_module_name(name: str, what: str) -> str:
-    """Return `name` if a module may have it: a file ``numpy.py`` would hide NumPy."""
-    _check_identifier(name, what)
-    if name.startswith("_") or name in SHADOWED:
-        raise DefinitionError(
-            name,
-            f"the name of {what} is {name!r}, and a module of that name would hide another",
-            remedy="Choose another name, without a leading underscore.",
-        )
-    return name
-
-
-def _check_identifier(name: str, what: str) -> None:
-    if not isinstance(name, str) or not name.isidentifier() or not name.isascii():
-        raise DefinitionError(
-            str(name), f"the name of {what} is {name!r}, which is no ASCII identifier"
-        )
-    if keyword.iskeyword(name) or keyword.issoftkeyword(name):
-        raise DefinitionError(name, f"the name of {what} is the Python keyword {name!r}")
+from derive.language.names import checked_name
 
 
 def _as_basic(thing: Any) -> Basic:
@@ -77,7 +28,7 @@ def _as_basic(thing: Any) -> Basic:
 _INTERNED: dict[tuple[type, tuple[Any, ...]], Symbol] = {}
 
 
-class _Named(Symbol):
+class Named(Symbol):
     """A symbol whose identity includes what it carries; never taken from SymPy's cache."""
 
     carried: tuple[Any, ...]
@@ -98,7 +49,7 @@ class _Named(Symbol):
         raise TypeError("derive's symbols are not pickled; build the operation again instead")
 
 
-class Size(_Named):
+class Size(Named):
     """An extent of an axis: read off an input's shape, or given by a formula.
 
     Attributes
@@ -176,7 +127,7 @@ def axes(names: str, *extents: Expr | int) -> tuple[Axis, ...]:
 Shape = tuple[tuple[Expr, ...], ...]
 
 
-class Tensor(_Named):
+class Tensor(Named):
     """An array of real or integer numbers with a symbolic shape.
 
     Attributes
@@ -330,9 +281,8 @@ def integers(name: str, *shape, below: Expr | int, optional: bool = False) -> Te
 
 
 def _shape(shape: Sequence[Any]) -> Shape:
-    return tuple(
-        tuple(s) if isinstance(s, tuple | list | Tuple) else (s,) for s in shape
-    )  # type: ignore[return-value]
+    whole = (tuple, list, Tuple)
+    return tuple(tuple(s) if isinstance(s, whole) else (s,) for s in shape)  # type: ignore
 
 
 class Access(Expr):
@@ -368,138 +318,3 @@ class Access(Expr):
         return f"{self.tensor.name}[{index}]" if index else self.tensor.name
 
     _sympyrepr = _sympystr
-
-
-class Setting(_Named):
-    """One number of an option, as it stands in equations (``stride_h`` of ``stride``)."""
-
-    option: str
-    minimum: int | None
-
-    def __new__(cls, name, option, integer=True, minimum=None):
-        assumptions: dict[str, bool] = {"integer": True} if integer else {"real": True}
-        if minimum is not None and minimum >= 0:
-            assumptions["positive" if minimum > 0 else "nonnegative"] = True
-        self = Symbol.__xnew__(cls, name, **assumptions)
-        self.option, self.minimum = option, minimum
-        return self.carrying(option, minimum)
-
-
-Entry = Expr | tuple[Expr, Expr]
-
-
-@dataclass(frozen=True)
-class Option:
-    """A keyword of the generated functions: one number, one for each axis, or a pair for each.
-
-    Attributes
-    ----------
-    settings : tuple of Setting
-        The numbers, in order: axis by axis, and low before high where there are sides.
-    spellings : mapping of str to tuple of sympy.Expr
-        Words a caller may say instead of numbers, with a value for each setting.
-    samples : tuple
-        Values that verification tries.
-    """
-
-    name: str
-    default: Any
-    settings: tuple[Setting, ...]
-    ranked: bool
-    sides: bool
-    integer: bool
-    minimum: int | None
-    spellings: Mapping[str, tuple[Expr, ...]]
-    samples: tuple[Any, ...]
-    numeric: bool
-    meaning: str
-
-    def __getitem__(self, position: int) -> Any:
-        """The setting of an axis; a pair (low, high) where the option has sides."""
-        if self.sides:
-            return self.settings[2 * position], self.settings[2 * position + 1]
-        return self.settings[position]
-
-    def __hash__(self) -> int:
-        return hash((self.name, self.settings))
-
-
-def _check_default(name: str, default: Any, minimum: int | None, words: Mapping) -> None:
-    """The default is what a caller may say, too."""
-    numbers = default if isinstance(default, tuple | list) else (default,)
-    wrong = isinstance(default, bool) or default is None
-    if isinstance(default, str):
-        wrong = default not in words
-    elif not wrong and minimum is not None:
-        flat = [
-            n for number in numbers for n in (number if isinstance(number, tuple) else (number,))
-        ]
-        wrong = any(n < minimum for n in flat)
-    if wrong:
-        said = ", ".join([*(f"numbers from {minimum}" for _ in [0] if minimum is not None), *words])
-        raise DefinitionError(
-            name,
-            f"the default of the option {name} is {default!r}, not one of: {said or 'numbers'}",
-        )
-
-
-def option(
-    name: str,
-    default: Any,
-    *,
-    over: Sequence[str] | None = None,
-    sides: bool = False,
-    minimum: int | None = None,
-    integer: bool = True,
-    spellings: Mapping[str, Sequence[Any]] | None = None,
-    numeric: bool = True,
-    samples: Sequence[Any] = (),
-    meaning: str = "",
-) -> Option:
-    """A run-time option.
-
-    Parameters
-    ----------
-    name : str
-        Keyword in the generated functions.
-    default : int, float or str
-        Used when the caller says nothing; a word of `spellings` is allowed.
-    over : sequence of str, optional
-        One letter for each axis the option has a number for ("h", "w"); a caller may then give one
-        number for all or a tuple. Without it the option is a single number.
-    sides : bool
-        A low and a high number for each axis.
-    minimum : int, optional
-        Least value allowed.
-    integer : bool
-        False for a real number such as an epsilon.
-    spellings : mapping of str to sequence, optional
-        Words with their values: one expression (or pair, with sides) for each axis.
-    numeric : bool
-        False if only the words are allowed.
-    samples : sequence
-        Values for verification besides the default.
-    meaning : str
-        One line for the module's docstring.
-    """
-    checked_name(name, "an option")
-    if isinstance(default, float) and not math.isfinite(default):
-        raise DefinitionError(name, f"the default of the option {name} is {default}, not finite")
-    _check_default(name, default, minimum, spellings or {})
-    letters = [name] if over is None else [f"{name}_{letter}" for letter in over]
-    if sides:
-        letters = [f"{letter}_{side}" for letter in letters for side in ("low", "high")]
-    settings = tuple(Setting(letter, name, integer, minimum) for letter in letters)
-    words: dict[str, tuple[Expr, ...]] = {}
-    for word, values in (spellings or {}).items():
-        flat = [part for value in values for part in (value if sides else (value,))]
-        if len(flat) != len(settings):
-            raise DefinitionError(
-                name, f"spelling {word!r} gives {len(flat)} values for {len(settings)} settings"
-            )
-        words[word] = tuple(sympify(part) for part in flat)
-    tried = (default, *(s for s in samples if s != default), *(w for w in words if w != default))
-    return Option(
-        name, default, settings, over is not None, sides, integer, minimum, words, tried, numeric,
-        meaning,
-    )  # fmt: skip

@@ -14,7 +14,8 @@ from sympy import Expr, Mul, Symbol
 from derive.calculus.bounds import nonnegative
 from derive.errors import DefinitionError
 from derive.language.operation import Operation
-from derive.language.symbols import Access, Axis, Option, Size, Tensor
+from derive.language.options import Option
+from derive.language.symbols import Access, Axis, Size, Tensor
 from derive.lowering.integers import lower_integer
 from derive.lowering.program import (
     NONE,

@@ -19,7 +19,8 @@ from sympy.logic.boolalg import And, Not, Or
 from derive.calculus.statements import Guard, Statement
 from derive.calculus.step import Becomes, Equal, PartialDerivative, Phrase, bound, factors
 from derive.language.operation import Equation
-from derive.language.symbols import Access, Axis, Setting, Size, Tensor
+from derive.language.options import Setting
+from derive.language.symbols import Access, Axis, Size, Tensor
 from derive.rendering.order import (
     by_target,
     delta_sides,

@@ -15,7 +15,8 @@ from sympy import Expr
 
 from derive.calculus.derivation import Derivation
 from derive.calculus.step import Step, listing
-from derive.language.symbols import Axis, Setting, Size
+from derive.language.options import Setting
+from derive.language.symbols import Axis, Size
 from derive.rendering.formula import PRODUCT
 from derive.rendering.latex_formula import Latex, name_latex, setting_symbols
 from derive.rendering.latex_lines import BREAK, joined

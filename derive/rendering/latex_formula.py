@@ -11,8 +11,9 @@ from sympy import Expr
 
 from derive.calculus.statements import Statement
 from derive.calculus.step import bound
+from derive.language.options import Option, Setting
 from derive.language.scalars import SCALARS
-from derive.language.symbols import Axis, Option, Setting, Tensor
+from derive.language.symbols import Axis, Tensor
 from derive.rendering.formula import ATOM, FUNCTION_NAMES, PRODUCT, Formula, Piece
 from derive.rendering.latex_lines import BREAK, condition_lines, ended, joined, width, wrapped
 from derive.rendering.latex_text import GREEK, escaped

@@ -13,7 +13,8 @@ from black.mode import TargetVersion
 from derive.calculus.derivation import Derivation
 from derive.calculus.statements import Statement
 from derive.language.operation import Operation
-from derive.language.symbols import Option, Size, Tensor
+from derive.language.options import Option
+from derive.language.symbols import Size, Tensor
 from derive.lowering.entry import Entry, enter
 from derive.lowering.lower import Direction, Program
 from derive.lowering.program import (

@@ -10,7 +10,8 @@ from sympy import Add, Expr, Mul, Pow, Sum
 
 from derive.calculus.statements import Guard, Statement
 from derive.calculus.step import factors
-from derive.language.symbols import Access, Axis, Setting, Size
+from derive.language.options import Setting
+from derive.language.symbols import Access, Axis, Size
 
 
 def by_target(terms: Sequence[Statement]) -> list[tuple[Access, list[Statement]]]:

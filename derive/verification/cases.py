@@ -17,7 +17,7 @@ from typing import Any
 
 from derive.errors import VerificationError
 from derive.language.operation import Operation
-from derive.language.symbols import Option
+from derive.language.options import Option
 from derive.verification.case import Case
 from derive.verification.sizes import Formulas, Unmet, formulas_of
 

@@ -14,7 +14,8 @@ from sympy import Expr, Symbol
 from derive.calculus.lift import to_system
 from derive.errors import VerificationError
 from derive.language.operation import Operation
-from derive.language.symbols import Axis, Option, Size, Tensor
+from derive.language.options import Option
+from derive.language.symbols import Axis, Size, Tensor
 
 Values = Mapping[str, Any]
 

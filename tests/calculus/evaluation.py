@@ -15,7 +15,8 @@ from derive.calculus.lift import to_system
 from derive.calculus.statements import Statement, System
 from derive.calculus.step import Step
 from derive.language import Operation
-from derive.language.symbols import Access, Axis, Setting, Size, Tensor
+from derive.language.options import Setting
+from derive.language.symbols import Access, Axis, Size, Tensor
 from derive.verification.reference import evaluate
 
 

@@ -17,7 +17,7 @@ from derive.language import (
     state,
     tensor,
 )
-from derive.language.symbols import RESERVED
+from derive.language.names import RESERVED
 
 N, C = sizes("N C")
 n, c = axes("n c", N, C)

@@ -1,0 +1,54 @@
+"""Names that generated modules can have and use."""
+
+from __future__ import annotations
+
+import keyword
+import sys
+
+from derive.errors import DefinitionError
+
+# Names that a generated module needs for itself.
+RESERVED = frozenset({"np", "NamedTuple", "apply", "forward", "backward", "residuals", "wrt"})
+RESERVED |= {"Residuals", "Gradients", "Outputs", "grad_output", "sizes", "dtype", "absent"}
+RESERVED |= {"count", "first", "last", "columns", "begin"}
+RESERVED |= {"abs", "all", "any", "hasattr", "int", "isinstance", "len", "list", "max", "min"}
+RESERVED |= {"range", "reversed", "set", "slice", "str", "tuple", "type", "zip", "float", "bool"}
+
+# Modules that a generated module, or whoever imports it, must still find.
+SHADOWED = sys.stdlib_module_names | {"np", "numpy", "derive", "generated", "sympy"}
+
+
+def checked_name(name: str, what: str) -> str:
+    """Return `name` if a generated module can use it as a variable.
+
+    Names reach a template only through here, so no text of a definition is ever executed.
+    """
+    _check_identifier(name, what)
+    if name in RESERVED or name.startswith("_"):
+        raise DefinitionError(
+            name,
+            f"the name of {what} is {name!r}, which generated modules use themselves",
+            remedy="Choose another name, without a leading underscore.",
+        )
+    return name
+
+
+def checked_module_name(name: str, what: str) -> str:
+    """Return `name` if a module may have it: a file ``numpy.py`` would hide NumPy."""
+    _check_identifier(name, what)
+    if name.startswith("_") or name in SHADOWED:
+        raise DefinitionError(
+            name,
+            f"the name of {what} is {name!r}, and a module of that name would hide another",
+            remedy="Choose another name, without a leading underscore.",
+        )
+    return name
+
+
+def _check_identifier(name: str, what: str) -> None:
+    if not isinstance(name, str) or not name.isidentifier() or not name.isascii():
+        raise DefinitionError(
+            str(name), f"the name of {what} is {name!r}, which is no ASCII identifier"
+        )
+    if keyword.iskeyword(name) or keyword.issoftkeyword(name):
+        raise DefinitionError(name, f"the name of {what} is the Python keyword {name!r}")

@@ -1,0 +1,149 @@
+"""Options: the keywords of the generated functions, and the numbers they stand for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sympy import Expr, Symbol, sympify
+
+from derive.errors import DefinitionError
+from derive.language.names import checked_name
+from derive.language.symbols import Named
+
+
+class Setting(Named):
+    """One number of an option, as it stands in equations (``stride_h`` of ``stride``)."""
+
+    option: str
+    minimum: int | None
+
+    def __new__(cls, name, option, integer=True, minimum=None):
+        assumptions: dict[str, bool] = {"integer": True} if integer else {"real": True}
+        if minimum is not None and minimum >= 0:
+            assumptions["positive" if minimum > 0 else "nonnegative"] = True
+        self = Symbol.__xnew__(cls, name, **assumptions)
+        self.option, self.minimum = option, minimum
+        return self.carrying(option, minimum)
+
+
+Entry = Expr | tuple[Expr, Expr]
+
+
+@dataclass(frozen=True)
+class Option:
+    """A keyword of the generated functions: one number, one for each axis, or a pair for each.
+
+    Attributes
+    ----------
+    settings : tuple of Setting
+        The numbers, in order: axis by axis, and low before high where there are sides.
+    spellings : mapping of str to tuple of sympy.Expr
+        Words a caller may say instead of numbers, with a value for each setting.
+    samples : tuple
+        Values that verification tries.
+    """
+
+    name: str
+    default: Any
+    settings: tuple[Setting, ...]
+    ranked: bool
+    sides: bool
+    integer: bool
+    minimum: int | None
+    spellings: Mapping[str, tuple[Expr, ...]]
+    samples: tuple[Any, ...]
+    numeric: bool
+    meaning: str
+
+    def __getitem__(self, position: int) -> Any:
+        """The setting of an axis; a pair (low, high) where the option has sides."""
+        if self.sides:
+            return self.settings[2 * position], self.settings[2 * position + 1]
+        return self.settings[position]
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.settings))
+
+
+def _check_default(name: str, default: Any, minimum: int | None, words: Mapping) -> None:
+    """The default is what a caller may say, too."""
+    numbers = default if isinstance(default, tuple | list) else (default,)
+    wrong = isinstance(default, bool) or default is None
+    if isinstance(default, str):
+        wrong = default not in words
+    elif not wrong and minimum is not None:
+        flat = [
+            n for number in numbers for n in (number if isinstance(number, tuple) else (number,))
+        ]
+        wrong = any(n < minimum for n in flat)
+    if wrong:
+        said = ", ".join([*(f"numbers from {minimum}" for _ in [0] if minimum is not None), *words])
+        raise DefinitionError(
+            name,
+            f"the default of the option {name} is {default!r}, not one of: {said or 'numbers'}",
+        )
+
+
+def option(
+    name: str,
+    default: Any,
+    *,
+    over: Sequence[str] | None = None,
+    sides: bool = False,
+    minimum: int | None = None,
+    integer: bool = True,
+    spellings: Mapping[str, Sequence[Any]] | None = None,
+    numeric: bool = True,
+    samples: Sequence[Any] = (),
+    meaning: str = "",
+) -> Option:
+    """A run-time option.
+
+    Parameters
+    ----------
+    name : str
+        Keyword in the generated functions.
+    default : int, float or str
+        Used when the caller says nothing; a word of `spellings` is allowed.
+    over : sequence of str, optional
+        One letter for each axis the option has a number for ("h", "w"); a caller may then give one
+        number for all or a tuple. Without it the option is a single number.
+    sides : bool
+        A low and a high number for each axis.
+    minimum : int, optional
+        Least value allowed.
+    integer : bool
+        False for a real number such as an epsilon.
+    spellings : mapping of str to sequence, optional
+        Words with their values: one expression (or pair, with sides) for each axis.
+    numeric : bool
+        False if only the words are allowed.
+    samples : sequence
+        Values for verification besides the default.
+    meaning : str
+        One line for the module's docstring.
+    """
+    checked_name(name, "an option")
+    if isinstance(default, float) and not math.isfinite(default):
+        raise DefinitionError(name, f"the default of the option {name} is {default}, not finite")
+    _check_default(name, default, minimum, spellings or {})
+    letters = [name] if over is None else [f"{name}_{letter}" for letter in over]
+    if sides:
+        letters = [f"{letter}_{side}" for letter in letters for side in ("low", "high")]
+    settings = tuple(Setting(letter, name, integer, minimum) for letter in letters)
+    words: dict[str, tuple[Expr, ...]] = {}
+    for word, values in (spellings or {}).items():
+        flat = [part for value in values for part in (value if sides else (value,))]
+        if len(flat) != len(settings):
+            raise DefinitionError(
+                name, f"spelling {word!r} gives {len(flat)} values for {len(settings)} settings"
+            )
+        words[word] = tuple(sympify(part) for part in flat)
+    tried = (default, *(s for s in samples if s != default), *(w for w in words if w != default))
+    return Option(
+        name, default, settings, over is not None, sides, integer, minimum, words, tried, numeric,
+        meaning,
+    )  # fmt: skip
