@@ -1,5 +1,6 @@
 """What may be written in a definition."""
 
+from derive.language.maximum import Maximum, Minimum
 from derive.language.operation import Equation, Operation, accumulate
 from derive.language.options import Option, Setting, option
 from derive.language.scalars import expm1, log1p, relu, sigmoid, softplus, step, stop
@@ -23,6 +24,8 @@ __all__ = [
     "Access",
     "Axis",
     "Equation",
+    "Maximum",
+    "Minimum",
     "Operation",
     "Option",
     "Setting",

@@ -265,7 +265,7 @@ def seam(module: ModuleType) -> ModuleType:
     """Copy a generated module, with its scalar primitives replaced by those of the field.
 
     Replaced are the functions of `FUNCTIONS`, as ``_sigmoid`` and as ``np.exp``; constants such
-    as ``_SQRT_PI``, floats named with an underscore and a capital; and ``_DTYPES``. All else is
+    as ``_SQRT_PI``, floats named with an underscore and a capital; ``_DTYPES``; and ``_real``. All else is
     the module's own compiled code, patches included. Neither it nor another thread notices.
     """
     lifted: dict[str, Any] = {name: np.frompyfunc(partial(call, name), 1, 1) for name in FUNCTIONS}
@@ -277,12 +277,19 @@ def seam(module: ModuleType) -> ModuleType:
             value = numpy
         elif name == "_DTYPES":
             value = ("object",)
+        elif name == "_real":
+            value = _real
         elif callable(value) and name[0] == "_" and name[1:] in lifted:
             value = lifted[name[1:]]
         elif isinstance(value, float) and name[0] == "_" and name[1:2].isupper():
             value = constant(value)
         vars(copy)[name] = _rebound(value, vars(module), vars(copy))
     return copy
+
+
+def _real(integers: Any, dtype: Any) -> np.ndarray:
+    """Integers that are computed with are elements, too: the quotient of two is no float."""
+    return as_elements(integers)
 
 
 def _rebound(value: Any, old: dict[str, Any], new: dict[str, Any]) -> Any:

@@ -282,8 +282,11 @@ def _error(found: np.ndarray | None, right: np.ndarray) -> float:
     """The largest error relative to the largest entry or 1; infinite if the shape is wrong."""
     if found is None or found.shape != right.shape:
         return np.inf
-    scale = max(1.0, float(np.max(np.abs(right), initial=0)))
-    return float(np.max(np.abs(found - right), initial=0)) / scale
+    finite = np.isfinite(right)
+    scale = max(1.0, float(np.max(np.abs(right), initial=0, where=finite)))
+    off = np.zeros(right.shape)
+    np.subtract(found, right, out=off, where=found != right)  # infinities may be equal
+    return float(np.max(np.abs(off), initial=0)) / scale
 
 
 def _count(reached: set[str]) -> str:
