@@ -21,7 +21,7 @@ from derive.calculus.bounds import nonnegative
 from derive.calculus.lift import equations_of, free_axes
 from derive.calculus.statements import Guard, Statement, System
 from derive.errors import DefinitionError
-from derive.language.maximum import Maximum
+from derive.language.maximum import ArgMaximum, Maximum
 from derive.language.names import checked_module_name
 from derive.language.operation import Equation, Operation
 from derive.language.options import Setting
@@ -115,7 +115,8 @@ def check_texts(operation: Operation) -> None:
     texts = [operation.summary, operation.notes, operation.source]
     texts += [part for item in operation.legend.items() for part in item]
     texts += [words for _, words in operation.requires]
-    texts += [t for o in operation.options for t in (o.meaning, *o.spellings)]
+    texts += [o.meaning for o in operation.options]
+    texts += [w for o in operation.options for w in o.spellings if isinstance(w, str)]
     for text in texts:
         if not isinstance(text, str) or not text.replace("\n", " ").isprintable():
             raise DefinitionError(operation.name, f"{text!r} is not printable text")
@@ -220,8 +221,12 @@ def _check_equation(
 def _check_integers(operation: Operation, equation: Equation) -> None:
     """What defines integers is computed from indices, sizes and integers alone."""
     allowed = (Add, Mul, Pow, Sum, Piecewise, Boolean, Relational, *_INTEGER_FUNCTIONS)
-    for part in sympy.preorder_traversal(equation.right):
-        if isinstance(part, Access):
+    parts = sympy.preorder_traversal(equation.right)
+    for part in parts:
+        if isinstance(part, ArgMaximum):
+            _check_functions(operation, equation, part.function)
+            parts.skip()
+        elif isinstance(part, Access):
             if not part.tensor.integer:
                 raise _error(
                     operation,

@@ -8,7 +8,7 @@ so the textbook's pre-activation appears by itself.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import sympy
 from sympy import Add, Expr, Idx, Integer, Mod, Mul, Piecewise, Pow, Sum
@@ -17,9 +17,10 @@ from sympy.logic.boolalg import And, Boolean, Or
 
 from derive.calculus.affine import axes_in
 from derive.calculus.bounds import nonnegative
+from derive.calculus.selection import attains
 from derive.calculus.statements import Guard, Statement, System, accesses
 from derive.errors import DefinitionError
-from derive.language.maximum import Maximum
+from derive.language.maximum import ArgMaximum, Maximum
 from derive.language.operation import Equation, Operation
 from derive.language.scalars import SCALARS
 from derive.language.symbols import Access, Axis, Tensor
@@ -88,7 +89,7 @@ def _outputs_apart(system: System) -> System:
 
         y += x**2;  z += 3*y      becomes      y_value += x**2;  y += y_value;  z += 3*y_value
     """
-    read = {access.tensor for s in system.statements for access in s.reads}
+    read = {access.tensor for s in system.statements if s.op != "first" for access in s.reads}
     taken = {t.name for t in system.tensors}
     statements = list(system.statements)
     for output in system.outputs:
@@ -121,6 +122,7 @@ class _Lift:
     name: str
     taken: set[str]
     statements: list[Statement] = field(default_factory=list)
+    maxima: dict[Expr, Access] = field(default_factory=dict)
 
     def equation(self, equation: Equation) -> None:
         written = axes_in(equation.left.index)
@@ -134,6 +136,9 @@ class _Lift:
         self, target: Access, value: Expr, domain: tuple[Axis, ...], where: tuple[Guard, ...]
     ) -> None:
         """Add the statements of ``target += value`` over `domain`."""
+        if isinstance(value, ArgMaximum):
+            self.argmaximum(target, value, domain, where)
+            return
         if isinstance(value, Maximum):
             self.maximum(target, value, domain, where)
             return
@@ -163,6 +168,21 @@ class _Lift:
             known = where + guards
             bounds = (g for g in _taking_part(lifted) if not nonnegative(g.expression, box, known))
             self.statements.append(Statement(box, target, lifted, (*known, *bounds), "max"))
+        self.maxima.setdefault(value, target)
+
+    def argmaximum(
+        self, target: Access, value: ArgMaximum, domain: tuple[Axis, ...], where: tuple[Guard, ...]
+    ) -> None:
+        """Add the statements of where a maximum lies, and of the maximum unless it is known."""
+        same = Maximum(*value.args)
+        if same not in self.maxima:
+            free = tuple(a for a in domain if a in free_axes(value))
+            self.define(self.temporary(free), same, free, where)
+        largest = self.maxima[same]
+        for statement in tuple(self.statements):
+            if statement.op == "max" and statement.target == largest:
+                found = attains(statement.value, largest)
+                self.statements.append(replace(statement, target=target, value=found, op="first"))
 
     def terms(
         self, value: Expr, domain: tuple[Axis, ...], where: tuple[Guard, ...]
@@ -297,7 +317,9 @@ def _reads_optional(value: Expr) -> bool:
 
 
 def _about_indices(cases: Piecewise) -> bool:
-    return not any(condition.has(Access) for _, condition in cases.args)
+    """Whether the conditions compare integers alone."""
+    read = {access for _, condition in cases.args for access in condition.atoms(Access)}
+    return all(access.tensor.integer for access in read)
 
 
 def _taking_part(value: Expr) -> Iterator[Guard]:

@@ -35,10 +35,11 @@ def with_selections(system: System, active: Iterable[Tensor]) -> System:
     taken = {t.name for t in system.tensors}
     selections: dict[Tensor, Tensor] = {}
     statements: list[Statement] = []
+    known = {_attained(s) for s in system.statements if s.op == "first"}
     for statement in system.statements:
         statements.append(statement)
         written = statement.target.tensor
-        if statement.op != "max" or written not in active:
+        if statement.op != "max" or written not in active or statement.target in known:
             continue
         if written not in selections:
             selections[written] = _selection(written, taken)

@@ -1,8 +1,8 @@
 """What may be written in a definition."""
 
-from derive.language.maximum import Maximum, Minimum
+from derive.language.maximum import ArgMaximum, Maximum, Minimum
 from derive.language.operation import Equation, Operation, accumulate
-from derive.language.options import Option, Setting, option
+from derive.language.options import Option, Setting, flag, option
 from derive.language.scalars import expm1, log1p, relu, sigmoid, softplus, step, stop
 from derive.language.symbols import (
     Access,
@@ -22,6 +22,7 @@ from derive.language.symbols import (
 
 __all__ = [
     "Access",
+    "ArgMaximum",
     "Axis",
     "Equation",
     "Maximum",
@@ -35,6 +36,7 @@ __all__ = [
     "axes",
     "axis",
     "expm1",
+    "flag",
     "integers",
     "leading",
     "log1p",

@@ -69,6 +69,22 @@ class Maximum(Expr):
     _sympyrepr = _sympystr
 
 
+class ArgMaximum(Maximum):
+    """The number of the point where the largest value lies, counted as in `Maximum`.
+
+    Points are numbered in row-major order of the axes: over `u`, `v` the number is ``u*V + v``. It
+    is an integer, which an integer tensor may hold; it has no derivative.
+    """
+
+    def _eval_is_integer(self) -> bool:
+        return True
+
+    def _sympystr(self, printer) -> str:
+        return "Arg" + super()._sympystr(printer)
+
+    _sympyrepr = _sympystr
+
+
 def Minimum(value, *axes) -> Expr:
     """The smallest value over all points of the axes: ``-Maximum(-value, *axes)``."""
     return -Maximum(-sympify(value), *axes)

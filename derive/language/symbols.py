@@ -274,8 +274,12 @@ def parameter(name: str, *shape, optional: bool = False, outside=None) -> Tensor
     return Tensor(name, _shape(shape), outside, optional=optional, parameter=True)
 
 
-def integers(name: str, *shape, below: Expr | int, optional: bool = False) -> Tensor:
-    """A tensor of integers ``0 <= entry < below``; it may stand in an index."""
+def integers(name: str, *shape, below: Expr | int | None = None, optional: bool = False) -> Tensor:
+    """A tensor of integers; it may stand in an index.
+
+    With `below`, its entries lie in ``0 <= entry < below``. An input has to say so; for integers
+    that an equation computes it is a promise, which lets indices be proved inside their arrays.
+    """
     checked_name(name, "an integer tensor")
     return Tensor(name, _shape(shape), integer=True, below=below, optional=optional)
 

@@ -13,6 +13,7 @@ import sympy
 from sympy import Add, Expr, Max, Mul, fraction
 
 from derive.calculus.affine import affine, axes_in
+from derive.calculus.bounds import nonnegative
 from derive.calculus.selection import rank, reduced
 from derive.calculus.statements import Guard, Statement, accesses
 from derive.language.symbols import Access, Axis
@@ -20,6 +21,7 @@ from derive.lowering.contraction import axes_of, product
 from derive.lowering.elementwise import Elementwise
 from derive.lowering.integers import lower_integer
 from derive.lowering.program import (
+    NONE,
     Assign,
     Attribute,
     Binary,
@@ -30,6 +32,7 @@ from derive.lowering.program import (
     Literal,
     Name,
     Node,
+    Slice,
     Subscript,
     TupleOf,
     Unary,
@@ -148,9 +151,11 @@ class Fallback:
         found = [g for g in self.statement.where if affine(g.expression).reads]
         for split in self.every_index():
             for index in split:
-                if index.gathered and not index.inside:
-                    found.append(Guard("ge", index.expression))
-                    found.append(Guard("ge", index.size - 1 - index.expression))
+                if not index.gathered or index.inside:
+                    continue
+                for bound in (index.expression, index.size - 1 - index.expression):
+                    if not nonnegative(bound, self.statement.domain, self.statement.where):
+                        found.append(Guard("ge", bound))
         return tuple(g for g in found if axes_in((g.expression, g.modulus)) & free)
 
     @property
@@ -361,10 +366,9 @@ class Fallback:
             return (Do(numpy("maximum", place, aligned, out=place)),), False
         scattered = isinstance(place, Subscript) and any(i.gathered for i in self.target)
         if isinstance(place, Subscript) and scattered and not self.injective():
-            add = method(
-                Attribute(Name("np"), "add"), "at", place.value, TupleOf(place.items), aligned
-            )
-            return (Do(add),), False
+            where = TupleOf(tuple(_as_object(item) for item in place.items))
+            add = Attribute(Name("np"), "add")
+            return (Do(method(add, "at", place.value, where, aligned)),), False
         return (Update(place, aligned),), False
 
     def injective(self) -> bool:
@@ -509,6 +513,13 @@ def _before(entries: list[Line | Node], lines: tuple[Line, ...]) -> tuple[Line, 
     for entry in (e for e in entries if isinstance(e, Node)):
         lines = (If(entry, lines),)
     return (*(e for e in entries if isinstance(e, Line)), *lines)
+
+
+def _as_object(item: Node) -> Node:
+    """A slice as it is written outside of brackets."""
+    if not isinstance(item, Slice):
+        return item
+    return call("slice", *(part or NONE for part in (item.start, item.stop, item.step)))
 
 
 def _between(offset: Expr, size: Expr) -> Node:

@@ -18,7 +18,7 @@ from sympy.logic.boolalg import And, Not, Or
 
 from derive.calculus.statements import Guard, Statement
 from derive.calculus.step import Becomes, Equal, PartialDerivative, Phrase, bound, factors
-from derive.language.maximum import Maximum
+from derive.language.maximum import ArgMaximum, Maximum
 from derive.language.operation import Equation
 from derive.language.options import Setting
 from derive.language.symbols import Access, Axis, Size, Tensor
@@ -132,7 +132,8 @@ class Formula(ABC):
         if isinstance(e, Sum | Maximum):
             function, *limits = e.args
             names = [self.symbol(limit.args[0]) for limit in limits]
-            total = self.total(names, [], "sum" if isinstance(e, Sum) else "max")
+            word = "argmax" if isinstance(e, ArgMaximum) else "max"
+            total = self.total(names, [], "sum" if isinstance(e, Sum) else word)
             return self.product([total, self.expression(function, PRODUCT)]), PRODUCT
         if isinstance(e, Piecewise):
             pieces = [(self.expression(v), self.condition(c)) for v, c in e.args]  # type: ignore

@@ -22,6 +22,7 @@ import sympy
 
 from derive.calculus.adjoint import adjoint
 from derive.calculus.lift import to_system
+from derive.calculus.selection import attains
 from derive.calculus.statements import System
 from derive.language.operation import Operation
 from derive.language.symbols import Access
@@ -241,7 +242,7 @@ class _Expected:
 
 def _has_functions(system: System) -> bool:
     """Whether values take more than + - *: the reference then computes with 40 digits."""
-    plain = (sympy.Add, sympy.Mul, sympy.Piecewise, sympy.Tuple)
+    plain = (sympy.Add, sympy.Mul, sympy.Piecewise, sympy.Tuple, attains)
 
     def beyond(value: Any) -> bool:
         if isinstance(value, Access) or not value.args:
