@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from types import ModuleType
 
-from derive.calculus.adjoint import Adjoint, adjoint
+from derive.calculus.adjoint import adjoint
 from derive.calculus.checks import check, check_system
 from derive.calculus.derivation import Derivation, derivation
 from derive.calculus.lift import equations_of, to_system
@@ -16,6 +16,7 @@ from derive.calculus.statements import System
 from derive.language.operation import Operation
 from derive.language.symbols import Access
 from derive.lowering.lower import lower
+from derive.lowering.separate import with_separate_windows
 from derive.rendering.files import Output, with_header
 from derive.rendering.latex import render_latex
 from derive.rendering.module import comment, render_module
@@ -50,8 +51,9 @@ def build(operation: Operation, folder: str) -> Build:
     DefinitionError
         If the definition does not make sense; the message says where and how to mend it.
     """
-    system, reverse, steps = _derived(operation)
-    program = lower(operation.name, system, reverse, comment(steps))
+    system, steps = _derived(operation)
+    apart = with_separate_windows(system)
+    program = lower(operation.name, apart, adjoint(apart), comment(steps))
     module = render_module(program, steps)
     paper = render_latex(steps)
 
@@ -65,18 +67,17 @@ def build(operation: Operation, folder: str) -> Build:
     return Build(operation, outputs, len(steps.steps))
 
 
-def _derived(operation: Operation) -> tuple[System, Adjoint, Derivation]:
+def _derived(operation: Operation) -> tuple[System, Derivation]:
     """What module and derivation have in common."""
     check(operation)
     system = to_system(operation)
     check_system(operation, system)
-    reverse = adjoint(system)
-    return system, reverse, derivation(operation, system, reverse)
+    return system, derivation(operation, system, adjoint(system))
 
 
 def show(operation: Operation, format: str) -> str:
     """The derivation of an operation, as ``"text"`` or ``"latex"``."""
-    _, _, steps = _derived(operation)
+    _, steps = _derived(operation)
     return render_latex(steps) if format == "latex" else derivation_text(steps)
 
 

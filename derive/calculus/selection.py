@@ -29,6 +29,12 @@ class attains(Function):
     nargs = 2
 
 
+class taken(Function):
+    """What is left of an entry where a condition holds; afterwards nothing of it is left."""
+
+    nargs = 2
+
+
 def with_selections(system: System, active: Iterable[Tensor]) -> System:
     """Add a selection for every maximum that writes an active tensor."""
     active = set(active)

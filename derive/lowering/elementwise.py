@@ -9,7 +9,7 @@ from fractions import Fraction
 import sympy
 from sympy import Expr, Mul, Pow
 
-from derive.calculus.selection import attains
+from derive.calculus.selection import attains, taken
 from derive.errors import DefinitionError
 from derive.language.scalars import SCALARS
 from derive.language.symbols import Access, Axis
@@ -41,8 +41,8 @@ class Elementwise:
         if e in (sympy.oo, -sympy.oo):
             infinity = Attribute(Name("np"), "inf")
             return infinity if e == sympy.oo else Unary("-", infinity)
-        if isinstance(e, attains):
-            return call("_attains", *(self.lower(a) for a in e.args))
+        if isinstance(e, attains | taken):
+            return call(f"_{e.func.__name__}", *(self.lower(a) for a in e.args))
         if isinstance(e, sympy.Add):
             return self.sum(e)
         if isinstance(e, Mul):

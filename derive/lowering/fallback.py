@@ -135,11 +135,12 @@ class Fallback:
         self.loops = (*outer, *self.own_loops)
         self.inner = tuple(a for a in statement.domain if a not in self.loops)
         self.extents: dict[Axis, Extent] = {}
+        masked = any(affine(g.expression).reads for g in statement.where)
         self.indices = {
-            access: indices(access, self.loops, statement.domain, writing=False)
+            access: indices(access, self.loops, statement.domain, trusted=not masked)
             for access in statement.reads
         }
-        self.target = indices(statement.target, self.loops, statement.domain, writing=True)
+        self.target = indices(statement.target, self.loops, statement.domain, trusted=False)
         self.scope = Scope(self.loops, statement.domain, self.extents)
         self.elementwise = Elementwise(self.read)
         self.order: tuple[Axis, ...] = self.inner

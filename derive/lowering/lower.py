@@ -12,6 +12,7 @@ from derive.language.symbols import Tensor
 from derive.lowering.copies import without_copies
 from derive.lowering.outside import with_outside
 from derive.lowering.program import Line, Node
+from derive.lowering.remainders import with_remainders
 from derive.lowering.sharing import share_values
 from derive.lowering.strategies import plan_windows
 from derive.lowering.windows import trilinear
@@ -81,6 +82,7 @@ def lower(
     if passes:
         reverse = with_forward_values(reverse, system)
         onward, reverse = share_values(onward, reverse)
+        onward, reverse = with_remainders(onward, reverse, set(system.outputs))
     computed = System(system.inputs, system.outputs, onward).tensors
     reads = {r.tensor for s in reverse for r in s.entries}
     saved = tuple(t for t in computed if t in reads)

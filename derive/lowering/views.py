@@ -126,11 +126,13 @@ class Index:
         )
 
 
-def indices(access: Access, loops: Axes, domain: Axes, *, writing: bool) -> list[Index]:
+def indices(access: Access, loops: Axes, domain: Axes, *, trusted: bool) -> list[Index]:
     """The indices of an access with `loops` fixed.
 
-    A read counts as inside where the tensor says nothing about its outside: the definition was
-    checked for that. A write may always fall outside, and then does nothing.
+    A read that is `trusted` counts as inside where the tensor says nothing about its outside: the
+    definition was checked for that, at the points that its conditions allow. It is not to be
+    trusted under a condition that is a mask, since all points are read then. A write may always
+    fall outside, and then does nothing.
     """
     tensor = access.tensor
     found = []
@@ -142,7 +144,7 @@ def indices(access: Access, loops: Axes, domain: Axes, *, writing: bool) -> list
         offset = place.expression - step * axis if axis is not None else place.expression
         gathered = _gathered(access, expression, loops, domain)
         index = Index(axis, step, offset, size, False)
-        inside = index.whole or (tensor.outside is None and not writing)
+        inside = index.whole or (tensor.outside is None and trusted and not gathered)
         if not place.iterators:
             inside = False  # an entry of an axis that may be empty, whether or not a box is
         if not inside:
@@ -173,7 +175,7 @@ def index_array(expression: Expr, order: Axes, scope: Scope) -> Node:
         if isinstance(e, Axis):
             return None if e in scope.loops else numbers(e, scope).aligned(order)
         assert isinstance(e, Access)
-        split = indices(e, scope.loops, scope.domain, writing=False)
+        split = indices(e, scope.loops, scope.domain, trusted=True)
         return view(e, split, scope).aligned(order)
 
     return Integers(array).lower(expression)

@@ -13,6 +13,7 @@ from derive.calculus.derivation import derivation
 from derive.calculus.lift import to_system
 from derive.language import Operation, Size, Tensor, axis, tensor
 from derive.lowering.lower import Program, lower
+from derive.lowering.separate import with_separate_windows
 from derive.rendering.module import comment, render_module
 from derive.verification.cases import Case, cases
 from derive.verification.strategies import Loaded
@@ -26,7 +27,8 @@ def text_of(operation: Operation, *, passes: bool = True) -> str:
     check_system(operation, system)
     reverse = adjoint(system)
     steps = derivation(operation, system, reverse)
-    program = lower(operation.name, system, reverse, comment(steps), passes=passes)
+    apart = with_separate_windows(system) if passes else system
+    program = lower(operation.name, apart, adjoint(apart), comment(steps), passes=passes)
     return render_module(program, steps)
 
 

@@ -1,0 +1,65 @@
+"""Pass: what goes to the first point that attains a maximum is handed from point to point.
+
+    y_argmax[p] first= attains(x[s*p + u], y[p])
+    x_bar[s*p + u] += y_bar[p]   where y_argmax[p] = u
+
+becomes, in one loop over u,
+
+    y_left[p] += y_bar[p]
+    x_bar[s*p + u] += taken(y_left[p], attains(x[s*p + u], y[p]))
+
+A point that attains the maximum takes what is left, and nothing is left for those behind it. No
+selection is computed or kept: backward compares again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from derive.calculus.affine import axes_in
+from derive.calculus.selection import rank, reduced, taken
+from derive.calculus.statements import Guard, Statement
+from derive.language.symbols import Access, Tensor
+from derive.lowering.fallback import loops_of
+
+Statements = tuple[Statement, ...]
+
+
+def with_remainders(
+    forward: Statements, backward: Statements, keep: set[Tensor]
+) -> tuple[Statements, Statements]:
+    """Route what is only selected for, statement by statement; tensors in `keep` stay."""
+    for selection in forward:
+        number = selection.target.tensor
+        if selection.op != "first" or number in keep:
+            continue
+        reading = [s for s in (*forward, *backward) if any(r.tensor == number for r in s.entries)]
+        if len(reading) != 1 or reading[0] not in backward:
+            continue
+        routed = _routed(reading[0], selection, (*forward, *backward))
+        if routed:
+            forward = tuple(s for s in forward if s is not selection)
+            backward = tuple(r for s in backward for r in (routed if s is reading[0] else (s,)))
+    return forward, backward
+
+
+def _routed(statement: Statement, selection: Statement, others: Statements) -> Statements:
+    """The statements instead of one that adds where a number was selected; none if they differ."""
+    source = statement.value
+    guard = Guard("eq", selection.target - rank(selection))
+    alike = statement.domain == selection.domain and guard in statement.where
+    if not alike or not isinstance(source, Access) or source.index != selection.target.index:
+        return ()
+    if not set(reduced(selection)) <= set(loops_of(statement)):
+        return ()  # the points of a whole array are not visited one after another
+    names = {t.name for s in others for t in (s.target.tensor, *(r.tensor for r in s.entries))}
+    name = f"{selection.value.args[1].tensor.name}_left"  # type: ignore[attr-defined]
+    while name in names:
+        name += "_"
+    left = Access(Tensor(name, source.tensor.axes_of, offset=source.tensor.offset), *source.index)
+    where = tuple(g for g in statement.where if g != guard)
+    axes = tuple(a for a in statement.domain if a in axes_in(source.index))
+    return (
+        Statement(axes, left, source),
+        replace(statement, value=taken(left, selection.value), where=where),
+    )
