@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import sympy
 from sympy import Add, Expr, Max, Mul, fraction
 
-from derive.calculus.affine import affine, axes_in
+from derive.calculus.affine import Affine, affine, axes_in
 from derive.calculus.bounds import nonnegative
 from derive.calculus.selection import rank, reduced
 from derive.calculus.statements import Guard, Statement, accesses
@@ -61,20 +61,16 @@ def loops_of(statement: Statement, outer: tuple[Axis, ...] = ()) -> tuple[Axis, 
 
     Of two axes that share an index, the one that walks a parameter is looped over (taps are fewer
     than pixels), else the one that is summed. An index that reads integers becomes an array of
-    indices, but over what is summed it is a loop, since that array would be large.
+    indices where `gather_loops` leaves it one.
     """
     reads = (*statement.reads, statement.target)
-    loops: set[Axis] = set(outer)
+    loops = set(outer) | gather_loops(statement)
     shared: list[set[Axis]] = []
     for access in reads:
         seen: set[Axis] = set()
         for index in access.index:
             place = affine(index)
-            if place.reads:
-                summed = access != statement.target or statement.op != "add"
-                loops |= set(place.iterators) & set(reduced(statement)) if summed else set()
-                if access == statement.target and statement.op != "add":
-                    loops |= axes_in((index,))
+            if not axes_in(place.reads) <= loops:
                 continue
             for axis in place.iterators:
                 step = place.coefficient(axis)
@@ -84,7 +80,7 @@ def loops_of(statement: Statement, outer: tuple[Axis, ...] = ()) -> tuple[Axis, 
             shared.append(set(place.iterators))
     for guard in statement.where:
         place = affine(guard.expression)
-        if place.reads:
+        if not axes_in(place.reads) <= loops:
             continue
         if guard.kind == "ge":
             for axis in place.iterators:
@@ -99,13 +95,40 @@ def loops_of(statement: Statement, outer: tuple[Axis, ...] = ()) -> tuple[Axis, 
         candidates = set().union(*crowded)
         loops.add(max(candidates, key=lambda a: (a in learned, statement.domain.index(a), a.name)))
     if statement.op == "first":
-        # Points are numbered from arrays only if these run over all of every axis.
+        # Points are numbered from arrays only if these run over all of every axis but one.
         over = set(reduced(statement))
         seen = set().union(*(axes_in(access.index) for access in statement.reads))
-        narrowed = axes_in(g.expression for g in statement.where if not accesses(g.expression))
-        if over & (loops | narrowed) or not over <= seen:
+        narrow = [g for g in statement.where if axes_in(accesses(g.expression)) <= loops]
+        narrowed = axes_in(g.expression for g in narrow)
+        if over & loops or (over & narrowed and len(over) > 1) or not over <= seen:
             loops |= over
     return tuple(a for a in statement.domain if a in loops)
+
+
+def gather_loops(statement: Statement) -> set[Axis]:
+    """Axes of integers in an index that are loops, so that what moves besides them is a slice.
+
+    ``Σ_v x[start[q] + v]`` sums a slice for each q: an array of indices would copy every window.
+    """
+    loops: set[Axis] = set()
+    for access in (*statement.reads, statement.target):
+        places = [affine(index) for index in access.index]
+        for place in (p for p in places if p.reads):
+            moving = set(place.iterators)
+            if access != statement.target:
+                windows = moving & set(reduced(statement))
+            else:
+                windows = moving and not moves_apart(places, axes_in((place.expression,)))
+                windows = windows or statement.op != "add"
+            if windows:
+                loops |= axes_in(place.reads)
+    return loops
+
+
+def moves_apart(places: Iterable[Affine], axes: set[Axis]) -> bool:
+    """Whether no two points of the axes meet: each moves an index of its own by 1."""
+    moved = [p for p in places if len(p.iterators) == 1 and abs(p.coefficients[0][1]) == 1]
+    return {p.iterators[0] for p in moved} >= axes
 
 
 def _bare_axes(value: Expr) -> set[Axis]:
@@ -127,15 +150,18 @@ class Lowered:
 
 
 class Fallback:
-    """Lowers one statement."""
+    """Lowers one statement, inside of `outer` loops; `in_place`, its target exists."""
 
-    def __init__(self, statement: Statement, outer: tuple[Axis, ...] = ()) -> None:
-        self.statement = statement
+    def __init__(
+        self, statement: Statement, outer: tuple[Axis, ...] = (), in_place: bool = False
+    ) -> None:
+        self.statement, self.in_place = statement, in_place
         self.own_loops = tuple(a for a in loops_of(statement, outer) if a not in outer)
         self.loops = (*outer, *self.own_loops)
         self.inner = tuple(a for a in statement.domain if a not in self.loops)
         self.extents: dict[Axis, Extent] = {}
-        masked = any(affine(g.expression).reads for g in statement.where)
+        read = (affine(g.expression).reads for g in statement.where)
+        masked = any(axes_in(r) - set(self.loops) for r in read)
         self.indices = {
             access: indices(access, self.loops, statement.domain, trusted=not masked)
             for access in statement.reads
@@ -149,7 +175,7 @@ class Fallback:
     def masking(self) -> tuple[Guard, ...]:
         """Conditions that differ from entry to entry of an array: those that read integers."""
         free = set(self.inner)
-        found = [g for g in self.statement.where if affine(g.expression).reads]
+        found = [g for g in self.statement.where if axes_in(affine(g.expression).reads) & free]
         for split in self.every_index():
             for index in split:
                 if not index.gathered or index.inside:
@@ -157,7 +183,7 @@ class Fallback:
                 for bound in (index.expression, index.size - 1 - index.expression):
                     if not nonnegative(bound, self.statement.domain, self.statement.where):
                         found.append(Guard("ge", bound))
-        return tuple(g for g in found if axes_in((g.expression, g.modulus)) & free)
+        return tuple(found)
 
     @property
     def exact(self) -> bool:
@@ -354,7 +380,8 @@ class Fallback:
         aligned = result.aligned(target.axes)
         # A scalar expression is no array, and a broadcast one too small: they need a place.
         complete = set(result.axes) == set(target.axes) and target.axes
-        if assign and complete and self.exact and self.whole and not self.loops:
+        alone = not (self.loops or self.in_place)
+        if assign and complete and self.exact and self.whole and alone:
             owned = aligned if result.fresh else method(aligned, "copy")
             return (Assign(Name(self.statement.target.tensor.name), owned),), True
         place = target.node
@@ -365,23 +392,13 @@ class Fallback:
             return (Assign(place, aligned),), False
         if self.statement.op == "max":
             return (Do(numpy("maximum", place, aligned, out=place)),), False
-        scattered = isinstance(place, Subscript) and any(i.gathered for i in self.target)
-        if isinstance(place, Subscript) and scattered and not self.injective():
+        gathered = next((i.gathered for i in self.target if i.gathered), ())
+        apart = moves_apart((affine(i.expression) for i in self.target), set(gathered))
+        if isinstance(place, Subscript) and not apart:
             where = TupleOf(tuple(_as_object(item) for item in place.items))
             add = Attribute(Name("np"), "add")
             return (Do(method(add, "at", place.value, where, aligned)),), False
         return (Update(place, aligned),), False
-
-    def injective(self) -> bool:
-        """Whether no two points of the arrays of indices meet: each of their axes moves an index
-        of its own by 1."""
-        gathered = next(i.gathered for i in self.target if i.gathered)
-        places = [affine(index.expression) for index in self.target if index.gathered]
-        moved = [
-            {a for a, c in p.coefficients if abs(c) == 1} if len(p.iterators) == 1 else set()
-            for p in places
-        ]
-        return set().union(*moved) == set(gathered)
 
     def first(self, target: View) -> tuple[Line, ...]:
         """The number of the first point that meets the condition."""
@@ -395,7 +412,11 @@ class Fallback:
         if not gone:
             number = lower_integer(rank(self.statement))
             return (Do(numpy("copyto", place, number, where=test)),)
-        return (Assign(place, call("_first", test, Literal(len(gone)))),)
+        found = call("_first", test, Literal(len(gone)))
+        for axis in gone:  # which may begin later
+            begin = extent_of(axis, self.extents).start
+            found = found if begin == Literal(0) else found + begin
+        return (Assign(place, found),)
 
     def largest(self, keep: tuple[Axis, ...]) -> View:
         """The largest of the values."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sympy.utilities.iterables import strongly_connected_components
 
@@ -167,6 +168,6 @@ def _cycle(edges: Sequence[Edge]) -> list[str]:
         path.append(follows)
 
 
-def flattened(items: Iterable[Item]) -> tuple[Statement, ...]:
-    """All statements, in order."""
-    return tuple(s for i in items for s in (i.statements if isinstance(i, Loop) else (i,)))
+def flattened(items: Iterable[Any]) -> tuple[Statement, ...]:
+    """All statements, in order; what is no statement holds some."""
+    return tuple(s for i in items for s in ((i,) if isinstance(i, Statement) else i.statements))

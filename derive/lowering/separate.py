@@ -103,8 +103,7 @@ def _stages(statement: Statement, windows: tuple[_Window, ...], taken: set[str])
             for p, i in enumerate(index)
         )
         name = _fresh(f"{statement.target.tensor.name}_over_{window.taps[-1].name}", taken)
-        outside = None if statement.op == "max" else source.tensor.outside
-        between = Tensor(name, tuple((a.extent,) for a in axes), outside)
+        between = Tensor(name, tuple((a.extent,) for a in axes), source.tensor.outside)
         domain = (*axes, *window.taps)
         stages.append(Statement(domain, Access(between, *axes), read, window.where, statement.op))
         index[window.position] = window.place

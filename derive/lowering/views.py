@@ -158,12 +158,12 @@ def _gathered(access: Access, expression: Expr, loops: Axes, domain: Axes) -> Ax
     """The axes of an array of indices: all that any index of the access with integers in it names,
     for an index that shares one of them; none for any other."""
     places = [affine(i) for i in access.index]
-    if not any(place.reads for place in places):
+    reading = [p for p in places if axes_in(p.reads) - set(loops)]
+    if not reading:
         return ()
     # A falling slice would have to be turned round afterwards.
-    arrays = [
-        p.expression for p in places if p.reads or any(c.is_negative for _, c in p.coefficients)
-    ]
+    falling = (p for p in places if any(c.is_negative for _, c in p.coefficients))
+    arrays = [p.expression for p in (*reading, *falling)]
     shared = axes_in(arrays) - set(loops)
     return tuple(a for a in domain if a in shared) if shared & axes_in((expression,)) else ()
 

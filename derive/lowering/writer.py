@@ -11,6 +11,7 @@ from derive.calculus.affine import affine
 from derive.calculus.bounds import disjoint
 from derive.calculus.statements import Statement
 from derive.language.symbols import Access, Axis, Tensor
+from derive.lowering.batches import COUNT, Batch, with_batches
 from derive.lowering.columns import correlate, scatter
 from derive.lowering.elementwise import Elementwise
 from derive.lowering.fallback import Fallback
@@ -29,9 +30,12 @@ from derive.lowering.program import (
     Literal,
     Name,
     Node,
+    Slice,
+    Subscript,
     TupleOf,
     Unary,
     call,
+    names_in,
     numpy,
     tidied,
 )
@@ -88,6 +92,7 @@ class Writer:
         self.origin: dict[Statement, Statement] = {}  # as it was before passes changed it
         self.loops: dict[Statement, Axes] = {}
         self.allocated: set[Tensor] = set()
+        self.parts: set[Tensor] = set()  # of tensors that are allocated as a whole
 
     def lines(
         self,
@@ -102,10 +107,19 @@ class Writer:
         statements = tuple(statements)
         self.serves = _serves(statements, wanted)
         self.everything = frozenset(wanted.values())
-        items = self.largest_first(schedule(statements, self.name))
+        items: Sequence[Item | Batch] = self.largest_first(schedule(statements, self.name))
         given = flattened(items)
         if self.shrink:
             items = with_locals(items, {*keep, *wanted})
+            fixed = set(self.forms)
+            items = with_batches(items, {*keep, *wanted}, fixed, self.names)
+            self.serves |= {
+                part: self.serves[whole]
+                for batch in items
+                if isinstance(batch, Batch)
+                for whole, part in batch.renamed
+                if whole in self.serves
+            }
         self.order = flattened(items)
         self.origin = dict(zip(self.order, given, strict=True))
         self.place(items, ())
@@ -121,11 +135,13 @@ class Writer:
                 lines.append(If(_asked(names), tuple(block)))
         return tidied(lines)
 
-    def place(self, items: Sequence[Item], outer: Axes) -> None:
+    def place(self, items: Sequence[Item | Batch], outer: Axes) -> None:
         """Note the loops around every statement."""
         for item in items:
             if isinstance(item, Loop):
                 self.place(item.items, (*outer, item.axis))
+            elif isinstance(item, Batch):
+                self.place(item.statements, outer)
             else:
                 self.loops[item] = outer
 
@@ -142,16 +158,16 @@ class Writer:
 
     # ---- what a call may skip ------------------------------------------------------------
 
-    def blocks(self, items: Sequence[Item]) -> list[tuple[frozenset[str], list[Line]]]:
+    def blocks(self, items: Sequence[Item | Batch]) -> list[tuple[frozenset[str], list[Line]]]:
         """Lines, each block with the names of the gradients that need it."""
         blocks: list[tuple[frozenset[str], list[Line]]] = []
-        done: set[Item] = set()
+        done: set[Item | Batch] = set()
         for item in items:
             if item in done:
                 continue
-            if isinstance(item, Loop):
+            if isinstance(item, Loop | Batch):
                 together: list[Statement] = list(item.statements)
-                lines = self.loop(item)
+                lines = self.loop(item) if isinstance(item, Loop) else self.batch(item)
             else:
                 together = self.sharing(item, items, done)
                 lines = self.group(together) if len(together) > 1 else self.statement(item)
@@ -186,7 +202,7 @@ class Writer:
             else:
                 work = correlate([form], self.looped(form), self.asked, lambda _: assign)
         else:
-            lowering = Fallback(statement, self.loops[statement])
+            lowering = Fallback(statement, self.loops[statement], tensor in self.parts)
             fill = is_copy_with_fill(statement)
             assign = fill or (not absent and lowering.exact and self.is_first(statement))
             if fill:
@@ -227,14 +243,14 @@ class Writer:
                 return False
         return True
 
-    def allocate(self, tensor: Tensor, empty: bool) -> list[Line]:
+    def allocate(self, tensor: Tensor, empty: bool, operation: str = "") -> list[Line]:
         if tensor in self.allocated:
             return []
         self.allocated.add(tensor)
         shape = TupleOf(tuple(lower_integer(extent) for extent in tensor.shape))
         dtype = Name("int" if tensor.integer else "dtype")
-        operations = {s.op for s in self.order if s.target.tensor == tensor}
-        if empty or operations <= {"add"}:
+        operations = {s.op for s in self.order if s.target.tensor == tensor} or {operation}
+        if empty or operations == {"add"}:
             made = numpy("empty" if empty else "zeros", shape, dtype)
         else:
             lowest = Literal(1) if tensor.integer else Attribute(Name("np"), "inf")
@@ -272,6 +288,29 @@ class Writer:
             steps = call("reversed", steps)
         return [*before, For(Name(loop.axis.name), steps, tuple(body))]
 
+    def batch(self, batch: Batch) -> list[Line]:
+        """Statements for one part of an axis after another; what stays is allocated before them."""
+        before: list[Line] = []
+        written = {s.target.tensor for s in batch.statements}
+        self.parts |= {part for _, part in batch.parts}
+        for whole, part in batch.parts:
+            self.allocated.add(part)
+            if part in written:
+                first = next(s for s in batch.statements if s.target.tensor == part)
+                lowering = Fallback(first)
+                exact = lowering.exact and lowering.whole and self.is_first(first)
+                before += self.allocate(whole, exact, first.op)
+        body: list[Line] = []
+        span = Slice(Name("first"), Name("last"))
+        for whole, part in batch.parts:
+            body.append(Assign(Name(part.name), Subscript(Name(whole.name), (span,))))
+        for statement in batch.statements:
+            body += self.statement(statement)
+        if COUNT.name in names_in(tuple(body)):
+            body.insert(0, Assign(Name(COUNT.name), Name("last") - Name("first")))
+        parts = call("_batches", lower_integer(batch.axis.extent), lower_integer(batch.elements))
+        return [*before, For(TupleOf((Name("first"), Name("last"))), parts, tuple(body))]
+
     def absent(self, statement: Statement) -> list[Tensor]:
         """Optional tensors without which the statement is dropped."""
         return [t for t in dict.fromkeys(r.tensor for r in statement.entries) if t in self.optional]
@@ -279,7 +318,7 @@ class Writer:
     # ---- windowed contractions -----------------------------------------------------------
 
     def sharing(
-        self, statement: Statement, items: Sequence[Item], done: set[Item]
+        self, statement: Statement, items: Sequence[Item | Batch], done: set[Item | Batch]
     ) -> list[Statement]:
         """The statements whose products use the same columns as this one's and can be had now."""
         mine = self.forms.get(statement)

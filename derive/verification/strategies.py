@@ -68,7 +68,7 @@ class Loaded:
         usable = {direction: numbers for direction, numbers in usable.items() if numbers}
         for turn in range(max(map(len, usable.values()), default=1)):
             choice = {d: numbers[turn % len(numbers)] for d, numbers in usable.items()}
-            yield choice | {"parts": 1} if cut and hasattr(self.module, "_chunks") else choice
+            yield choice | {"parts": 1} if cut and _PARTS.keys() & vars(self.module) else choice
 
     def forced(self, choice: Choice) -> ModuleType:
         """The module with its choosers replaced."""
@@ -77,7 +77,8 @@ class Loaded:
             module = self._forced[key] = self.fresh()
             for direction, number in choice.items():
                 if direction == "parts":
-                    module.__dict__["_chunks"] = _small_chunks
+                    own = {n: f for n, f in _PARTS.items() if n in vars(module)}
+                    vars(module).update(own)
                     continue
                 chooser = f"_choose_{direction}"
                 if not hasattr(module, chooser):
@@ -103,7 +104,13 @@ def _chooser(module: ModuleType, name: str, direction: str, number: int) -> Func
 
 
 def _small_chunks(count: int, positions: int, elements: int) -> list[tuple[int, int]]:
+    """None if there is nothing to compute."""
+    return _small_batches(count, elements) if positions * elements else []
+
+
+def _small_batches(count: int, elements: int) -> list[tuple[int, int]]:
     """Parts of two, and a last one that is smaller if `count` is odd."""
-    if count * positions * elements == 0:
-        return []
     return [(first, min(first + 2, count)) for first in range(0, count, 2)]
+
+
+_PARTS = {"_chunks": _small_chunks, "_batches": _small_batches}
