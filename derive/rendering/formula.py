@@ -23,6 +23,7 @@ from derive.language.options import Setting
 from derive.language.symbols import Access, Axis, Size, Tensor
 from derive.rendering.order import (
     by_target,
+    chained,
     delta_sides,
     divides,
     is_range,
@@ -67,7 +68,7 @@ class Formula(ABC):
     def access(self, name: str, index: list[str]) -> str: ...
 
     @abstractmethod
-    def partial(self, of: str, by: str) -> str: ...
+    def derivative(self, sign: str, of: str, by: str) -> str: ...
 
     @abstractmethod
     def product(self, pieces: list[str]) -> str: ...
@@ -144,7 +145,8 @@ class Formula(ABC):
         tensor = access.tensor
         if isinstance(tensor, PartialDerivative):
             split = tensor.of.rank
-            return self.partial(
+            return self.derivative(
+                tensor.sign,
                 self.entry(Access(tensor.of, *access.index[:split])),
                 self.entry(Access(tensor.by, *access.index[split:])),
             )
@@ -223,6 +225,8 @@ class Formula(ABC):
             if right.as_coeff_Add()[0] >= 1:
                 return self.relation("<", self.expression(right - 1), self.expression(left))
             return self.relation("≤", self.expression(right), self.expression(left))
+        if sign == "=" and left.is_number:
+            left, right = right, left
         return self.relation(sign, self.expression(left), self.expression(right))
 
     def guards(self, guards: Iterable[Guard]) -> list[str]:
@@ -284,7 +288,7 @@ class Formula(ABC):
         late = [f for f in factors(value) if isinstance(f, Access) and
                 isinstance(f.tensor, PartialDerivative)]  # fmt: skip
         value = Mul(*(f for f in factors(value) if f not in late))
-        found = [*map(self.entry, late), *found]
+        found = [*map(self.entry, chained(late)), *found]
         alone = not parts and not found
         if isinstance(value, Mul) and not divides(value):
             entries = [self.expression(f, POWER) for f in self.factors(value)]
