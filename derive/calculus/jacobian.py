@@ -152,24 +152,25 @@ def _block(
     name += str(abs(lag)) if abs(lag) > 1 else ""
     while name in taken:
         name += "_"
-    return _Block(loop, of, by, lag, Access(TotalDerivative(of, by, name), *start, *end), ways, names)
+    return _Block(
+        loop, of, by, lag, Access(TotalDerivative(of, by, name), *start, *end), ways, names
+    )
 
 
 def _tangents(block: _Block) -> Iterable[Statement]:
-    """The tangent rule, with the entries of one state for directions: one tensor after the other."""
+    """The tangent rule for each tensor of the step, with the entries of a state for directions."""
     loop = block.loop
-    on_a_way = dict.fromkeys(tensor for way in block.ways for tensor in way[:-1])
-    whole = {t: TotalDerivative(t, block.by) for t in on_a_way}
+    whole = {tensor: TotalDerivative(tensor, block.by) for tensor in loop.tensors}
     whole[block.of] = block.target.tensor  # type: ignore[assignment]
     moving = loop.place[block.by]
     directions = tuple(a for i, e in enumerate(block.end) if i != moving for a in e.atoms(Axis))
-    for tensor in on_a_way:
+    for tensor in loop.tensors:
         for each in (s for s in loop.slopes if s.statement.target.tensor == tensor):
             written, read = each.statement.target, each.read
             if read.tensor == block.by and loop.lag(each) == block.lag:
                 entry = Access(whole[tensor], *written.index, *read.index)
                 yield replace(each.statement, target=entry, value=each.slope)
-            elif read.tensor in whole and loop.lag(each) == 0:
+            elif loop.lag(each) == 0:
                 end = list(block.end)
                 end[moving] = written.index[loop.place[tensor]] + block.lag
                 inner = Access(whole[read.tensor], *read.index, *end)

@@ -1,6 +1,6 @@
 """Which tensors depend on themselves along an axis, and what happens within one step of it.
 
-    h[t] = f(a[t]),   a[t] = g(h[t-1], x[t])        h and a are a loop over t; h is its state
+h[t] = f(a[t]),   a[t] = g(h[t-1], x[t])        h and a are a loop over t; h is its state
 """
 
 from __future__ import annotations
@@ -34,15 +34,14 @@ class Loop:
     def lag(self, slope: Slope) -> int:
         """How far from the step it computes a statement reads: -1 for the step before."""
         read, target = slope.read, slope.statement.target
-        return int(tidy(read.index[self.place[read.tensor]]
-                        - target.index[self.place[target.tensor]]))  # fmt: skip
+        before, now = read.index[self.place[read.tensor]], target.index[self.place[target.tensor]]
+        return int(tidy(before - now))
 
     @property
     def sources(self) -> tuple[tuple[Tensor, int], ...]:
         """States, and from how far they are read."""
         found = {(s.read.tensor, self.lag(s)) for s in self.slopes if self.lag(s)}
-        return tuple((t, lag) for t in self.tensors for lag in sorted(
-            (lag for other, lag in found if other == t), key=abs))  # fmt: skip
+        return tuple(sorted(found, key=lambda s: (self.tensors.index(s[0]), abs(s[1]))))
 
     @property
     def states(self) -> tuple[Tensor, ...]:
@@ -83,8 +82,7 @@ def loops(slopes: Sequence[Slope], order: Sequence[Tensor]) -> Iterator[Loop]:
             continue
         members = tuple(t for t in order if t in behind[tensor] and tensor in behind[t])
         seen |= set(members)
-        inner = tuple(s for s in slopes
-                      if s.statement.target.tensor in members and s.read.tensor in members)  # fmt: skip
+        inner = tuple(s for s in slopes if {s.statement.target.tensor, s.read.tensor} <= {*members})
         for position in range(tensor.rank):
             place = _places(tensor, position, inner)
             if place is not None and _is_loop(loop := Loop(members, place, inner)):
@@ -104,7 +102,7 @@ def _behind(start: Tensor, reads: dict[Tensor, set[Tensor]]) -> set[Tensor]:
 
 
 def _places(start: Tensor, position: int, slopes: Sequence[Slope]) -> dict[Tensor, int] | None:
-    """Where the axis at `position` of `start` is in every tensor, if it moves in steps everywhere."""
+    """Where the axis at `position` of `start` is in every tensor, if all of them move along it."""
     place = {start: position}
     grew = True
     while grew:
@@ -113,18 +111,18 @@ def _places(start: Tensor, position: int, slopes: Sequence[Slope]) -> dict[Tenso
             target, read = slope.statement.target, slope.read
             for one, other in ((target, read), (read, target)):
                 if one.tensor in place and other.tensor not in place:
-                    found = [p for p in range(other.tensor.rank)
-                             if _distance(one.index[place[one.tensor]], other.index[p])]  # fmt: skip
+                    own = one.index[place[one.tensor]]
+                    found = [p for p, i in enumerate(other.index) if _along(own, i)]
                     if not found:
                         return None
                     place[other.tensor] = found[0]
                     grew = True
     steps = ((s.statement.target, s.read) for s in slopes)
-    alike = all(_distance(t.index[place[t.tensor]], r.index[place[r.tensor]]) for t, r in steps)
+    alike = all(_along(t.index[place[t.tensor]], r.index[place[r.tensor]]) for t, r in steps)
     return place if alike else None
 
 
-def _distance(one, other) -> bool:
+def _along(one, other) -> bool:
     """Whether two indices run along one axis at a fixed distance."""
     return bool(one.atoms(Axis)) and tidy(other - one).is_Integer
 
