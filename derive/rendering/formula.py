@@ -32,6 +32,7 @@ from derive.rendering.order import (
     over_number,
     sides,
     signed,
+    split_cases,
 )
 
 # How tightly a piece is bound together; a looser piece within a tighter one gets brackets.
@@ -276,9 +277,10 @@ class Formula(ABC):
 
     def term(self, term: Statement, deltas: bool) -> tuple[bool, str]:
         """One statement's contribution, and whether a minus stands before it."""
-        negative, value = signed(term.value)
+        value, cases = split_cases(term.value) if term.op == "add" else (term.value, [])
+        negative, value = signed(value)
         kept = [g for g in term.where if not (deltas and g.kind == "eq")]
-        conditions = self.guards(kept)
+        conditions = [*self.guards(kept), *map(self.condition, cases)]
         summed = [self.symbol(a) for a in bound(term)]
         parts: list[str] = []
         if summed or conditions:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import sympy
-from sympy import Add, Expr, Mul, Pow, Sum
+from sympy import Add, Expr, Mul, Piecewise, Pow, Sum
 
 from derive.calculus.statements import Guard, Statement
 from derive.calculus.step import PartialDerivative, factors
@@ -102,6 +102,18 @@ def signed(e: Expr) -> tuple[bool, Expr]:
     if e.is_number and e.is_negative:
         return True, -e
     return False, e
+
+
+def split_cases(value: Expr) -> tuple[Expr, list[Any]]:
+    """What a value is where it is not 0, and the conditions of that: ``f if a > 0; 0 otherwise``."""
+    plain, conditions = [], []
+    for factor in factors(value):
+        if isinstance(factor, Piecewise) and factor.args[1:] == ((0, True),):
+            inner, condition = factor.args[0]  # type: ignore[misc]
+            factor, more = split_cases(inner)
+            conditions += [condition, *more]
+        plain.append(factor)
+    return (Mul(*plain), conditions) if conditions else (value, [])
 
 
 def divides(e: Expr) -> bool:
