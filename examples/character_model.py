@@ -1,6 +1,6 @@
 """Learn to write, character by character: an LSTM reads Python's own documentation.
 
-    python examples/character_model.py [--epochs 3] [--hidden 160] [--seed 0] [--out FILE.png]
+    python examples/character_model.py [--epochs 5] [--hidden 128] [--seed 0] [--out FILE.png]
 
 The text is what `help()` shows of the language reference, which is in every Python, and the Zen of
 Python. The network sees a character and says how probable each one is to come next:
@@ -15,10 +15,10 @@ All gradients come from generated modules; the chain rule between them is four l
 STEPS characters at a time. The last state of a stretch is the first state of the next one, so the
 network remembers; its gradient is not handed back, so a stretch is all that is differentiated.
 
-**Clipping.** Through many steps a gradient may grow without bounds (examples/vanishing_gradients.py
-shows why). If its norm over all parameters is greater than CLIP it is shortened to CLIP, which keeps
-its direction (Pascanu, Mikolov and Bengio, On the difficulty of training recurrent neural networks,
-2013). The descent is Adam (Kingma and Ba, 2015).
+**Clipping.** Through many steps a gradient may grow without bounds (a product of matrices, see
+vanishing_gradients.py). If its norm over all parameters is greater than CLIP it is shortened to
+that, which keeps its direction (Pascanu, Mikolov and Bengio, On the difficulty of training recurrent
+neural networks, 2013). The descent is Adam (Kingma and Ba, 2015).
 """
 
 import codecs
@@ -191,24 +191,29 @@ def draw(losses, codes, size):
     axes.plot(losses, color="tab:blue", alpha=0.35, label="one stretch")
     width = max(1, len(losses) // 40)
     smooth = np.convolve(losses, np.full(width, 1 / width), mode="valid")
-    axes.plot(np.arange(len(smooth)) + width - 1, smooth, color="tab:blue", label=f"mean of {width}")
+    axes.plot(
+        np.arange(len(smooth)) + width - 1, smooth, color="tab:blue", label=f"mean of {width}"
+    )
     levels = (math.log(size), *surprise(codes, size))
     for level, name in zip(levels, ("guessing", "frequencies", "pairs"), strict=True):
         axes.axhline(level, color="grey", linestyle=":")
         axes.text(len(losses), level, name, ha="right", va="bottom", color="grey")
     axes.set(xlabel="step of the descent", ylabel="loss (nats per character)", ylim=(0, None))
+    axes.margins(x=0)
     axes.set_title("An LSTM learns to write Python's documentation")
     axes.legend(loc="lower left")
     return figure
 
 
 def main(
-    epochs: Annotated[int, typer.Option(min=1, help="How often the text is read.")] = 3,
-    hidden: Annotated[int, typer.Option(min=1, help="Units of the LSTM.")] = 160,
+    epochs: Annotated[int, typer.Option(min=1, help="How often the text is read.")] = 5,
+    hidden: Annotated[int, typer.Option(min=1, help="Units of the LSTM.")] = 128,
     seed: Annotated[int, typer.Option(help="Of the first weights and the samples.")] = 0,
     characters: Annotated[int, typer.Option(min=2 * STREAMS * STEPS, help="Of the text.")] = 10**6,
     samples: Annotated[int, typer.Option(min=1, help="How often it writes something.")] = 6,
-    out: Annotated[Path, typer.Option(help="Where to save the plot.")] = Path("character_model.png"),
+    out: Annotated[Path, typer.Option(help="Where to save the plot.")] = Path(
+        "character_model.png"
+    ),
 ) -> None:
     """Learn to write, character by character."""
     if not out.absolute().parent.is_dir():  # better said now than after the descent

@@ -105,7 +105,7 @@ def signed(e: Expr) -> tuple[bool, Expr]:
 
 
 def split_cases(value: Expr) -> tuple[Expr, list[Any]]:
-    """What a value is where it is not 0, and the conditions of that: ``f if a > 0; 0 otherwise``."""
+    """What a value is where it is not 0, and when: f and a > 0 for ``f if a > 0; 0 otherwise``."""
     plain, conditions = [], []
     for factor in factors(value):
         if isinstance(factor, Piecewise) and factor.args[1:] == ((0, True),):
