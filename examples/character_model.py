@@ -17,8 +17,8 @@ network remembers; its gradient is not handed back, so a stretch is all that is 
 
 **Clipping.** Through many steps a gradient may grow without bounds (a product of matrices, see
 vanishing_gradients.py). If its norm over all parameters is greater than CLIP it is shortened to
-that, which keeps its direction (Pascanu, Mikolov and Bengio, On the difficulty of training recurrent
-neural networks, 2013). The descent is Adam (Kingma and Ba, 2015).
+that, which keeps its direction (Pascanu, Mikolov and Bengio, On the difficulty of training
+recurrent neural networks, 2013). The descent is Adam (Kingma and Ba, 2015).
 """
 
 import codecs

@@ -133,11 +133,11 @@ def draw(found, steps):
             seen = np.where(norm > 0, norm, np.nan)  # c[T−1] is not looked at
             label = f"{cell.name}, {state}" if len(cell.states) > 1 else cell.name
             left.semilogy(seen, line, color=cell.colour, label=label)
-            right.semilogy(size, line, color=cell.colour, label=label)
+            right.plot(size, line, color=cell.colour, label=label)
     left.set(
         xlabel="step t", ylabel="norm", title="∂L/∂h[t] (dotted: ∂L/∂c[t]); L looks at the end"
     )
-    right.set(xlabel="step t", ylabel="spectral norm")
+    right.set(xlabel="step t", ylabel="spectral norm", ylim=(0, None))
     right.set_title("dh[t]/dh[t−1] (dotted: dc[t]/dc[t−1]), other states held fixed")
     right.axhline(1, color="grey", linestyle=":")
     for axes in (left, right):

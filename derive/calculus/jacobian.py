@@ -15,16 +15,17 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from sympy import Expr, Integer, Symbol
+from sympy import Expr, Integer
 
 from derive.calculus.adjoint import weigh
 from derive.calculus.bounds import nonnegative
 from derive.calculus.chain import Names, Slope
+from derive.calculus.diagonal import equates, merge_diagonal
 from derive.calculus.line import Line
 from derive.calculus.loops import Loop
 from derive.calculus.normal import put, tidy
 from derive.calculus.statements import Guard, Statement, System
-from derive.calculus.step import Equal, PartialDerivative, Phrase, TotalDerivative, bound, listing
+from derive.calculus.step import PartialDerivative, Phrase, TotalDerivative, listing
 from derive.language.symbols import Access, Axis, Tensor
 
 MOST_WAYS = 100  # from state to state; a longer sum explains nothing
@@ -132,7 +133,7 @@ def jacobian_lines(
             _compose(line, block)
             _insert(line, block)
             sift(line)
-            _merge_diagonal(line)
+            merge_diagonal(line)
             _read(line, block)
             yield line
 
@@ -259,49 +260,6 @@ def _axes(entries: Iterable[tuple[Expr, ...]]) -> list[Axis]:
     return [a for entry in entries for i in entry for a in sorted(i.atoms(Axis), key=str)]
 
 
-def _merge_diagonal(line: Line) -> None:
-    """J[j,k] = δ(j, k) f(j) + δ(j, k) g(j)  →  J[j,j] = f(j) + g(j), and 0 for every other k"""
-    first = line.current[0]
-    merged: dict[Expr, Expr] = {}
-    for guard in first.where:
-        pair = [a for a in first.domain if a in guard.expression.free_symbols]
-        if (
-            len(pair) == 2
-            and all(_equates(s, *pair) for s in line.current)
-            and set(pair) <= first.target.free_symbols
-        ):
-            merged[pair[1]] = pair[0]
-    if merged:
-        after = []
-        for term in line.current:
-            domain = tuple(a for a in term.domain if a not in merged)
-            moved = put(replace(term, domain=domain), merged)
-            where = tuple(g for g in moved.where if (g.kind, g.expression) != ("eq", 0))
-            after.append(replace(moved, where=where))
-        only = listing(Equal(b, a) for b, a in merged.items())
-        line.deltas = any(g.kind == "eq" for s in after for g in s.where)
-        line.add("a δ of all terms", after, ("everything is 0 but for ", *only))
-        line.rename()
-        line.current = tuple(map(_fewer_primes, line.current))
-        line.steps[-1] = replace(line.steps[-1], after=line.current)
-
-
-def _equates(term: Statement, one: Axis, other: Axis) -> bool:
-    """Whether a term is 0 unless two indices are equal."""
-    return any(g.kind == "eq" and g.expression in (one - other, other - one) for g in term.where)
-
-
-def _fewer_primes(term: Statement) -> Statement:
-    """Σ_{k''} f(k'')  →  Σ_{k'} f(k')        if no other index is called k'"""
-    for axis in bound(term):
-        taken = {a.name for a in term.domain}
-        plain = axis.name.rstrip("'")
-        names = (plain + "'" * n for n in range(1, len(axis.name) - len(plain)))
-        if (name := next((n for n in names if n not in taken), None)) is not None:
-            term = term.substitute({axis: Axis(Symbol(name, integer=True), axis.extent)})
-    return term
-
-
 def _read(line: Line, block: _Block) -> None:
     """Say whether the derivative is diagonal, and what leads past every weight.
 
@@ -315,7 +273,7 @@ def _read(line: Line, block: _Block) -> None:
         return
 
     def diagonal(term: Statement) -> bool:
-        return all(a == b or _equates(term, a, b) for a, b in zip(start, end, strict=True))
+        return all(a == b or equates(term, a, b) for a, b in zip(start, end, strict=True))
 
     direct = block.loop.between(block.of, block.by, block.lag)  # the first terms are of these
     free = [
