@@ -12,6 +12,7 @@ from one state to the other are multiplied, and the ways are added.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -28,7 +29,7 @@ from derive.calculus.statements import Guard, Statement, System
 from derive.calculus.step import PartialDerivative, Phrase, TotalDerivative, listing
 from derive.language.symbols import Access, Axis, Tensor
 
-MOST_WAYS = 100  # from state to state; a longer sum explains nothing
+MOST_TERMS = 100  # of the derivative of a state by a state; a longer sum explains nothing
 
 Way = tuple[Tensor, ...]
 
@@ -125,9 +126,9 @@ def jacobian_lines(
         Applies the rules for δ to a line.
     """
     for of, (by, lag) in itertools.product(loop.states, loop.sources):
-        ways = tuple(itertools.islice(loop.ways(of, by, lag), MOST_WAYS + 1))
-        if ways and len(ways) <= MOST_WAYS:
-            block = _block(loop, system, of, by, lag, ways)
+        ways = tuple(itertools.islice(loop.ways(of, by, lag), MOST_TERMS + 1))
+        block = _block(loop, system, of, by, lag, ways) if ways else None
+        if block and sum(math.prod(map(len, block.slopes(way))) for way in ways) <= MOST_TERMS:
             start = tuple(_tangents(block))
             line = Line(block.target.tensor, frozenset(), start, reserved=reserved)
             _compose(line, block)
@@ -253,7 +254,7 @@ def _product(block: _Block, way: Way, slopes: Sequence[Slope]) -> Statement:
         where += [Guard("eq", a) for a in apart if a != 0]
         slope = each.slope.xreplace(new)
         value = slope if value == 1 else weigh(value, slope)
-    return put(Statement(tuple(domain), block.target, value, tuple(where)), {})
+    return put(Statement(tuple(domain), block.target, value, tuple(dict.fromkeys(where))), {})
 
 
 def _axes(entries: Iterable[tuple[Expr, ...]]) -> list[Axis]:

@@ -5,7 +5,7 @@ h[t] = f(a[t]),   a[t] = g(h[t-1], x[t])        h and a are a loop over t; h is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from derive.calculus.chain import Slope
@@ -49,14 +49,24 @@ class Loop:
 
     def ways(self, start: Tensor, state: Tensor, lag: int) -> Iterator[tuple[Tensor, ...]]:
         """Every chain of tensors from `start` through its own step to a state `lag` steps off."""
-        reads = dict.fromkeys(
-            (s.read.tensor, self.lag(s)) for s in self.slopes if s.statement.target.tensor == start
-        )
-        if (state, lag) in reads:
-            yield start, state
-        for tensor, distance in reads:
-            if distance == 0:
-                yield from ((start, *rest) for rest in self.ways(tensor, state, lag))
+        reads: dict[Tensor, dict[Tensor, None]] = {tensor: {} for tensor in self.tensors}
+        ends = set()
+        for slope in self.slopes:
+            of, by, distance = slope.statement.target.tensor, slope.read.tensor, self.lag(slope)
+            if (by, distance) == (state, lag):
+                ends.add(of)
+            elif distance == 0:
+                reads[of][by] = None
+        live = {t for t in self.tensors if ends & {t, *_behind(t, reads)}}
+
+        def onwards(tensor: Tensor) -> Iterator[tuple[Tensor, ...]]:
+            if tensor in ends:
+                yield tensor, state
+            for read in reads[tensor]:
+                if read in live:  # else its ways end nowhere, and may be many
+                    yield from ((tensor, *rest) for rest in onwards(read))
+
+        return onwards(start)
 
     def between(self, of: Tensor, by: Tensor, lag: int) -> tuple[Slope, ...]:
         """Reads of one tensor by another, from one distance."""
@@ -90,12 +100,12 @@ def loops(slopes: Sequence[Slope], order: Sequence[Tensor]) -> Iterator[Loop]:
                 break
 
 
-def _behind(start: Tensor, reads: dict[Tensor, set[Tensor]]) -> set[Tensor]:
+def _behind(start: Tensor, reads: Mapping[Tensor, Iterable[Tensor]]) -> set[Tensor]:
     """Everything a tensor depends on."""
     reached: set[Tensor] = set()
     waiting = [start]
     while waiting:
-        new = reads[waiting.pop()] - reached
+        new = set(reads[waiting.pop()]) - reached
         reached |= new
         waiting += sorted(new, key=str)
     return reached

@@ -1,6 +1,7 @@
 """The Jacobian of one step: its steps keep their values, and steps multiply to the whole."""
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -253,6 +254,43 @@ def test_time_may_run_the_other_way_and_stand_anywhere():
     assert results(operation) == {"row_jacobian": "drow[n,t]/drow[n, t + 1] = sigmoid(drive[n,t])"}
     case = Soft(operation, SMALL)
     assert all(case.check(s) for steps in case.derivation.jacobians.values() for s in steps)
+
+
+def test_the_way_back_is_a_loop_as_well():
+    """In the adjoint system the same matrix, transposed, leads from t + 1 to t."""
+    first = adjoint(to_system(SHIPPED["rnn"]))
+    found = derivation(SHIPPED["rnn"], first.system, adjoint(first.system))
+    steps = {block.name: steps for block, steps in found.jacobians.items()}
+    assert Text().statements(steps["a_bar_jacobian"][-1].shown) == (
+        "da_bar[t,n,j]/da_bar[t + 1, n, j'] = [t + 1 < T]·weight_hh[j',j]·(1 − h[t,n,j]²)"
+    )
+
+
+def test_more_terms_than_anybody_reads_are_not_listed():
+    """v reaches u in 2⁸ ways, and w in 2⁸ terms of one; that u reaches itself is found anyway."""
+    rungs, sides = ([tensor(f"{q}{i}", T, N, H) for i in range(9)] for q in "qr")
+    equations = [Eq(rungs[0][t, n, j], v[t - 1, n, j] + x[t, n, j])]
+    for low, side, high in zip(rungs, sides, rungs[1:], strict=False):
+        equations += [Eq(side[t, n, j], sin(low[t, n, j])),
+                      Eq(high[t, n, j], low[t, n, j] + side[t, n, j])]  # fmt: skip
+    w, tower = state("w", T, N, H), [tensor(f"s{i}", T, N, H) for i in range(9)]
+    equations += [Eq(tower[0][t, n, j], w[t - 1, n, j])]
+    equations += [
+        Eq(high[t, n, j], low[t, n, j] * low[t, n, H - 1 - j]) for low, high in pairwise(tower)
+    ]
+    past = (Eq(s[-1, n, j], u0[n, j]) for s in (u, v, w))
+    now = (
+        Eq(u[t, n, j], (rungs[-1][t, n, j] + tower[-1][t, n, j]) * u[t - 1, n, j]),
+        Eq(v[t, n, j], u[t, n, j]),
+        Eq(w[t, n, j], u[t, n, j]),
+        Eq(y[t, n, j], u[t, n, j]),
+    )
+    operation = Operation("ladder", "", (x, u0), (y,), (*past, *equations, *now))
+    both = "q8[t,n,j] + s8[t,n,j]"
+    assert results(operation) == {
+        f"{name}_jacobian{'_u' * (name != 'u')}": f"d{name}[t,n,j]/du[t − 1, n, j] = {both}"
+        for name in "uvw"
+    }
 
 
 def test_a_forgotten_way_is_caught(monkeypatch):
