@@ -16,6 +16,8 @@ pytest.importorskip("matplotlib", reason="the examples need the extra `examples`
 
 ROOT = Path(__file__).parents[1]
 FILTER_PHOTOGRAPH = ROOT / "examples" / "filter_photograph.py"
+CHARACTER_MODEL = ROOT / "examples" / "character_model.py"
+VANISHING_GRADIENTS = ROOT / "examples" / "vanishing_gradients.py"
 
 
 def run(script, *arguments, folder):
@@ -31,14 +33,29 @@ def run(script, *arguments, folder):
     )
 
 
-@pytest.fixture(scope="module")
-def example():
-    """`filter_photograph` as a module. (`examples` is no package.)"""
-    spec = importlib.util.spec_from_file_location("filter_photograph", FILTER_PHOTOGRAPH)
+def loaded(script):
+    """A script as a module. (`examples` is no package.)"""
+    spec = importlib.util.spec_from_file_location(script.stem, script)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[script.stem] = module  # dataclasses look it up
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def example():
+    return loaded(FILTER_PHOTOGRAPH)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return loaded(CHARACTER_MODEL)
+
+
+@pytest.fixture(scope="module")
+def vanishing():
+    return loaded(VANISHING_GRADIENTS)
 
 
 def losses(printed):
@@ -88,3 +105,150 @@ def test_the_chain_rule_is_put_together_rightly(name, example):
     _, gradient = loss(kernel, photograph, target)
     ahead, behind = (loss(kernel + s * direction, photograph, target)[0] for s in (1, -1))
     np.testing.assert_allclose(np.vdot(gradient, direction), (ahead - behind) / 2, rtol=1e-12)
+
+
+# ---- the character model -------------------------------------------------------------------
+
+
+def test_the_character_model_learns_and_writes(tmp_path):
+    options = ("--epochs", "2", "--hidden", "24", "--characters", "40000", "--samples", "2")
+    result = run(CHARACTER_MODEL, *options, "--out", "plot.png", folder=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
+    assert result.stdout.count("── after") == 2
+    found = re.search(r"^loss (\S+) -> (\S+), plot: plot.png$", result.stdout, re.MULTILINE)
+    assert found, result.stdout
+    first, last = map(float, found.groups())
+    assert 4 < first < 5 and last < first - 1  # log 94 = 4.5: at first it guesses
+
+
+@pytest.mark.parametrize("script", [CHARACTER_MODEL, VANISHING_GRADIENTS], ids=lambda p: p.stem)
+def test_a_missing_folder_is_refused_before_anything_is_computed(script, tmp_path):
+    result = run(script, "--out", "no/such.png", folder=tmp_path)
+    assert result.returncode == 2
+    assert "there is no folder" in " ".join(result.stderr.split())
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_text_is_there(model):
+    text = model.read_text()
+    assert text.startswith("The Zen of Python") and text.isascii()
+    assert len(text) > 200_000
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("scale", [1, 1e-30, 1e30, 3e37])
+def test_a_norm_is_clipped_if_it_is_greater(model, dtype, scale):
+    scale = dtype(scale)
+    given = {"a": np.array([[3.0]], dtype) * scale, "b": np.array([0.0, 4.0], dtype) * scale,
+             "none": np.zeros((0, 2), dtype)}  # fmt: skip
+    norm = 5 * float(scale)
+    same = model.clipped(given, norm * (1 + 1e-6))
+    assert all(same[name] is given[name] for name in given)
+    half = model.clipped(given, norm / 2)
+    for name, array in half.items():
+        assert array.dtype == dtype
+        np.testing.assert_allclose(array, given[name] / 2, rtol=1e-6)
+
+
+def test_a_norm_that_equals_the_threshold_is_not_greater(model):
+    given = {"a": np.array([3.0, 4.0])}
+    assert model.clipped(given, 5.0) is given
+    np.testing.assert_allclose(model.clipped(given, 4.9)["a"], [2.94, 3.92])
+
+
+def test_no_gradient_and_one_beyond_the_largest_number(model):
+    nothing = {"a": np.zeros(3)}
+    assert model.clipped(nothing, 1.0) is nothing
+    largest = np.finfo(np.float64).max
+    found = model.clipped({"a": np.full(4, largest)}, 1.0)  # its norm is no float64
+    np.testing.assert_allclose(found["a"], 0.5)
+
+
+def small_model(model, rng, steps=4):
+    """Parameters and a stretch in float64."""
+    parameters = {n: p.astype(float) for n, p in model.initial(5, 3, rng).items()}
+    seen, following = np.eye(5)[rng.integers(0, 5, (2, steps, 2))]
+    return parameters, seen, following
+
+
+def test_the_gradients_are_the_slopes_of_the_loss(model):
+    rng = np.random.default_rng(0)
+    parameters, seen, following = small_model(model, rng)
+    state = tuple(rng.standard_normal((2, 2, 3)))
+    _, found, _ = model.gradients(parameters, seen, following, state)
+    for name, p in parameters.items():
+        direction = rng.standard_normal(p.shape)
+        ahead, behind = (
+            model.gradients(parameters | {name: p + s * direction}, seen, following, state)[0]
+            for s in (1e-6, -1e-6)
+        )
+        slope = (ahead - behind) / 2e-6
+        np.testing.assert_allclose(np.vdot(found[name], direction), slope, rtol=1e-6, atol=1e-9)
+
+
+def test_the_state_is_carried_on(model):
+    """Two stretches see what one long one sees; only their gradients stop between them."""
+    parameters, seen, following = small_model(model, np.random.default_rng(1))
+    whole, _, last = model.gradients(parameters, seen, following, (None, None))
+    first, _, state = model.gradients(parameters, seen[:2], following[:2], (None, None))
+    second, _, state = model.gradients(parameters, seen[2:], following[2:], state)
+    np.testing.assert_allclose((first + second) / 2, whole, rtol=1e-12)
+    np.testing.assert_allclose(state, last, rtol=1e-12)
+
+
+def test_stretches_follow_each_other(model):
+    codes = np.arange(model.STREAMS * 2 * model.STEPS + 1) % 7
+    (one, following), (two, _) = model.stretches(codes, 7)
+    np.testing.assert_array_equal(following[:-1], one[1:])
+    np.testing.assert_array_equal(following[-1], two[0])
+
+
+def test_the_loss_does_not_overflow(model):
+    scores, wanted = np.array([[1e4, 0.0, -1e4]]), np.array([[0.0, 1.0, 0.0]])
+    loss, residuals = model.cross_entropy.forward(scores, wanted, scores.max(axis=1))
+    np.testing.assert_allclose(loss, [1e4])
+    slope = model.cross_entropy.backward(np.ones(1), residuals, wrt="scores").scores
+    np.testing.assert_allclose(slope, [[1.0, -1.0, 0.0]])  # softmax(scores) - wanted
+
+
+# ---- vanishing gradients -------------------------------------------------------------------
+
+
+def test_it_tells_the_cells_apart(tmp_path):
+    result = run(VANISHING_GRADIENTS, "--steps", "40", "--hidden", "16", folder=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "vanishing_gradients.png").read_bytes().startswith(b"\x89PNG")
+    rows = re.findall(r"^(.+?) +\|dL/dh\[0\]\| (\S+)", result.stdout, re.MULTILINE)
+    norms = {name: float(norm) for name, norm in rows}
+    assert len(norms) == 5
+    assert norms["RNN"] < 1e-6 and norms["GRU"] < 1e-5
+    assert norms["IRNN"] > 1e-2 and norms["LSTM, forget bias 4"] > 1e-2
+    assert norms["RNN"] < norms["LSTM, forget bias 1"] < norms["LSTM, forget bias 4"]
+
+
+def test_the_matrices_are_those_of_the_derivation(vanishing):
+    """rnn: (1 − h²) W. lstm: the forget gate on the diagonal."""
+    rng = np.random.default_rng(0)
+    rnn, _, _, lstm, _ = vanishing.fresh_cells(6, rng)
+    x, h, c = (rng.standard_normal((1, size)) for size in (vanishing.INPUTS, 6, 6))
+    ((after,), _) = rnn.forward(x, (h,))
+    expected = (1 - after.T**2) * rnn.weights[1]
+    np.testing.assert_allclose(vanishing.jacobian(rnn, x, (h,)), expected, rtol=1e-12)
+    weight_ih, weight_hh, bias = lstm.weights
+    a = (x @ weight_ih.T + h @ weight_hh.T + bias)[0, 6:12]
+    found = vanishing.jacobian(lstm, x, (h, c), state=1)
+    np.testing.assert_allclose(found, np.diag(1 / (1 + np.exp(-a))), atol=1e-14)
+
+
+def test_the_gradient_is_the_product_of_the_matrices(vanishing):
+    rng = np.random.default_rng(1)
+    x, last = rng.standard_normal((5, 1, vanishing.INPUTS)), rng.standard_normal((1, 6))
+    for cell in vanishing.fresh_cells(6, rng)[:3]:
+        before, residuals = vanishing.run(cell, x)
+        (norms,) = vanishing.gradient_norms(cell, residuals, last)
+        gradient, expected = last, [np.linalg.norm(last)]
+        for row, states in zip(x[:0:-1], before[:0:-1], strict=True):
+            gradient = gradient @ vanishing.jacobian(cell, row, states)
+            expected.append(np.linalg.norm(gradient))
+        np.testing.assert_allclose(norms, expected[::-1], rtol=1e-10)

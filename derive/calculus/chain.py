@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -42,7 +43,7 @@ def slopes_by(system: System, tensor: Tensor, bars: dict[Tensor, Tensor]) -> tup
 def differentiate(line: Line, system: System, by: Tensor, bars: dict[Tensor, Tensor]) -> None:
     """Record the steps from the scatter to a sum of cotangents, derivatives and deltas."""
     slopes = slopes_by(system, by, bars)
-    names = _Names(system, slopes)
+    names = Names(system, slopes)
     free = names.free(by, [s.read for s in slopes])
     target = Access(line.target, *(a + o for a, o in zip(free, by.offset, strict=True)))
     chain_rule(line, names, slopes, bars, target)
@@ -53,7 +54,7 @@ def differentiate(line: Line, system: System, by: Tensor, bars: dict[Tensor, Ten
 
 def chain_rule(
     line: Line,
-    names: _Names,
+    names: Names,
     slopes: tuple[Slope, ...],
     bars: dict[Tensor, Tensor],
     target: Access,
@@ -123,7 +124,7 @@ def independence(
     line.add("∂x[α]/∂x[β] = δ", after, words)
 
 
-class _Names:
+class Names:
     """Names for new indices: familiar ones where they are free, else with a prime."""
 
     def __init__(self, system: System, slopes: Sequence[Slope]) -> None:
@@ -131,6 +132,12 @@ class _Names:
         for each in slopes:
             self.taken |= {a.name for a in each.statement.domain}
             self.taken |= {s.name for a in each.statement.reads for s in a.free_symbols}
+
+    def copy(self) -> Names:
+        """The same names taken: for sums beside each other, whose indices may share names."""
+        twin = copy(self)
+        twin.taken = set(self.taken)
+        return twin
 
     def new(self, extent: Expr, like: Axis | None) -> Axis:
         if like is not None:

@@ -7,18 +7,21 @@ statements; its first step says that both are equal, and tests evaluate it and e
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from derive.calculus import sifting
 from derive.calculus.adjoint import Adjoint
-from derive.calculus.chain import differentiate
+from derive.calculus.boundary import set_boundary_apart
+from derive.calculus.chain import differentiate, slopes_by
+from derive.calculus.jacobian import jacobian_lines
 from derive.calculus.lift import equations_of
 from derive.calculus.line import Line
+from derive.calculus.loops import loops
 from derive.calculus.reading import read_form
 from derive.calculus.reuse import forward_values, reuse_forward
 from derive.calculus.statements import Statement, System
-from derive.calculus.step import Equal, Step
+from derive.calculus.step import Equal, Step, TotalDerivative
 from derive.language.operation import Equation, Operation
 from derive.language.symbols import Axis, Tensor
 
@@ -52,6 +55,8 @@ class Derivation:
         From a primal tensor to its cotangent.
     order : tuple of Tensor
         The order of factors in print: cotangents, then the inputs as declared, then the rest.
+    jacobians : dict of TotalDerivative to tuple of Step
+        The steps of the derivatives of each state by each state one step before.
     """
 
     operation: Operation
@@ -60,11 +65,13 @@ class Derivation:
     gradients: dict[Tensor, tuple[Step, ...]]
     cotangent: dict[Tensor, Tensor]
     order: tuple[Tensor, ...]
+    jacobians: dict[TotalDerivative, tuple[Step, ...]]
 
     @property
     def steps(self) -> tuple[Step, ...]:
         """All steps in order."""
-        return tuple(step for steps in self.gradients.values() for step in steps)
+        lines = (*self.gradients.values(), *self.jacobians.values())
+        return tuple(step for steps in lines for step in steps)
 
     @property
     def lifted(self) -> bool:
@@ -115,13 +122,36 @@ def derivation(operation: Operation, system: System, adjoint: Adjoint) -> Deriva
         differentiate(line, system, primal[bar], adjoint.cotangent)
         _sift(line, values)
         gradients[bar] = tuple(line.steps)
+    lines = _jacobian_lines(system, adjoint, values, names)
+    jacobians = {line.target: tuple(line.steps) for line in lines}
     inputs = (*system.inputs, *(t for t in system.tensors if t not in system.inputs))
     cotangents = tuple(adjoint.cotangent[t] for t in inputs if t in adjoint.cotangent)
     order = tuple(dict.fromkeys((*cotangents, *inputs)))
     definition = equations_of(operation)
+    cotangent = dict(adjoint.cotangent)
     return Derivation(
-        operation, definition, system.statements, gradients, dict(adjoint.cotangent), order
+        operation, definition, system.statements, gradients, cotangent, order, jacobians
     )
+
+
+def _jacobian_lines(
+    system: System, adjoint: Adjoint, values: tuple[Statement, ...], names: frozenset[str]
+) -> Iterator[Line]:
+    """The Jacobian of one step of every loop through which a gradient flows."""
+
+    def sift(line: Line) -> None:
+        """As for a cotangent, but a δ between two indices of the result may stay."""
+        line.apply("reuse forward values", reuse_forward(values), line.deltas)
+        for name, rule, _ in RULES:
+            if rule is not sifting.keep_residual:
+                line.apply(name, rule, True)
+
+    written = {s.target.tensor for s in adjoint.statements}
+    active = {tensor: bar for tensor, bar in adjoint.cotangent.items() if bar in written}
+    slopes = [s for tensor in active for s in slopes_by(system, tensor, active)]
+    order = [tensor for tensor in system.tensors if tensor in active]
+    for loop in loops(slopes, order):
+        yield from jacobian_lines(loop, system, names, sift)
 
 
 def _sift(line: Line, values: tuple[Statement, ...]) -> None:
@@ -131,6 +161,7 @@ def _sift(line: Line, values: tuple[Statement, ...]) -> None:
         applied = line.apply(name, rule, deltas)
         if applied and rule is sifting.sift_bare:
             line.rename()
+    set_boundary_apart(line)
     line.rename_last()
     line.read()
     _specialise(line)

@@ -74,7 +74,7 @@ def absorb(term: Statement, outputs: frozenset[Tensor]) -> Rewritten:
     for guard in term.where:
         if guard.kind != "ge":
             continue
-        for access in _vanishing(term):
+        for access in vanishing(term):
             others = tuple(g for g in where if g is not guard)
             if _implied_by_reading(guard, access, term.domain) and _readable(term, access, others):
                 where.remove(guard)
@@ -198,7 +198,7 @@ def _solvable(
                 yield delta, axis, coefficient, rest
 
 
-def _vanishing(term: Statement) -> list[Access]:
+def vanishing(term: Statement) -> list[Access]:
     """Entries that make the value 0 where they are read outside their tensor."""
     return [
         access

@@ -103,17 +103,24 @@ class PartialDerivative(Tensor):
     ``∂y[i]/∂x[j]`` is its entry at ``(*i, *j)``.
     """
 
+    sign = "∂"
     of: Tensor
     by: Tensor
 
-    def __new__(cls, of: Tensor, by: Tensor):
-        name = f"d{of.name}_d{by.name}"
+    def __new__(cls, of: Tensor, by: Tensor, name: str = ""):
+        name = name or f"d{of.name}_d{by.name}"
         shape, offset = (*of.axes_of, *by.axes_of), (*of.offset, *by.offset)
         plain = Tensor(name, shape, outside=0, offset=offset)
         self = Symbol.__xnew__(cls, name, real=True)
         vars(self).update(vars(plain))
         self.of, self.by = of, by
         return self.carrying(*plain.carried, of, by)
+
+
+class TotalDerivative(PartialDerivative):
+    """The same, where what lies between the two tensors follows instead of being held fixed."""
+
+    sign = "d"
 
 
 def bound(statement: Statement) -> tuple[Axis, ...]:
@@ -150,6 +157,7 @@ __all__ = [
     "PartialDerivative",
     "Phrase",
     "Step",
+    "TotalDerivative",
     "bound",
     "every_access",
     "factors",

@@ -243,7 +243,7 @@ class Writer:
                 return False
         return True
 
-    def allocate(self, tensor: Tensor, empty: bool, operation: str = "") -> list[Line]:
+    def allocate(self, tensor: Tensor, empty: bool, operation: str = "add") -> list[Line]:
         if tensor in self.allocated:
             return []
         self.allocated.add(tensor)

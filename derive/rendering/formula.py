@@ -24,6 +24,7 @@ from derive.language.options import Setting
 from derive.language.symbols import Access, Axis, Size, Tensor
 from derive.rendering.order import (
     by_target,
+    chained,
     delta_sides,
     divides,
     is_range,
@@ -32,6 +33,7 @@ from derive.rendering.order import (
     over_number,
     sides,
     signed,
+    split_cases,
 )
 
 # How tightly a piece is bound together; a looser piece within a tighter one gets brackets.
@@ -68,7 +70,7 @@ class Formula(ABC):
     def access(self, name: str, index: list[str]) -> str: ...
 
     @abstractmethod
-    def partial(self, of: str, by: str) -> str: ...
+    def derivative(self, sign: str, of: str, by: str) -> str: ...
 
     @abstractmethod
     def product(self, pieces: list[str]) -> str: ...
@@ -146,7 +148,8 @@ class Formula(ABC):
         tensor = access.tensor
         if isinstance(tensor, PartialDerivative):
             split = tensor.of.rank
-            return self.partial(
+            return self.derivative(
+                tensor.sign,
                 self.entry(Access(tensor.of, *access.index[:split])),
                 self.entry(Access(tensor.by, *access.index[split:])),
             )
@@ -225,6 +228,8 @@ class Formula(ABC):
             if right.as_coeff_Add()[0] >= 1:
                 return self.relation("<", self.expression(right - 1), self.expression(left))
             return self.relation("≤", self.expression(right), self.expression(left))
+        if sign == "=" and left.is_number:
+            left, right = right, left
         return self.relation(sign, self.expression(left), self.expression(right))
 
     def guards(self, guards: Iterable[Guard]) -> list[str]:
@@ -275,9 +280,11 @@ class Formula(ABC):
     def term(self, term: Statement, deltas: bool) -> tuple[bool, str]:
         """One statement's contribution, and whether a minus stands before it."""
         # A selection is of the point whose value is the largest.
-        negative, value = signed(term.value.args[0] if term.op == "first" else term.value)
+        value = term.value.args[0] if term.op == "first" else term.value
+        value, cases = split_cases(value) if term.op == "add" else (value, [])
+        negative, value = signed(value)
         kept = [g for g in term.where if not (deltas and g.kind == "eq")]
-        conditions = self.guards(kept)
+        conditions = [*self.guards(kept), *map(self.condition, cases)]
         summed = [self.symbol(a) for a in bound(term)]
         parts: list[str] = []
         if summed or conditions:
@@ -288,7 +295,7 @@ class Formula(ABC):
         late = [f for f in factors(value) if isinstance(f, Access) and
                 isinstance(f.tensor, PartialDerivative)]  # fmt: skip
         value = Mul(*(f for f in factors(value) if f not in late))
-        found = [*map(self.entry, late), *found]
+        found = [*map(self.entry, chained(late)), *found]
         alone = not parts and not found
         if isinstance(value, Mul) and not divides(value):
             entries = [self.expression(f, POWER) for f in self.factors(value)]

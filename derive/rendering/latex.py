@@ -56,6 +56,15 @@ class Section:
 
 
 @dataclass(frozen=True)
+class Block:
+    """The steps of the derivative of one state by another."""
+
+    of: str
+    by: str
+    steps: tuple[StepView, ...]
+
+
+@dataclass(frozen=True)
 class Document:
     """Everything the template places."""
 
@@ -70,6 +79,7 @@ class Document:
     given: str
     wanted: str
     sections: tuple[Section, ...]
+    blocks: tuple[Block, ...]
 
 
 def render_latex(derivation: Derivation) -> str:
@@ -102,6 +112,7 @@ def document(derivation: Derivation) -> Document:
         given=", ".join(f"${o}$" for o in outputs),
         wanted=", ".join(f"${w}$" for w in wanted),
         sections=tuple(_sections(derivation, printer)),
+        blocks=tuple(_blocks(derivation, printer)),
     )
 
 
@@ -187,6 +198,12 @@ def _sections(derivation: Derivation, printer: Latex) -> Iterable[Section]:
         primal = printer.tensor(printer.bars[bar])
         views = tuple(_step(step, printer) for step in steps)
         yield Section(escaped(printer.bars[bar].name), printer.tensor(bar), primal, views)
+
+
+def _blocks(derivation: Derivation, printer: Latex) -> Iterable[Block]:
+    for whole, steps in derivation.jacobians.items():
+        views = tuple(_step(step, printer) for step in steps)
+        yield Block(escaped(whole.of.name), escaped(whole.by.name), views)
 
 
 def _step(step: Step, printer: Latex) -> StepView:

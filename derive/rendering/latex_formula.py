@@ -65,8 +65,9 @@ class Latex(Formula):
     def access(self, name: str, index: list[str]) -> str:
         return f"{name}[{f',{BREAK} '.join(index)}]" if index else name
 
-    def partial(self, of: str, by: str) -> str:
-        return joined(rf"\frac{{\partial {of}}}{{\partial {by}}}")
+    def derivative(self, sign: str, of: str, by: str) -> str:
+        d = r"\partial " if sign == "∂" else r"\mathrm{d}"
+        return joined(rf"\frac{{{d}{of}}}{{{d}{by}}}")
 
     def product(self, pieces: list[str]) -> str:
         return rf"\,{BREAK}".join(pieces) if pieces else "1"

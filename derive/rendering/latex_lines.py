@@ -150,7 +150,8 @@ def _pieces(formula: str) -> Iterator[tuple[str, float, int]]:
 def _filled(
     pieces: list[tuple[str, float, int]], prefix: str, room: float, indent: float
 ) -> list[str]:
-    """Fill lines, ending each where the fewest brackets are open if that leaves it a quarter full.
+    """Fill lines, ending each where the fewest brackets are open, best of all before a sign, if
+    that leaves it a quarter full.
 
     Lines after the first are indented.
     """
@@ -164,11 +165,12 @@ def _filled(
             fits += 1
         if fits < len(pieces):
             filled = 0.0
-            best, least = fits, 1000
+            best, least = fits, (1000, True)
             for position, (_, wide, depth) in enumerate(pieces[:fits], 1):
                 filled += wide
-                if (filled > 0.25 * room or position == fits) and depth <= least:
-                    best, least = position, depth
+                within = not pieces[position][0].startswith(("+", "-"))
+                if (filled > 0.25 * room or position == fits) and (depth, within) <= least:
+                    best, least = position, (depth, within)
             fits = best
         text = "".join(p for p, _, _ in pieces[:fits]).strip()
         lines.append(prefix + (r"\quad " if lines else "") + text)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import sympy
-from sympy import Add, Expr, Mul, Pow, Sum
+from sympy import Add, Expr, Mul, Piecewise, Pow, Sum
 
 from derive.calculus.statements import Guard, Statement
-from derive.calculus.step import factors
+from derive.calculus.step import PartialDerivative, factors
 from derive.language.options import Setting
 from derive.language.symbols import Access, Axis, Size
 
@@ -110,6 +110,18 @@ def signed(e: Expr) -> tuple[bool, Expr]:
     return False, e
 
 
+def split_cases(value: Expr) -> tuple[Expr, list[Any]]:
+    """What a value is where it is not 0, and when: f and a > 0 for ``f if a > 0; 0 otherwise``."""
+    plain, conditions = [], []
+    for factor in factors(value):
+        if isinstance(factor, Piecewise) and factor.args[1:] == ((0, True),):
+            inner, condition = factor.args[0]  # type: ignore[misc]
+            factor, more = split_cases(inner)
+            conditions += [condition, *more]
+        plain.append(factor)
+    return (Mul(*plain), conditions) if conditions else (value, [])
+
+
 def divides(e: Expr) -> bool:
     return any(
         (isinstance(f, Pow) and f.exp.is_negative) or (f.is_Rational and not f.is_Integer)
@@ -131,8 +143,26 @@ def is_range(low: Guard, high: Guard) -> bool:
     return not any(isinstance(s, Axis) for s in last.free_symbols) and not last.has(Access)
 
 
+def chained(partials: Sequence[Access]) -> list[Access]:
+    """Partial derivatives so that each begins where the one before it ends: ∂h/∂a · ∂a/∂x."""
+
+    def halves(access: Any) -> tuple[Access, Access]:
+        tensor, index = access.tensor, access.index
+        split = tensor.of.rank
+        return Access(tensor.of, *index[:split]), Access(tensor.by, *index[split:])
+
+    ends = {halves(p)[1] for p in partials}
+    starts = {halves(p)[0]: p for p in partials}
+    found = [p for start, p in starts.items() if start not in ends]
+    while found and (after := starts.get(halves(found[-1])[1])) is not None:
+        found.append(after)
+    return found if len(found) == len(partials) else list(partials)
+
+
 def names_points(target: Access) -> bool:
     """Whether each point of the box writes an entry of its own, its index being the target's."""
+    if isinstance(target.tensor, PartialDerivative):
+        return True  # also of a diagonal alone: the other entries are 0
     axes = [i for i in target.index if isinstance(i, Axis)]
     moving = [i for i in target.index if any(isinstance(s, Axis) for s in i.free_symbols)]
     shifted = all(

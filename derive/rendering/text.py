@@ -31,8 +31,8 @@ class Text(Formula):
         separator = ", " if any(" " in i for i in index) else ","
         return f"{name}[{separator.join(index)}]" if index else name
 
-    def partial(self, of: str, by: str) -> str:
-        return f"∂{of}/∂{by}"
+    def derivative(self, sign: str, of: str, by: str) -> str:
+        return f"{sign}{of}/{sign}{by}"
 
     def product(self, pieces: list[str]) -> str:
         if not pieces:
@@ -126,12 +126,13 @@ def derivation_text(derivation: Derivation) -> str:
     lines = [derivation.operation.name, derivation.operation.summary, ""]
     lines += [f"  {printer.defined(e)}" for e in derivation.definition]
     lines += [f"  {printer.statements((s,))}" for s in derivation.forward if s.op == "first"]
-    for tensor, steps in derivation.gradients.items():
+    for tensor, steps in (*derivation.gradients.items(), *derivation.jacobians.items()):
         lines += ["", tensor.name]
         for step in steps:
             given = f", for {printer.phrase(listing(step.assuming))}" if step.assuming else ""
             lines.append(f"  {step.label}  {step.rule}{given}: {printer.phrase(step.because)}")
-            lines.append(f"      {printer.statements(step.shown, step.deltas)}")
+            for left, sign, right in printer.equations(step.shown, step.deltas):
+                lines.append(f"      {printer.relation(sign, left, right)}")
             if step.reading:
                 lines.append(f"      This is {printer.phrase(step.reading)}.")
     return "\n".join(lines) + "\n"

@@ -47,6 +47,11 @@ BUILTINS = [
 ]
 NUMPY = [
     "ndarray",
+    "arange",
+    "bool_",
+    "clip",
+    "full",
+    "inf",
     "dtype",
     "asarray",
     "ascontiguousarray",
@@ -138,7 +143,7 @@ def kernels(module: ast.Module) -> list[ast.FunctionDef]:
     """The mathematics, strategies included, and every private function it calls."""
     defined = functions(module)
     # Functions of the seam are not run on elements: the field puts its own in their place.
-    seam = {f"_{name}" for name in FUNCTIONS}
+    seam = {f"_{name}" for name in FUNCTIONS} | {"_real"}
     found = [name for name in defined if name.startswith(("_forward", "_backward"))]
     for name in found:
         for node in ast.walk(defined[name]):

@@ -15,12 +15,14 @@ from derive.calculus.lift import to_system
 from derive.language import Operation, axes, integers, option, parameter, sizes, tensor
 from derive.ops.convolution import OPERATIONS
 from derive.ops.dense import linear
+from derive.ops.recurrent import OPERATIONS as NETWORKS
 from derive.rendering.latex import render_latex
 from derive.rendering.latex_formula import barred, name_latex, setting_symbols
 from derive.rendering.latex_lines import BREAK, WIDTH, joined, width, wrapped
 from derive.rendering.latex_text import escaped
 
 SHIPPED = {operation.name: operation for operation in (*OPERATIONS, linear)}
+RECURRENT = {operation.name: operation for operation in NETWORKS}
 
 T, R, D = sizes("T R D")
 t, u, d = axes("t u d", T, T, D)
@@ -143,6 +145,21 @@ def test_the_rotated_kernel_is_spelled_out():
     assert "U - 1 - u, V - 1 - v" in text
 
 
+def test_lines_end_before_a_sign_where_they_can():
+    term = rf"a[t]\,{BREAK}b[t]\,{BREAK}c[t]\,{BREAK}d[t]\,{BREAK}e[t]"
+    rows = wrapped([("y", "=", f" {BREAK}+ ".join([term] * 9))])[0]
+    assert len(rows) > 1
+    assert all(row.startswith(r"& \quad + a") for row in rows[1:])
+
+
+def test_the_jacobian_of_a_step_has_a_section_of_its_own():
+    text = document(RECURRENT["lstm"])
+    assert text.count(r"\section*{One step}") == 1
+    assert r"\subsection*{\texttt{c} by \texttt{h} one step before}" in text
+    assert r"\frac{\mathrm{d}c[t, n, j]}{\mathrm{d}c[t - 1, n, j]} & = " in text
+    assert "One step" not in document(SHIPPED["correlate1d"])
+
+
 def test_the_same_bytes_whatever_the_hash_seed():
     program = (
         "import hashlib, tests.rendering.test_latex as t;"
@@ -162,9 +179,12 @@ def test_the_same_bytes_whatever_the_hash_seed():
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
-@pytest.mark.parametrize("name", ["correlate3d", "conv_transpose3d", "linear", "nonlinear"])
+@pytest.mark.parametrize(
+    "name",
+    ["correlate3d", "conv_transpose3d", "linear", "nonlinear", "lstm", "lstm_clipped", "gru_cell"],
+)
 def test_it_compiles_and_nothing_runs_off_the_page(name, tmp_path):
-    operation = nonlinear if name == "nonlinear" else SHIPPED[name]
+    operation = ({"nonlinear": nonlinear} | SHIPPED | RECURRENT)[name]
     (tmp_path / "d.tex").write_text(document(operation))
     done = subprocess.run(
         ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "d.tex"],

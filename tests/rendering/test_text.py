@@ -7,6 +7,7 @@ from derive.calculus.adjoint import adjoint
 from derive.calculus.derivation import derivation
 from derive.calculus.lift import to_system
 from derive.calculus.statements import Guard, Statement
+from derive.calculus.step import PartialDerivative, TotalDerivative
 from derive.language import Equation, axes, option, parameter, size, sizes, tensor
 from derive.ops.convolution import correlate
 from derive.ops.dense import linear
@@ -89,6 +90,21 @@ def test_a_maximum_says_so():
 def test_a_condition_without_a_sum():
     statement = Statement((n, h), x[n, h], w[0, 0], (Guard("eq", n - h),))
     assert statement_text(statement) == "x[n,h] = [n = h]·w[0,0]"
+
+
+def test_cases_that_are_0_otherwise_are_conditions():
+    inner = Piecewise((x[n, h] * w[0, 0], x[n, h] > 0), (0, True))
+    statement = Statement((n, h), y_bar[n, 0, 0], 2 * Piecewise((-inner, h >= 1), (0, True)))
+    assert statement_text(statement).endswith("= −Σ_{h: h ≥ 1, x[n,h] > 0} 2·w[0,0]·x[n,h]")
+    either = Statement((n,), tensor("z", N)[n], Piecewise((x[n, 0], n >= 1), (1, True)))
+    assert statement_text(either) == "z[n] = {x[n,0] if n ≥ 1; 1 otherwise}"
+
+
+def test_partial_derivatives_stand_in_a_chain():
+    a, b, c = (tensor(name, N) for name in "abc")
+    one, two = PartialDerivative(c, b)[n, h], PartialDerivative(b, a)[h, k]
+    statement = Statement((n, k, h), TotalDerivative(c, a)[n, k], two * one)
+    assert statement_text(statement) == "dc[n]/da[k] = Σ_{h} ∂c[n]/∂b[h]·∂b[h]/∂a[k]"
 
 
 def test_a_scatter_adds():

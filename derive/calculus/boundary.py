@@ -1,0 +1,80 @@
+"""What comes before the beginning of a state gets an equation of its own.
+
+    h_bar[t' - 1] = f(t')      becomes      h_bar[t] = f(t + 1)    and    h_bar[-1] = f(0)
+
+A state begins at -1 and every index at 0, so all its rows at once are those at ``t' - 1``. Readers
+look for the row at t.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sympy import Integer, Symbol
+
+from derive.calculus.bounds import nonnegative
+from derive.calculus.line import Line
+from derive.calculus.normal import put
+from derive.calculus.sifting import vanishing
+from derive.calculus.statements import Statement
+from derive.calculus.step import Becomes, listing
+from derive.language.symbols import Access, Axis
+
+
+def set_boundary_apart(line: Line) -> None:
+    """Record the change of index, and what vanishes in the rows that it sets apart."""
+    for position, first in enumerate(line.target.offset):
+        if first >= 0 or not _all_rows(line.current, position):
+            continue
+        old: Axis = next(iter(line.current[0].target.index[position].atoms(Axis)))
+        new = _shorter(old, first, line)
+        rest = [_moved(s, old, new, first) for s in line.current]
+        rows = [_at(s, old, row) for row in range(-first) for s in line.current]
+        because = (Becomes(old, new - first), "; what comes before the beginning stands apart")
+        line.add("change of index", (*rest, *rows), because)
+        _drop_zeros(line)
+
+
+def _all_rows(terms: Sequence[Statement], position: int) -> bool:
+    """Whether all terms write the same entry, at an index that walks all rows."""
+    index = terms[0].target.index[position]
+    return all(s.target == terms[0].target for s in terms) and len(index.atoms(Axis)) == 1
+
+
+def _shorter(old: Axis, first: int, line: Line) -> Axis:
+    """An index for the rows from 0 on; without its prime if that name is free."""
+    used = {a.name for s in line.current for a in s.domain} | line.reserved
+    plain = old.name.rstrip("'")
+    name = old.name if plain in used else plain
+    return Axis(Symbol(name, integer=True), old.extent + first)
+
+
+def _moved(term: Statement, old: Axis, new: Axis, first: int) -> Statement:
+    domain = tuple(new if a == old else a for a in term.domain)
+    return replace(put(term, {old: new - first}), domain=domain)
+
+
+def _at(term: Statement, old: Axis, row: int) -> Statement:
+    domain = tuple(a for a in term.domain if a != old)
+    return replace(put(term, {old: Integer(row)}), domain=domain)
+
+
+def _drop_zeros(line: Line) -> None:
+    """y_bar[-1]  →  0        y_bar being 0 outside its range"""
+    zeros = {s: access for s in line.current for access in vanishing(s) if _outside(access, s)}
+    kept = [s for s in line.current if s not in zeros]
+    if zeros and kept:
+        named = tuple(dict.fromkeys(zeros.values()))
+        verb = " are" if len(named) > 1 else " is"
+        line.add("zero extension", kept, (*listing(named), verb, " outside its range, hence 0"))
+
+
+def _outside(access: Access, term: Statement) -> bool:
+    """Whether the access is outside its tensor at every point of the box."""
+    tensor = access.tensor
+    return any(
+        nonnegative(first - 1 - index, term.domain)
+        or nonnegative(index - first - extent, term.domain)
+        for index, extent, first in zip(access.index, tensor.shape, tensor.offset, strict=True)
+    )
