@@ -109,7 +109,7 @@ def sliding(rank: int, *, padded: bool = True, dilated: bool = False) -> Sliding
         place, tap = axes(f"{place_name} {tap_name}", places, kernel[i])
         windows.append(Window(image, place, tap, s * place - pad, s * place + d * tap - pad))
         before.append(pad)
-        requires.append((room >= 0, "the window is larger than the padded image"))
+        requires.append((places >= 1, "the window is larger than the padded image"))
         if padded:
             requires.append((2 * pad <= length, "the padding is more than half a window"))
     options = (kernel, stride, *[padding] * padded, *[dilation] * dilated, ceil_mode)
@@ -325,7 +325,7 @@ def lp_pool(rank: int) -> Operation:
     )  # fmt: skip
     (power,) = norm.settings
     taps = [w.tap for w in over.windows]
-    safe = Piecewise((1, Eq(total[at], 0)), (total[at], True))
+    base = tensor("base", N, C, *(w.place.extent for w in over.windows))
     return Operation(
         name=f"lp_pool{rank}d",
         summary="Take the root of the sum of powers over every window; windows slide.",
@@ -333,7 +333,8 @@ def lp_pool(rank: int) -> Operation:
         outputs=(y,),
         equations=(
             Eq(total[at], Sum(entry**power, *taps)),
-            Eq(y[at], Piecewise((0, Eq(total[at], 0)), (safe ** (1 / power), True))),
+            Eq(base[at], Piecewise((1, Eq(total[at], 0)), (total[at], True))),
+            Eq(y[at], Piecewise((0, Eq(total[at], 0)), (base[at] ** (1 / power), True))),
         ),
         options=(norm, *over.options),
         requires=over.requires,
