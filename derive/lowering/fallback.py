@@ -34,7 +34,7 @@ from derive.lowering.program import (
     method,
     numpy,
 )
-from derive.lowering.views import Extent, Index, View, indices, view
+from derive.lowering.views import Extent, Index, View, indices, shape_of, view
 
 
 def loops_of(statement: Statement, outer: tuple[Axis, ...] = ()) -> tuple[Axis, ...]:
@@ -261,7 +261,10 @@ class Fallback:
         in_place = assign or not self.statement.target.index
         if in_place and not isinstance(place, Subscript):
             place = Subscript(place, (Literal(...),))
-        return (Assign(place, aligned) if assign else Update(place, aligned),), False
+        shape = None if self.extents else shape_of(target.axes, {})
+        if assign:
+            return (Assign(place, aligned, shape),), False
+        return (Update(place, aligned, shape=shape),), False
 
     def value(self, keep: tuple[Axis, ...]) -> View:
         """The statement's value over the target's whole axes."""

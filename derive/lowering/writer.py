@@ -12,6 +12,7 @@ from derive.calculus.bounds import disjoint
 from derive.calculus.statements import Statement
 from derive.language.symbols import Access, Axis, Tensor
 from derive.lowering.columns import correlate, scatter
+from derive.lowering.destinations import in_place
 from derive.lowering.elementwise import Elementwise
 from derive.lowering.fallback import Fallback
 from derive.lowering.integers import lower_integer
@@ -36,6 +37,7 @@ from derive.lowering.program import (
 from derive.lowering.schedule import Item, Loop, flattened, schedule
 from derive.lowering.windows import Trilinear
 
+NAMES = ("sizes", "dtype", "wrt")  # of every direction
 Describe = Callable[[Statement, bool], str]
 Axes = tuple[Axis, ...]
 
@@ -65,7 +67,7 @@ class Writer:
     slide : bool
         Whether these leave their outermost window axis unexpanded.
     shrink : bool
-        Whether tensors may be kept for one round of a loop only.
+        Whether loops may keep less than they compute, and compute in place.
     """
 
     def __init__(
@@ -86,6 +88,8 @@ class Writer:
         self.origin: dict[Statement, Statement] = {}  # as it was before passes changed it
         self.loops: dict[Statement, Axes] = {}
         self.allocated: set[Tensor] = set()
+        self.arrays: dict[str, int] = {}  # their names and numbers of axes
+        self.taken: set[str] = set()
 
     def lines(
         self,
@@ -105,6 +109,10 @@ class Writer:
         if self.shrink:
             items = with_locals(items, {*keep, *wanted})
         self.order = flattened(items)
+        tensors = [a.tensor for s in self.order for a in (s.target, *s.entries)]
+        self.arrays = {tensor.name: tensor.rank for tensor in tensors}
+        boxes = {x for s in self.order for a in s.domain for x in (a, *a.extent.free_symbols)}
+        self.taken = {*self.arrays, *(str(x) for x in boxes), *NAMES}
         self.origin = dict(zip(self.order, given, strict=True))
         self.place(items, ())
         lines: list[Line] = []
@@ -262,7 +270,8 @@ class Writer:
         steps = call("range", lower_integer(loop.axis.extent))
         if loop.falling:
             steps = call("reversed", steps)
-        return [*before, For(Name(loop.axis.name), steps, tuple(body))]
+        whole = For(Name(loop.axis.name), steps, tuple(body))
+        return [*before, *(in_place(whole, self.arrays, self.taken) if self.shrink else [whole])]
 
     def absent(self, statement: Statement) -> list[Tensor]:
         """Optional tensors without which the statement is dropped."""
