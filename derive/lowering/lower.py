@@ -13,6 +13,7 @@ from derive.lowering.copies import without_copies
 from derive.lowering.outside import with_outside
 from derive.lowering.program import Line, Node
 from derive.lowering.sharing import share_values
+from derive.lowering.siblings import with_siblings
 from derive.lowering.strategies import plan_windows
 from derive.lowering.windows import trilinear
 from derive.lowering.writer import Describe, Needs, Writer
@@ -77,28 +78,33 @@ def lower(
     needs = Needs()
     optional = {t for t in system.inputs if t.optional}
     bars = adjoint.cotangent
+    wanted = {bars[t]: t.name for t in system.inputs if t in bars}
     onward, reverse = system.statements, adjoint.statements
+    told: dict[Statement, tuple[Statement, ...]] = {}
     if passes:
         reverse = with_forward_values(reverse, system)
         onward, reverse = share_values(onward, reverse)
-    computed = System(system.inputs, system.outputs, onward).tensors
-    reads = {r.tensor for s in reverse for r in s.entries}
-    saved = tuple(t for t in computed if t in reads)
-    wanted = {bars[t]: t.name for t in system.inputs if t in bars}
-    arriving = (*computed, *(bars[t] for t in system.outputs if t in bars))
+        known = {*system.tensors, *(bars[t] for t in system.outputs if t in bars)}
+        onward = without_copies(onward, {*system.inputs, *system.outputs, *_saved(onward, reverse)})
+        reverse = without_copies(reverse, {*known, *_saved(onward, reverse), *wanted})
+        both = with_siblings(onward, reverse, {*system.inputs}, {*system.outputs}, bars)
+        onward, reverse = (tuple(t.statement for t in part) for part in both)
+        told = {t.statement: t.originals for part in both for t in part}
+    saved = (*(t for t in system.inputs if _reads(reverse, t)), *_saved(onward, reverse))
 
-    def direction(statements, given, asked, keep) -> Direction:
-        if passes:
-            statements = without_copies(statements, {*given, *asked, *keep})
+    def tell(statement: Statement, adds: bool) -> str:
+        return "\n".join(describe(s, adds) for s in told.get(statement, (statement,)))
+
+    def direction(statements, asked, keep) -> Direction:
         statements = with_outside(statements)
         plan = plan_windows(statements) if passes else None
         if plan is None:
-            writer = Writer(name, optional, describe, needs, {}, False, passes)
+            writer = Writer(name, optional, tell, needs, {}, False, passes)
             return Direction((Variant("", writer.lines(statements, asked, keep)),))
         variants = []
         for word, chosen, slide in plan.strategies():
             forms = {s: f for s in chosen if (f := trilinear(s))}
-            writer = Writer(name, optional, describe, needs, forms, slide, True)
+            writer = Writer(name, optional, tell, needs, forms, slide, True)
             variants.append(Variant(word, writer.lines(chosen, asked, keep)))
         always = plan.applies() is None and plan.prefers() is None
         if len(variants) == 2 and (always or variants[0].lines == variants[1].lines):
@@ -107,9 +113,19 @@ def lower(
             return Direction((Variant("", variants[0].lines),))
         return Direction(tuple(variants), plan.applies(), plan.prefers())
 
-    forward = direction(onward, system.inputs, {}, {*system.outputs, *saved})
-    backward = direction(reverse, arriving, wanted, ())
+    forward = direction(onward, {}, {*system.outputs, *saved})
+    backward = direction(reverse, wanted, ())
     return Program(forward, backward, saved, bars, needs)
+
+
+def _saved(onward: Iterable[Statement], reverse: Iterable[Statement]) -> tuple[Tensor, ...]:
+    """What forward computes and backward reads."""
+    written = dict.fromkeys(s.target.tensor for s in onward)
+    return tuple(t for t in written if _reads(reverse, t))
+
+
+def _reads(statements: Iterable[Statement], tensor: Tensor) -> bool:
+    return any(r.tensor == tensor for s in statements for r in s.entries)
 
 
 def with_forward_values(statements: Iterable[Statement], system: System) -> tuple[Statement, ...]:
