@@ -9,12 +9,14 @@ from derive.calculus.adjoint import Adjoint
 from derive.calculus.reuse import forward_values, reuse_forward
 from derive.calculus.statements import Statement, System
 from derive.language.symbols import Tensor
+from derive.lowering.ahead import with_factors_ahead
 from derive.lowering.copies import without_copies
 from derive.lowering.outside import with_outside
 from derive.lowering.program import Line, Node
 from derive.lowering.sharing import share_values
 from derive.lowering.siblings import with_siblings
 from derive.lowering.strategies import plan_windows
+from derive.lowering.told import as_told, plain
 from derive.lowering.windows import trilinear
 from derive.lowering.writer import Describe, Needs, Writer
 
@@ -87,8 +89,10 @@ def lower(
         known = {*system.tensors, *(bars[t] for t in system.outputs if t in bars)}
         onward = without_copies(onward, {*system.inputs, *system.outputs, *_saved(onward, reverse)})
         reverse = without_copies(reverse, {*known, *_saved(onward, reverse), *wanted})
-        both = with_siblings(onward, reverse, {*system.inputs}, {*system.outputs}, bars)
-        onward, reverse = (tuple(t.statement for t in part) for part in both)
+        ahead = with_factors_ahead(as_told(reverse), {*wanted})
+        outer = {*system.outputs, *wanted}
+        both = with_siblings(as_told(onward), ahead, {*system.inputs}, outer, bars)
+        onward, reverse = map(plain, both)
         told = {t.statement: t.originals for part in both for t in part}
     saved = (*(t for t in system.inputs if _reads(reverse, t)), *_saved(onward, reverse))
 

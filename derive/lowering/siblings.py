@@ -28,18 +28,11 @@ from derive.errors import DefinitionError
 from derive.language.scalars import SCALARS
 from derive.language.symbols import Access, Axis, Tensor
 from derive.lowering.schedule import Loop, schedule
+from derive.lowering.told import Told, plain
 
 Statements = tuple[Statement, ...]
 SHIFT = Symbol("shift", integer=True)
 MOST = 6  # constant indices in one statement, beyond which merging is not tried
-
-
-@dataclass(frozen=True)
-class Told:
-    """A statement, and those of the system that it stands for."""
-
-    statement: Statement
-    originals: Statements
 
 
 @dataclass(frozen=True)
@@ -52,8 +45,8 @@ class Family:
 
 
 def with_siblings(
-    forward: Sequence[Statement],
-    backward: Sequence[Statement],
+    forward: tuple[Told, ...],
+    backward: tuple[Told, ...],
     inputs: set[Tensor],
     outputs: set[Tensor],
     bars: Mapping[Tensor, Tensor],
@@ -62,30 +55,33 @@ def with_siblings(
 
     Parameters
     ----------
-    forward, backward : sequence of Statement
-        Of the system and of its adjoint.
+    forward, backward : tuple of Told
+        Statements of the system and of its adjoint.
     inputs, outputs : set of Tensor
-        Tensors that enter and leave forward; outputs are never stacked.
+        Tensors that enter forward, and tensors that are never stacked.
     bars : mapping
-        From a tensor to its cotangent.
+        From a tensor to its cotangent; they are stacked together.
     """
-    one = tuple(Told(s, (s,)) for s in forward)
-    two = tuple(Told(s, (s,)) for s in backward)
     refused: set[tuple[Tensor, ...]] = set()
-    while families := _families(_plain(one), inputs, outputs, refused):
-        news = _stacked(one, families, inputs, {}), _stacked(two, families, inputs, bars)
-        before = _rounds(_plain(one)), _rounds(_plain(two))
-        merged = tuple(_merged(new) for new in news)
-        after = tuple(_rounds(_plain(m)) for m in merged)
-        if all(n is not None and n <= (o or 0) for n, o in zip(after, before, strict=True)):
-            one, two = merged
+    while families := _families(plain(forward), inputs, outputs, refused):
+        new = _stacked(forward, families, inputs, {}), _stacked(backward, families, inputs, bars)
+        one, two = _merged(new[0]), _merged(new[1])
+        if _no_worse(one, forward) and _no_worse(two, backward):
+            forward, backward = one, two
         # Once is enough; or something would have to be known before it is computed.
         refused |= {family.tensors for family in families}
-    return one, two
+    while families := _families(plain(backward), set(), outputs, refused):
+        two = _merged(_stacked(backward, families, set(), {}))
+        if _no_worse(two, backward):
+            backward = two
+        refused |= {family.tensors for family in families}
+    return forward, backward
 
 
-def _plain(told: Iterable[Told]) -> Statements:
-    return tuple(t.statement for t in told)
+def _no_worse(told: tuple[Told, ...], before: tuple[Told, ...]) -> bool:
+    """Whether there is an order, and nothing more is in loops."""
+    now, once = _rounds(plain(told)), _rounds(plain(before))
+    return now is not None and now <= (once or 0)
 
 
 def _rounds(statements: Statements) -> int | None:
@@ -111,7 +107,8 @@ def _families(
         if (statement in looped or stacked) and not statement.where and statement.op == "add":
             groups.setdefault(_form(statement), []).append(statement)
     for group in sorted(groups.values(), key=lambda g: _is_sum(g[0]), reverse=True):
-        for run in _neighbours(sorted(group, key=lambda s: (_order(s), _use(s, statements)))):
+        group.sort(key=lambda s: (_order(s), _use(s, statements)))
+        for run in (run for part in _alike(group) for run in _neighbours(part)):
             found = _differences(run)
             names = tuple(t for f in found or () for t in f)
             if not found or set(names) & outputs or any(f in refused for f in found):
@@ -188,6 +185,18 @@ def _neighbours(group: Sequence[Statement]) -> Iterable[list[Statement]]:
             run = []
         run.append(statement)
     yield run
+
+
+def _alike(group: Sequence[Statement]) -> Iterable[list[Statement]]:
+    """Parts of siblings in which each place has one tensor, or as many as there are statements."""
+    for accesses in zip(*map(_places, group), strict=True):
+        tensors = [a.tensor for a in accesses]
+        distinct = list(dict.fromkeys(tensors))
+        if 1 < len(distinct) < len(tensors):
+            for tensor in distinct:
+                yield from _alike([s for s, t in zip(group, tensors, strict=True) if t == tensor])
+            return
+    yield list(group)
 
 
 def _differences(run: Sequence[Statement]) -> list[tuple[Tensor, ...]] | None:
