@@ -97,7 +97,8 @@ def lower(
     saved = (*(t for t in system.inputs if _reads(reverse, t)), *_saved(onward, reverse))
 
     def tell(statement: Statement, adds: bool) -> str:
-        return "\n".join(describe(s, adds) for s in told.get(statement, (statement,)))
+        originals = dict.fromkeys(told.get(statement, (statement,)))
+        return "\n".join(describe(s, adds) for s in originals)
 
     def direction(statements, asked, keep) -> Direction:
         statements = with_outside(statements)

@@ -35,9 +35,10 @@ from derive.lowering.program import (
     tidied,
 )
 from derive.lowering.schedule import Item, Loop, flattened, schedule
+from derive.lowering.stretches import Stretched, with_stretches
 from derive.lowering.windows import Trilinear
 
-NAMES = ("sizes", "dtype", "wrt")  # of every direction
+NAMES = ("sizes", "dtype", "wrt", "first", "last")  # of every direction
 Describe = Callable[[Statement, bool], str]
 Axes = tuple[Axis, ...]
 
@@ -108,12 +109,15 @@ class Writer:
         given = flattened(items)
         if self.shrink:
             items = with_locals(items, {*keep, *wanted})
+        self.origin = dict(zip(flattened(items), given, strict=True))
+        if self.shrink:
+            items, renamed = with_stretches(items, {*keep, *wanted})
+            self.origin |= {new: self.origin[old] for new, old in renamed.items()}
         self.order = flattened(items)
         tensors = [a.tensor for s in self.order for a in (s.target, *s.entries)]
         self.arrays = {tensor.name: tensor.rank for tensor in tensors}
         boxes = {x for s in self.order for a in s.domain for x in (a, *a.extent.free_symbols)}
         self.taken = {*self.arrays, *(str(x) for x in boxes), *NAMES}
-        self.origin = dict(zip(self.order, given, strict=True))
         self.place(items, ())
         lines: list[Line] = []
         written = {s.target.tensor for s in statements}
@@ -131,6 +135,7 @@ class Writer:
         """Note the loops around every statement."""
         for item in items:
             if isinstance(item, Loop):
+                self.loops |= dict.fromkeys(item.statements, outer)
                 self.place(item.items, (*outer, item.axis))
             else:
                 self.loops[item] = outer
@@ -255,7 +260,7 @@ class Writer:
     def loop(self, loop: Loop) -> list[Line]:
         """A loop over time, say; what it writes is allocated before it."""
         before: list[Line] = []
-        for statement in loop.statements:
+        for statement in flattened(loop.items):
             if is_copy_with_fill(statement):
                 assert isinstance(statement.value, Access)
                 outside = statement.value.tensor.outside
@@ -267,11 +272,22 @@ class Writer:
         body: list[Line] = []
         for item in loop.items:
             body += self.loop(item) if isinstance(item, Loop) else self.statement(item)
-        steps = call("range", lower_integer(loop.axis.extent))
-        if loop.falling:
-            steps = call("reversed", steps)
-        whole = For(Name(loop.axis.name), steps, tuple(body))
-        return [*before, *(in_place(whole, self.arrays, self.taken) if self.shrink else [whole])]
+        extent = lower_integer(loop.axis.extent)
+        stretched = isinstance(loop, Stretched)
+        ends = (Name("first"), Name("last"))
+        steps = self.turned(loop, call("range", *(ends if stretched else (extent,))))
+        lines: list[Line] = [For(Name(loop.axis.name), steps, tuple(body))]
+        if self.shrink:
+            *room, whole = in_place(lines[0], self.arrays, self.taken)
+            before, lines = [*before, *room], [whole]
+        if stretched:
+            ahead = [line for s in loop.ahead for line in self.statement(s)]
+            stretches = call("_stretches", extent, lower_integer(loop.elements))
+            lines = [For(TupleOf(ends), self.turned(loop, stretches), (*ahead, *lines))]
+        return [*before, *lines]
+
+    def turned(self, loop: Loop, steps: Node) -> Node:
+        return call("reversed", steps) if loop.falling else steps
 
     def absent(self, statement: Statement) -> list[Tensor]:
         """Optional tensors without which the statement is dropped."""

@@ -9,6 +9,7 @@ This is all that knows how a module names its strategies:
 and how it cuts a batch into parts that fit the cache, of which small shapes would always be one:
 
     _chunks(count, positions, elements)                          bounds of each part
+    _stretches(count, elements)                                  the same for a loop over time
 """
 
 from __future__ import annotations
@@ -68,7 +69,8 @@ class Loaded:
         usable = {direction: numbers for direction, numbers in usable.items() if numbers}
         for turn in range(max(map(len, usable.values()), default=1)):
             choice = {d: numbers[turn % len(numbers)] for d, numbers in usable.items()}
-            yield choice | {"parts": 1} if cut and hasattr(self.module, "_chunks") else choice
+            parts = any(hasattr(self.module, name) for name in SMALL)
+            yield choice | {"parts": 1} if cut and parts else choice
 
     def forced(self, choice: Choice) -> ModuleType:
         """The module with its choosers replaced."""
@@ -77,7 +79,8 @@ class Loaded:
             module = self._forced[key] = self.fresh()
             for direction, number in choice.items():
                 if direction == "parts":
-                    module.__dict__["_chunks"] = _small_chunks
+                    for name in SMALL.keys() & vars(module).keys():
+                        vars(module)[name] = SMALL[name]
                     continue
                 chooser = f"_choose_{direction}"
                 if not hasattr(module, chooser):
@@ -107,3 +110,11 @@ def _small_chunks(count: int, positions: int, elements: int) -> list[tuple[int, 
     if count * positions * elements == 0:
         return []
     return [(first, min(first + 2, count)) for first in range(0, count, 2)]
+
+
+def _small_stretches(count: int, elements: int) -> list[tuple[int, int]]:
+    """Parts of two, whatever their elements."""
+    return [(first, min(first + 2, count)) for first in range(0, count, 2)]
+
+
+SMALL = {"_chunks": _small_chunks, "_stretches": _small_stretches}
