@@ -18,6 +18,7 @@ from sympy import Add, Expr, Integer, Mul, Symbol
 from derive.calculus.affine import affine
 from derive.calculus.statements import Statement
 from derive.language.symbols import Access, Axis, Tensor
+from derive.lowering.carries import Carrying
 from derive.lowering.fallback import Fallback
 from derive.lowering.schedule import Item, Loop
 
@@ -25,7 +26,7 @@ FIRST, LAST = (Symbol(name, integer=True, nonnegative=True) for name in ("first"
 
 
 @dataclass(frozen=True)
-class Stretched(Loop):
+class Stretched(Carrying):
     """A loop in stretches, and what is computed before each of them.
 
     Attributes
@@ -71,7 +72,9 @@ def with_stretches(
         body = {s: _in_round(s, whole, short) for s in item.statements}
         elements = Add(*(Mul(*_without(t.shape, d)) for t, d in whole.items()))
         loop = _rebuilt(item, body)
-        stretched = Stretched(loop.axis, loop.falling, loop.items, tuple(now.values()), elements)
+        stretched = Stretched(
+            loop.axis, loop.falling, loop.items, loop.pairs, tuple(now.values()), elements
+        )
         result[result.index(item)] = stretched
         result = [i for i in result if i not in ahead]
         renamed |= {new: old for old, new in {**now, **body}.items()}
@@ -147,6 +150,6 @@ def _in_round(
     return statement.substitute(found) if found else statement
 
 
-def _rebuilt(loop: Loop, body: dict[Statement, Statement]) -> Loop:
+def _rebuilt(loop: Loop, body: dict[Statement, Statement]) -> Carrying:
     items = tuple(_rebuilt(i, body) if isinstance(i, Loop) else body[i] for i in loop.items)
-    return Loop(loop.axis, loop.falling, items)
+    return Carrying(loop.axis, loop.falling, items, getattr(loop, "pairs", ()))

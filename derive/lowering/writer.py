@@ -11,6 +11,7 @@ from derive.calculus.affine import affine
 from derive.calculus.bounds import disjoint
 from derive.calculus.statements import Statement
 from derive.language.symbols import Access, Axis, Tensor
+from derive.lowering.carries import with_carries
 from derive.lowering.columns import correlate, scatter
 from derive.lowering.destinations import in_place
 from derive.lowering.elementwise import Elementwise
@@ -89,6 +90,7 @@ class Writer:
         self.origin: dict[Statement, Statement] = {}  # as it was before passes changed it
         self.loops: dict[Statement, Axes] = {}
         self.allocated: set[Tensor] = set()
+        self.carried: set[Tensor] = set()  # from round to round of a loop
         self.arrays: dict[str, int] = {}  # their names and numbers of axes
         self.taken: set[str] = set()
 
@@ -111,8 +113,9 @@ class Writer:
             items = with_locals(items, {*keep, *wanted})
         self.origin = dict(zip(flattened(items), given, strict=True))
         if self.shrink:
-            items, renamed = with_stretches(items, {*keep, *wanted})
-            self.origin |= {new: self.origin[old] for new, old in renamed.items()}
+            for narrowed in (with_carries, with_stretches):
+                items, renamed = narrowed(items, {*keep, *wanted})
+                self.origin |= {new: self.origin[old] for new, old in renamed.items()}
         self.order = flattened(items)
         tensors = [a.tensor for s in self.order for a in (s.target, *s.entries)]
         self.arrays = {tensor.name: tensor.rank for tensor in tensors}
@@ -136,6 +139,7 @@ class Writer:
         for item in items:
             if isinstance(item, Loop):
                 self.loops |= dict.fromkeys(item.statements, outer)
+                self.carried |= {now for now, _ in getattr(item, "pairs", ())}
                 self.place(item.items, (*outer, item.axis))
             else:
                 self.loops[item] = outer
@@ -176,7 +180,8 @@ class Writer:
 
     def names(self, statement: Statement) -> frozenset[str]:
         """The wanted gradients that a statement serves; all of them if none is listed."""
-        return self.serves.get(statement.target.tensor, self.everything)
+        tensor = self.origin.get(statement, statement).target.tensor
+        return self.serves.get(tensor, self.everything)
 
     def asked(self, statement: Statement) -> Node | None:
         names = self.names(statement)
@@ -214,6 +219,8 @@ class Writer:
 
     def is_first(self, statement: Statement) -> bool:
         """Whether nothing has been added yet where the statement writes."""
+        if statement.target.tensor in self.carried and self.loops[statement]:
+            return False
         here = self.order.index(statement)
         for place, other in enumerate(self.order):
             if other is statement or other.target.tensor != statement.target.tensor:
@@ -272,6 +279,9 @@ class Writer:
         body: list[Line] = []
         for item in loop.items:
             body += self.loop(item) if isinstance(item, Loop) else self.statement(item)
+        for pair in getattr(loop, "pairs", ()):
+            names = TupleOf(tuple(Name(t.name) for t in pair))
+            body.append(Assign(names, TupleOf(names.items[::-1])))
         extent = lower_integer(loop.axis.extent)
         stretched = isinstance(loop, Stretched)
         ends = (Name("first"), Name("last"))

@@ -7,7 +7,8 @@ from sympy import Eq, Sum, cos, sin, tanh
 from derive.calculus.adjoint import adjoint
 from derive.calculus.lift import to_system
 from derive.language import Operation, axes, parameter, sizes, state, tensor
-from derive.lowering.siblings import Told, with_siblings
+from derive.lowering.siblings import with_siblings
+from derive.lowering.told import Told, as_told
 from tests.lowering.building import failures, text_of
 from tests.lowering.textbook_lstm import textbook_lstm
 
@@ -35,8 +36,8 @@ def stacked(operation: Operation) -> tuple[tuple[Told, ...], tuple[Told, ...]]:
     system = to_system(operation)
     reverse = adjoint(system)
     return with_siblings(
-        system.statements,
-        reverse.statements,
+        as_told(system.statements),
+        as_told(reverse.statements),
         {*system.inputs},
         {*system.outputs},
         reverse.cotangent,
