@@ -1,12 +1,12 @@
 """Pass: what a loop hands to its next round only needs two rows, not one for every round.
 
-    h_bar = np.zeros((T + 1, N))               h_bar, h_bar_next = np.zeros(N), np.empty(N)
-    h_bar[1:] = y_bar                          for t in reversed(range(T)):
-    for t in reversed(range(T)):                   h_bar += y_bar[t]
-        a_bar[t] = h_bar[t + 1] * k[t]             a_bar[t] = h_bar * k[t]
-        h_bar[t] += a_bar[t] @ w     becomes       h_bar_next = a_bar[t] @ w
-    h0_bar = h_bar[0]                              h_bar, h_bar_next = h_bar_next, h_bar
-                                               h0_bar = h_bar
+h_bar = np.zeros((T + 1, N))               h_bar, h_bar_next = np.zeros(N), np.empty(N)
+h_bar[1:] = y_bar                          for t in reversed(range(T)):
+for t in reversed(range(T)):                   h_bar += y_bar[t]
+    a_bar[t] = h_bar[t + 1] * k[t]             a_bar[t] = h_bar * k[t]
+    h_bar[t] += a_bar[t] @ w     becomes       h_bar_next = a_bar[t] @ w
+h0_bar = h_bar[0]                              h_bar, h_bar_next = h_bar_next, h_bar
+                                           h0_bar = h_bar
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sympy import Expr, Integer
 
 from derive.calculus.affine import affine
 from derive.calculus.statements import Statement
-from derive.language.symbols import Access, Axis, Tensor
+from derive.language.symbols import Access, Tensor
 from derive.lowering.fallback import Fallback
 from derive.lowering.schedule import Item, Loop
 
@@ -53,8 +53,7 @@ def with_carries(items: Sequence[Item], keep: set[Tensor]) -> tuple[tuple[Item, 
             new, changed = carried.rewritten(result)
             renamed |= {now: renamed.get(before, before) for before, now in changed.items()}
             result = new
-            loop = next(i for i in result if isinstance(i, Loop) and i.axis == loop.axis
-                        and carried.pair in getattr(i, "pairs", ()))  # fmt: skip
+            loop = next(i for i in result if isinstance(i, Carrying) and carried.pair in i.pairs)
     return tuple(result), renamed
 
 
@@ -152,21 +151,13 @@ class _Carried:
         """The statement with rows instead of the tensor."""
         now, following = self.pair
         found = {
-            a: Access(
-                following if a.index[0] == self.loop.axis + self.step else now, *a.index[1:]
-            )
+            a: Access(following if a.index[0] == self.loop.axis + self.step else now, *a.index[1:])
             for a in _accesses(statement, self.tensor)
         }
-        domain = statement.domain
-        if statement in self.before:
-            row = statement.target.index[0]
-            domain = tuple(a for a in domain if a != row or row == self.loop.axis)
-        changed = {a: found[a] for a in found}
         return replace(
             statement,
-            domain=domain,
-            target=changed.get(statement.target, statement.target),
-            value=statement.value.xreplace(changed),
+            target=found.get(statement.target, statement.target),
+            value=statement.value.xreplace(found),
         )
 
     def rewritten(self, items: Sequence[Item]) -> tuple[list[Item], Rewritten]:

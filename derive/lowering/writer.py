@@ -286,10 +286,9 @@ class Writer:
         stretched = isinstance(loop, Stretched)
         ends = (Name("first"), Name("last"))
         steps = self.turned(loop, call("range", *(ends if stretched else (extent,))))
-        lines: list[Line] = [For(Name(loop.axis.name), steps, tuple(body))]
-        if self.shrink:
-            *room, whole = in_place(lines[0], self.arrays, self.taken)
-            before, lines = [*before, *room], [whole]
+        whole = For(Name(loop.axis.name), steps, tuple(body))
+        lines = in_place(whole, self.arrays, self.taken) if self.shrink else [whole]
+        before, lines = [*before, *lines[:-1]], lines[-1:]
         if stretched:
             ahead = [line for s in loop.ahead for line in self.statement(s)]
             stretches = call("_stretches", extent, lower_integer(loop.elements))

@@ -51,6 +51,10 @@ EQUIVALENT: tuple[tuple[str, str], ...] = (
         "sums, products and extrema of two have no order",
     ),
     (
+        r"(.*\[first(?: \+ 1)?:last(?: \+ 1)?)(\b.*)  ->  \1 \+ 1\2",
+        "a row more than a stretch of time has is never read",
+    ),
+    (
         r"(\w+\[0\]) \+= (\w+)  ->  \1 = \2",
         "the row before the first step was zeros",
     ),
