@@ -20,7 +20,7 @@ from derive.calculus.affine import affine
 from derive.calculus.statements import Statement
 from derive.language.symbols import Access, Tensor
 from derive.lowering.fallback import Fallback
-from derive.lowering.schedule import Item, Loop
+from derive.lowering.schedule import Item, Loop, flattened
 
 Rewritten = dict[Statement, Statement]
 
@@ -42,12 +42,16 @@ def with_carries(items: Sequence[Item], keep: set[Tensor]) -> tuple[tuple[Item, 
     """
     result = list(items)
     renamed: Rewritten = {}
+    taken = {a.tensor.name for s in flattened(items) for a in (s.target, *s.entries)}
     for item in items:
         if not isinstance(item, Loop):
             continue
         loop: Loop = item
         for tensor in dict.fromkeys(s.target.tensor for s in item.statements):
-            carried = None if tensor in keep else _Carried.of(tensor, loop, result)
+            name = f"{tensor.name}_next"
+            if tensor in keep or name in taken:
+                continue
+            carried = _Carried.of(tensor, loop, result)
             if carried is None:
                 continue
             new, changed = carried.rewritten(result)

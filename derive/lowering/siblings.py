@@ -271,6 +271,7 @@ def _stacked(
     places: dict[Tensor, tuple[Tensor, int, int]] = {}
     copies: list[Statement] = []
     written = {t.statement.target.tensor for t in told}
+    taken = {t.name for one in told for t in _tensors(one.statement)}
     for family in families:
         for number, tensor in enumerate(family.tensors):
             places[tensor] = family.stack, family.position, number
@@ -279,7 +280,7 @@ def _stacked(
         duals = tuple(bars.get(t) for t in family.tensors)
         if not all(d is not None and d in written for d in duals):
             continue
-        stack = _stack(duals, family.position, f"{family.stack.name}_bar")
+        stack = _stack(duals, family.position, _fresh(f"{family.stack.name}_bar", taken))
         for number, (tensor, dual) in enumerate(zip(family.tensors, duals, strict=True)):
             places[dual] = stack, family.position, number
             if tensor in inputs:

@@ -119,8 +119,11 @@ class Writer:
         self.order = flattened(items)
         tensors = [a.tensor for s in self.order for a in (s.target, *s.entries)]
         self.arrays = {tensor.name: tensor.rank for tensor in tensors}
-        boxes = {x for s in self.order for a in s.domain for x in (a, *a.extent.free_symbols)}
-        self.taken = {*self.arrays, *(str(x) for x in boxes), *NAMES}
+        extents = [e for t in tensors for e in t.shape]
+        for statement in self.order:
+            extents += [statement.value, *(a.extent for a in statement.domain), *statement.domain]
+        numbers = {x.name for e in extents for x in e.free_symbols}
+        self.taken = {*self.arrays, *numbers, *NAMES}
         self.place(items, ())
         lines: list[Line] = []
         written = {s.target.tensor for s in statements}

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from sympy import Eq, Sum, tanh
 
+from derive.language import Operation, axes, parameter, sizes, state, tensor
 from derive.lowering.destinations import in_place
 from derive.lowering.program import (
     ALL,
@@ -22,6 +24,7 @@ from derive.lowering.program import (
     numpy,
 )
 from derive.rendering.python import program_text
+from tests.lowering.building import failures
 
 t = Name("t")
 a, b, c, w, z = (Name(n) for n in "abcwz")
@@ -132,3 +135,14 @@ def test_an_entry_is_no_place_to_write():
     """``total[t]`` is a number where total has one axis."""
     before, after = texts(Assign(z[t, t], b[t, t, t] * z[t, t], TupleOf(())))
     assert before == after
+
+
+def test_new_names_are_not_those_of_a_definition():
+    """Tensors and sizes may be called what buffers, rows and stacks would be."""
+    T, buffer2 = sizes("T buffer2")
+    s, n, m = axes("s n m", T, buffer2, buffer2)
+    x, y, h = tensor("buffer", T, buffer2), tensor("h_bar_next", T, buffer2), state("h", T, buffer2)
+    weight = parameter("buffer_split", buffer2, buffer2)
+    past = Sum(weight[n, m] * h[s - 1, m], m)
+    equations = (Eq(h[-1, n], 0), Eq(h[s, n], tanh(past + x[s, n]) * x[s, n]), Eq(y[s, n], h[s, n]))
+    assert failures(Operation("f", "F.", (x, weight), (y,), equations), count=4) == []
