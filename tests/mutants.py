@@ -33,8 +33,9 @@ COMPARISONS: dict[type, type] = {
     ast.NotIn: ast.In,
 }
 EXTREMA = {"min": "max", "max": "min", "all": "any", "any": "all"}
-# Which parts a batch is cut into is a matter of speed; verification cuts it in its own way.
-LEFT_ALONE = ("_chunks", "_applies", "_prefers")
+# Which parts a batch or a loop is cut into is a matter of speed; verification has its own way.
+PARTS = ("_chunks", "_stretches")
+LEFT_ALONE = (*PARTS, "_applies", "_prefers")
 MATHEMATICS = ("_forward", "_backward")
 
 
@@ -187,8 +188,8 @@ def _own(statement: ast.stmt) -> list[ast.AST]:
         node = waiting.pop()
         found.append(node)
         inner = [n for n in ast.iter_child_nodes(node) if not isinstance(n, ast.stmt)]
-        if _called(node) == "_chunks":
-            # What follows the length of the batch is what a part of it costs: a matter of speed.
+        if _called(node) in PARTS:
+            # What follows the length of the whole is what a part of it costs: a matter of speed.
             inner = inner[:2]
         waiting += inner[::-1]
     return found
@@ -222,7 +223,7 @@ def _changes_of(node: ast.AST, kinds: Kinds) -> Iterator[Change]:
     if isinstance(node, ast.Call):
         if isinstance(node.func, ast.Name) and node.func.id in EXTREMA:
             yield _replaced(node.func, "id", EXTREMA[node.func.id])
-        elif _called(node) != "_chunks":
+        elif _called(node) not in PARTS:
             yield from _swaps(node.args)
     if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in kinds:
         group = kinds[node.id]

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from itertools import combinations
 
 from derive.language.symbols import Axis
-from derive.lowering.program import Binary, Literal, Node, TupleOf, method, numpy
+from derive.lowering.program import Binary, Literal, Node, Product, TupleOf, method, numpy
 from derive.lowering.views import Extents, View, extent_of, shape_of, size_of
 
 Axes = tuple[Axis, ...]
@@ -79,10 +79,12 @@ def _pair(left: View, right: View, keep: Axes, extents: Extents) -> View:
     if columns and (not rows or keep.index(columns[0]) < keep.index(rows[0])):
         left, right, rows, columns = right, left, columns, rows
         contracted = tuple(a for a in left.axes if a in contracted)
-    node = Binary(
+    lengths = tuple(extent_of(a, extents).length for a in batch)
+    node = Product(
         "@",
         _matrix(left, batch, rows, contracted, extents),
         _matrix(right, batch, contracted, columns, extents),
+        TupleOf((*lengths, size_of(rows, extents), size_of(columns, extents))),
     )
     result = (*batch, *rows, *columns)
     if len(rows) == len(columns) == 1:

@@ -50,6 +50,7 @@ from derive.lowering.views import (
     index_array,
     indices,
     numbers,
+    shape_of,
     view,
 )
 
@@ -388,8 +389,9 @@ class Fallback:
         in_place = assign or not self.statement.target.index
         if in_place and not isinstance(place, Subscript):
             place = Subscript(place, (Literal(...),))
+        shape = None if self.extents else shape_of(target.axes, {})
         if assign:
-            return (Assign(place, aligned),), False
+            return (Assign(place, aligned, shape),), False
         if self.statement.op == "max":
             return (Do(numpy("maximum", place, aligned, out=place)),), False
         gathered = next((i.gathered for i in self.target if i.gathered), ())
@@ -398,7 +400,7 @@ class Fallback:
             where = TupleOf(tuple(_as_object(item) for item in place.items))
             add = Attribute(Name("np"), "add")
             return (Do(method(add, "at", place.value, where, aligned)),), False
-        return (Update(place, aligned),), False
+        return (Update(place, aligned, shape=shape),), False
 
     def first(self, target: View) -> tuple[Line, ...]:
         """The number of the first point that meets the condition."""

@@ -9,12 +9,15 @@ from derive.calculus.adjoint import Adjoint
 from derive.calculus.reuse import forward_values, reuse_forward
 from derive.calculus.statements import Statement, System
 from derive.language.symbols import Tensor
+from derive.lowering.ahead import with_factors_ahead
 from derive.lowering.copies import without_copies
 from derive.lowering.outside import with_outside
 from derive.lowering.program import Line, Node
 from derive.lowering.remainders import with_remainders
 from derive.lowering.sharing import share_values
+from derive.lowering.siblings import with_siblings
 from derive.lowering.strategies import plan_windows
+from derive.lowering.told import as_told, plain
 from derive.lowering.windows import trilinear
 from derive.lowering.writer import Describe, Needs, Writer
 
@@ -78,29 +81,37 @@ def lower(
     needs = Needs()
     optional = {t for t in system.inputs if t.optional}
     bars = adjoint.cotangent
+    wanted = {bars[t]: t.name for t in system.inputs if t in bars}
     onward, reverse = adjoint.primal.statements, adjoint.statements
+    told: dict[Statement, tuple[Statement, ...]] = {}
     if passes:
         reverse = with_forward_values(reverse, system)
         onward, reverse = share_values(onward, reverse)
+        known = {*system.tensors, *(bars[t] for t in system.outputs if t in bars)}
+        onward = without_copies(onward, {*system.inputs, *system.outputs, *_saved(onward, reverse)})
+        reverse = without_copies(reverse, {*known, *_saved(onward, reverse), *wanted})
         onward, reverse = with_remainders(onward, reverse, set(system.outputs))
-    computed = System(system.inputs, system.outputs, onward).tensors
-    reads = {r.tensor for s in reverse for r in s.entries}
-    saved = tuple(t for t in computed if t in reads)
-    wanted = {bars[t]: t.name for t in system.inputs if t in bars}
-    arriving = (*computed, *(bars[t] for t in system.outputs if t in bars))
+        ahead = with_factors_ahead(as_told(reverse), {*wanted})
+        outer = {*system.outputs, *wanted}
+        both = with_siblings(as_told(onward), ahead, {*system.inputs}, outer, bars)
+        onward, reverse = map(plain, both)
+        told = {t.statement: t.originals for part in both for t in part}
+    saved = (*(t for t in system.inputs if _reads(reverse, t)), *_saved(onward, reverse))
 
-    def direction(statements, given, asked, keep) -> Direction:
-        if passes:
-            statements = without_copies(statements, {*given, *asked, *keep})
+    def tell(statement: Statement, adds: bool) -> str:
+        originals = dict.fromkeys(told.get(statement, (statement,)))
+        return "\n".join(describe(s, adds) for s in originals)
+
+    def direction(statements, asked, keep) -> Direction:
         statements = with_outside(statements)
         plan = plan_windows(statements) if passes else None
         if plan is None:
-            writer = Writer(name, optional, describe, needs, {}, False, passes)
+            writer = Writer(name, optional, tell, needs, {}, False, passes)
             return Direction((Variant("", writer.lines(statements, asked, keep)),))
         variants = []
         for word, chosen, slide in plan.strategies():
             forms = {s: f for s in chosen if (f := trilinear(s))}
-            writer = Writer(name, optional, describe, needs, forms, slide, True)
+            writer = Writer(name, optional, tell, needs, forms, slide, True)
             variants.append(Variant(word, writer.lines(chosen, asked, keep)))
         always = plan.applies() is None and plan.prefers() is None
         if len(variants) == 2 and (always or variants[0].lines == variants[1].lines):
@@ -109,9 +120,19 @@ def lower(
             return Direction((Variant("", variants[0].lines),))
         return Direction(tuple(variants), plan.applies(), plan.prefers())
 
-    forward = direction(onward, system.inputs, {}, {*system.outputs, *saved})
-    backward = direction(reverse, arriving, wanted, ())
+    forward = direction(onward, {}, {*system.outputs, *saved})
+    backward = direction(reverse, wanted, ())
     return Program(forward, backward, saved, bars, needs)
+
+
+def _saved(onward: Iterable[Statement], reverse: Iterable[Statement]) -> tuple[Tensor, ...]:
+    """What forward computes and backward reads."""
+    written = dict.fromkeys(s.target.tensor for s in onward)
+    return tuple(t for t in written if _reads(reverse, t))
+
+
+def _reads(statements: Iterable[Statement], tensor: Tensor) -> bool:
+    return any(r.tensor == tensor for s in statements for r in s.entries)
 
 
 def with_forward_values(statements: Iterable[Statement], system: System) -> tuple[Statement, ...]:

@@ -5,8 +5,9 @@ Only what generated modules need. Trees are frozen, so that passes build new one
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,13 @@ class Binary(Node):
 
 
 @dataclass(frozen=True)
+class Product(Binary):
+    """A matrix product, and the shape of what it gives."""
+
+    shape: Node = Literal(())
+
+
+@dataclass(frozen=True)
 class Unary(Node):
     operator: str
     operand: Node
@@ -110,8 +118,11 @@ class Line:
 
 @dataclass(frozen=True)
 class Assign(Line):
+    """``target = value``; if `shape` is there, it is that of the place which is overwritten."""
+
     target: Node
     value: Node
+    shape: Node | None = None
 
 
 @dataclass(frozen=True)
@@ -121,6 +132,7 @@ class Update(Line):
     target: Node
     value: Node
     operator: str = "+"
+    shape: Node | None = None
 
 
 @dataclass(frozen=True)
@@ -175,15 +187,32 @@ def integer(value: int) -> Literal:
     return Literal(value)
 
 
+def parts_of(tree: object) -> tuple[object, ...]:
+    """What a node, a line or a sequence of them is made of; known shapes are not written."""
+    if isinstance(tree, tuple | list):
+        return tuple(tree)
+    if isinstance(tree, Node | Line):
+        return tuple(part for word, part in vars(tree).items() if word != "shape")
+    return ()
+
+
 def names_in(tree: object) -> set[str]:
     """Every name that a tree (or a sequence of lines) mentions."""
     if isinstance(tree, Name):
         return {tree.id}
-    if isinstance(tree, tuple | list):
-        return set().union(*(names_in(part) for part in tree)) if tree else set()
+    return set().union(*map(names_in, parts_of(tree)), set())
+
+
+def substituted(tree: Any, values: Mapping[Node, Node]) -> Any:
+    """The tree with nodes replaced by others, outer ones first."""
+    if isinstance(tree, Node) and tree in values:
+        return values[tree]
+    if isinstance(tree, tuple):
+        return tuple(substituted(part, values) for part in tree)
     if isinstance(tree, Node | Line):
-        return set().union(*(names_in(part) for part in vars(tree).values()), set())
-    return set()
+        parts = {word: substituted(part, values) for word, part in vars(tree).items()}
+        return replace(tree, **parts)
+    return tree
 
 
 def tidied(lines: Iterable[Line]) -> tuple[Line, ...]:

@@ -12,7 +12,9 @@ from derive.calculus.bounds import disjoint
 from derive.calculus.statements import Statement
 from derive.language.symbols import Access, Axis, Tensor
 from derive.lowering.batches import COUNT, Batch, with_batches
+from derive.lowering.carries import with_carries
 from derive.lowering.columns import correlate, scatter
+from derive.lowering.destinations import in_place
 from derive.lowering.elementwise import Elementwise
 from derive.lowering.fallback import Fallback
 from derive.lowering.integers import lower_integer
@@ -40,8 +42,10 @@ from derive.lowering.program import (
     tidied,
 )
 from derive.lowering.schedule import Item, Loop, flattened, schedule
+from derive.lowering.stretches import Stretched, with_stretches
 from derive.lowering.windows import Trilinear
 
+NAMES = ("sizes", "dtype", "wrt", "first", "last")  # of every direction
 Describe = Callable[[Statement, bool], str]
 Axes = tuple[Axis, ...]
 
@@ -71,7 +75,7 @@ class Writer:
     slide : bool
         Whether these leave their outermost window axis unexpanded.
     shrink : bool
-        Whether tensors may be kept for one round of a loop only.
+        Whether loops may keep less than they compute, and compute in place.
     """
 
     def __init__(
@@ -93,6 +97,9 @@ class Writer:
         self.loops: dict[Statement, Axes] = {}
         self.allocated: set[Tensor] = set()
         self.parts: set[Tensor] = set()  # of tensors that are allocated as a whole
+        self.carried: set[Tensor] = set()  # from round to round of a loop
+        self.arrays: dict[str, int] = {}  # their names and numbers of axes
+        self.taken: set[str] = set()
 
     def lines(
         self,
@@ -111,17 +118,23 @@ class Writer:
         given = flattened(items)
         if self.shrink:
             items = with_locals(items, {*keep, *wanted})
-            fixed = set(self.forms)
-            items = with_batches(items, {*keep, *wanted}, fixed, self.names)
-            self.serves |= {
-                part: self.serves[whole]
-                for batch in items
-                if isinstance(batch, Batch)
-                for whole, part in batch.renamed
-                if whole in self.serves
-            }
+        self.origin = dict(zip(flattened(items), given, strict=True))
+        if self.shrink:
+            for narrowed in (with_carries, with_stretches):
+                items, renamed = narrowed(items, {*keep, *wanted})
+                self.origin |= {new: self.origin[old] for new, old in renamed.items()}
+            whole = flattened(items)
+            items = with_batches(items, {*keep, *wanted}, set(self.forms), self.names)
+            pairs = zip(flattened(items), whole, strict=True)
+            self.origin |= {new: self.origin[old] for new, old in pairs}
         self.order = flattened(items)
-        self.origin = dict(zip(self.order, given, strict=True))
+        tensors = [a.tensor for s in self.order for a in (s.target, *s.entries)]
+        self.arrays = {tensor.name: tensor.rank for tensor in tensors}
+        extents = [e for t in tensors for e in t.shape]
+        for statement in self.order:
+            extents += [statement.value, *(a.extent for a in statement.domain), *statement.domain]
+        numbers = {x.name for e in extents for x in e.free_symbols}
+        self.taken = {*self.arrays, *numbers, *NAMES}
         self.place(items, ())
         lines: list[Line] = []
         written = {s.target.tensor for s in statements}
@@ -139,6 +152,8 @@ class Writer:
         """Note the loops around every statement."""
         for item in items:
             if isinstance(item, Loop):
+                self.loops |= dict.fromkeys(item.statements, outer)
+                self.carried |= {now for now, _ in getattr(item, "pairs", ())}
                 self.place(item.items, (*outer, item.axis))
             elif isinstance(item, Batch):
                 self.place(item.statements, outer)
@@ -181,7 +196,8 @@ class Writer:
 
     def names(self, statement: Statement) -> frozenset[str]:
         """The wanted gradients that a statement serves; all of them if none is listed."""
-        return self.serves.get(statement.target.tensor, self.everything)
+        tensor = self.origin.get(statement, statement).target.tensor
+        return self.serves.get(tensor, self.everything)
 
     def asked(self, statement: Statement) -> Node | None:
         names = self.names(statement)
@@ -219,6 +235,8 @@ class Writer:
 
     def is_first(self, statement: Statement) -> bool:
         """Whether nothing has been added yet where the statement writes."""
+        if statement.target.tensor in self.carried and self.loops[statement]:
+            return False
         here = self.order.index(statement)
         for place, other in enumerate(self.order):
             if other is statement or other.target.tensor != statement.target.tensor:
@@ -271,7 +289,7 @@ class Writer:
     def loop(self, loop: Loop) -> list[Line]:
         """A loop over time, say; what it writes is allocated before it."""
         before: list[Line] = []
-        for statement in loop.statements:
+        for statement in flattened(loop.items):
             if is_copy_with_fill(statement):
                 assert isinstance(statement.value, Access)
                 outside = statement.value.tensor.outside
@@ -283,10 +301,24 @@ class Writer:
         body: list[Line] = []
         for item in loop.items:
             body += self.loop(item) if isinstance(item, Loop) else self.statement(item)
-        steps = call("range", lower_integer(loop.axis.extent))
-        if loop.falling:
-            steps = call("reversed", steps)
-        return [*before, For(Name(loop.axis.name), steps, tuple(body))]
+        for pair in getattr(loop, "pairs", ()):
+            names = TupleOf(tuple(Name(t.name) for t in pair))
+            body.append(Assign(names, TupleOf(names.items[::-1])))
+        extent = lower_integer(loop.axis.extent)
+        stretched = isinstance(loop, Stretched)
+        ends = (Name("first"), Name("last"))
+        steps = self.turned(loop, call("range", *(ends if stretched else (extent,))))
+        whole = For(Name(loop.axis.name), steps, tuple(body))
+        lines = in_place(whole, self.arrays, self.taken) if self.shrink else [whole]
+        before, lines = [*before, *lines[:-1]], lines[-1:]
+        if stretched:
+            ahead = [line for s in loop.ahead for line in self.statement(s)]
+            stretches = call("_stretches", extent, lower_integer(loop.elements))
+            lines = [For(TupleOf(ends), self.turned(loop, stretches), (*ahead, *lines))]
+        return [*before, *lines]
+
+    def turned(self, loop: Loop, steps: Node) -> Node:
+        return call("reversed", steps) if loop.falling else steps
 
     def batch(self, batch: Batch) -> list[Line]:
         """Statements for one part of an axis after another; what stays is allocated before them."""

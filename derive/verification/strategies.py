@@ -9,6 +9,7 @@ This is all that knows how a module names its strategies:
 and how it cuts a batch into parts that fit the cache, of which small shapes would always be one:
 
     _chunks(count, positions, elements)                          bounds of each part
+    _stretches(count, elements)                                  the same for a loop over time
 """
 
 from __future__ import annotations
@@ -68,7 +69,8 @@ class Loaded:
         usable = {direction: numbers for direction, numbers in usable.items() if numbers}
         for turn in range(max(map(len, usable.values()), default=1)):
             choice = {d: numbers[turn % len(numbers)] for d, numbers in usable.items()}
-            yield choice | {"parts": 1} if cut and _PARTS.keys() & vars(self.module) else choice
+            parts = any(hasattr(self.module, name) for name in SMALL)
+            yield choice | {"parts": 1} if cut and parts else choice
 
     def forced(self, choice: Choice) -> ModuleType:
         """The module with its choosers replaced."""
@@ -77,8 +79,8 @@ class Loaded:
             module = self._forced[key] = self.fresh()
             for direction, number in choice.items():
                 if direction == "parts":
-                    own = {n: f for n, f in _PARTS.items() if n in vars(module)}
-                    vars(module).update(own)
+                    for name in SMALL.keys() & vars(module).keys():
+                        vars(module)[name] = SMALL[name]
                     continue
                 chooser = f"_choose_{direction}"
                 if not hasattr(module, chooser):
@@ -113,4 +115,4 @@ def _small_batches(count: int, elements: int) -> list[tuple[int, int]]:
     return [(first, min(first + 2, count)) for first in range(0, count, 2)]
 
 
-_PARTS = {"_chunks": _small_chunks, "_batches": _small_batches}
+SMALL = {"_chunks": _small_chunks, "_batches": _small_batches, "_stretches": _small_batches}

@@ -47,6 +47,14 @@ EQUIVALENT: tuple[tuple[str, str], ...] = (
         "without a batch there is one part: its product is added to zeros, once",
     ),
     (
+        r"(np\.(?:add|multiply|maximum|minimum))\((.*), (.*), (out=\S+)\)  ->  \1\(\3, \2, \4\)",
+        "sums, products and extrema of two have no order",
+    ),
+    (
+        r"(.*\[first(?: \+ 1)?:last(?: \+ 1)?)(\b.*)  ->  \1 \+ 1\2",
+        "a row more than a stretch of time has is never read",
+    ),
+    (
         r"(\w+\[0\]) \+= (\w+)  ->  \1 = \2",
         "the row before the first step was zeros",
     ),
