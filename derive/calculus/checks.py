@@ -84,7 +84,7 @@ def check_names(operation: Operation) -> None:
             )
     seen_optional = None
     for tensor in operation.inputs:
-        if tensor.optional:
+        if not tensor.required:
             seen_optional = tensor
         elif seen_optional is not None:
             raise DefinitionError(

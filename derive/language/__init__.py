@@ -1,5 +1,6 @@
 """What may be written in a definition."""
 
+from derive.language.composition import Part, compose, part
 from derive.language.operation import Equation, Operation, accumulate
 from derive.language.options import Option, Setting, option
 from derive.language.scalars import expm1, log1p, relu, sigmoid, softplus, step, stop
@@ -25,18 +26,21 @@ __all__ = [
     "Equation",
     "Operation",
     "Option",
+    "Part",
     "Setting",
     "Size",
     "Tensor",
     "accumulate",
     "axes",
     "axis",
+    "compose",
     "expm1",
     "integers",
     "leading",
     "log1p",
     "option",
     "parameter",
+    "part",
     "relu",
     "sigmoid",
     "size",

@@ -10,6 +10,7 @@ from derive.calculus.reuse import forward_values, reuse_forward
 from derive.calculus.statements import Statement, System
 from derive.language.symbols import Tensor
 from derive.lowering.copies import without_copies
+from derive.lowering.opposites import without_opposites, without_stops
 from derive.lowering.outside import with_outside
 from derive.lowering.program import Line, Node
 from derive.lowering.sharing import share_values
@@ -79,7 +80,7 @@ def lower(
     bars = adjoint.cotangent
     onward, reverse = system.statements, adjoint.statements
     if passes:
-        reverse = with_forward_values(reverse, system)
+        reverse = with_forward_values(without_opposites(without_stops(reverse)), system)
         onward, reverse = share_values(onward, reverse)
     computed = System(system.inputs, system.outputs, onward).tensors
     reads = {r.tensor for s in reverse for r in s.entries}

@@ -159,7 +159,7 @@ def test_mixed_element_types(subject: Subject):
 def test_what_is_no_array(subject: Subject):
     """Lists, numbers, text, masked arrays, None where an input is required."""
     arrays, options = _arrays(subject)
-    required = {t.name for t in subject.operation.inputs if not t.optional}
+    required = {t.name for t in subject.operation.inputs if t.required}
     for name, array in arrays.items():
         masked = np.ma.masked_array(array, np.zeros(array.shape, bool))
         others = [array.tolist(), 1.5, "x", masked, memoryview(array)]

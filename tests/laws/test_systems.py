@@ -36,6 +36,8 @@ def elements(system: System, case: Case, rng) -> dict[str, Any]:
         shape = [int(str(extent.xreplace(case.values))) for extent in tensor.shape]
         absent = tensor.name in case.shapes and case.shapes[tensor.name] is None
         drawn[tensor.name] = None if absent else random_elements(tuple(shape), rng)
+        if tensor.integer and not absent:
+            drawn[tensor.name] = case.draw(rng)[tensor.name]
     return drawn
 
 
