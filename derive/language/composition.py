@@ -17,8 +17,8 @@ from typing import Any
 from sympy import Basic
 
 from derive.errors import DefinitionError
-from derive.language.inlining import Inlining, sides
-from derive.language.operation import Equation, Operation
+from derive.language.inlining import Inlining
+from derive.language.operation import Equation, Operation, sides
 from derive.language.symbols import Access, Tensor
 
 

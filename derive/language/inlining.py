@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import sympy
-from sympy import Basic, Eq, Expr, Mul, Sum, expand, sympify
+from sympy import Basic, Expr, Mul, Sum, expand, sympify
 
 from derive.errors import DefinitionError
-from derive.language.operation import Equation, Operation
+from derive.language.operation import Equation, Operation, sides
 from derive.language.options import Option
 from derive.language.symbols import Access, Axis, Shape, Size, Tensor
 
@@ -25,7 +25,7 @@ class Inlining:
         self, operation: Operation, rename: Callable[[str], str], bindings: Mapping[str, Any]
     ) -> None:
         self.operation, self.rename = operation, rename
-        self.sizes = _sizes(operation)
+        self.sizes = operation.sizes
         self.bound: dict[Basic, Expr] = {}  # sizes and settings, in symbols of the whole
         self.words: dict[Basic, Expr] = {}  # settings that are spelled out, in the part's own
         self.split: dict[Basic, Shape] = {}  # sizes that become several axes, or a product
@@ -213,7 +213,7 @@ class Inlining:
 
     def legend(self) -> dict[str, str]:
         """What indices mean, by the names that they have now."""
-        found = {a.name: a for e in self.operation.equations for a in _axes(e)}
+        found = {axis.name: axis for axis in self.operation.axes}
         named = {name: ",".join(a.name for a in self.axes(axis)) for name, axis in found.items()}
         return {
             ",".join(named.get(letter, letter) for letter in key.split(",")): meaning
@@ -231,7 +231,7 @@ class Inlining:
             if value.is_Integer:
                 least = int(value)
             if size.formula is None and least < size.minimum:
-                yield value >= size.minimum, f"the size {size} of {self.operation.name} is too small"
+                yield value >= size.minimum, f"{size} of {self.operation.name} is too small"
 
     def equation(self, equation: Any) -> Equation:
         scatter = isinstance(equation, Equation) and equation.scatter
@@ -303,36 +303,8 @@ class Inlining:
         return (self.rebuilt(place),)
 
 
-def sides(equation: Any) -> tuple[Any, Any]:
-    """Left and right of an equation in either form."""
-    if isinstance(equation, Eq):
-        return equation.args
-    return equation.left, equation.right
-
-
-def _axes(equation: Any) -> set[Axis]:
-    return {a for side in sides(equation) for a in side.atoms(Axis)}
-
-
 def _opened(extent: Any) -> Any:
     """An extent with the formulas of sizes written out."""
     while found := {s: s.formula for s in extent.free_symbols if getattr(s, "formula", None)}:
         extent = extent.xreplace(found)
     return extent
-
-
-def _sizes(operation: Operation) -> tuple[Size, ...]:
-    """The sizes of an operation's tensors and indices, and those that formulas mention."""
-    tensors = [*operation.inputs, *operation.outputs]
-    extents = []
-    for equation in operation.equations:
-        tensors += [a.tensor for side in sides(equation) for a in side.atoms(Access)]
-        extents += [a.extent for a in _axes(equation)]
-    extents += [extent for tensor in tensors for extent in tensor.shape]
-    found: dict[Size, None] = {}
-    while extents:
-        for symbol in sorted(extents.pop(0).free_symbols, key=str):
-            if isinstance(symbol, Size) and symbol not in found:
-                found[symbol] = None
-                extents += [] if symbol.formula is None else [symbol.formula]
-    return tuple(sorted(found, key=str))

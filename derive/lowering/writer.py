@@ -163,7 +163,8 @@ class Writer:
 
     def names(self, statement: Statement) -> frozenset[str]:
         """The wanted gradients that a statement serves; all of them if none is listed."""
-        return self.serves.get(statement.target.tensor, self.everything)
+        target = self.origin[statement].target  # its tensor may have become one of a round alone
+        return self.serves.get(target.tensor, self.everything)
 
     def asked(self, statement: Statement) -> Node | None:
         names = self.names(statement)

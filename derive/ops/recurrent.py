@@ -299,7 +299,8 @@ OPERATIONS = (
     lstm("lstm_clipped", "Run a long short-term memory over sequences: with forget gates, without "
          "peepholes, and with pre-activations clipped to -clip .. clip.", clip=True),
     lstm("lstm_projected", "Run a long short-term memory over sequences: with forget gates, "
-         "without peepholes, and with a matrix behind its state.", projected=True, source=(PROJECTED,)),
+         "without peepholes, and with a matrix behind its state.", projected=True,
+         source=(PROJECTED,)),
     lstm("lstm_batch_first", "Run a long short-term memory over sequences that have the batch "
          "first: with forget gates and without peepholes.", BY_BATCH),
     lstm("lstm_truncated", "Run a long short-term memory over sequences, and cut its gradients "
