@@ -1,14 +1,17 @@
 """Operations as parts of others: names, shapes, options, and the networks that come out."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from sympy import Eq, Sum
+from sympy import Eq, Piecewise, Sum
 
 import derive
 from derive import Operation, axes, compose, integers, option, part, relu, sizes, tensor
 from derive.errors import DefinitionError
 from derive.language import leading, parameter, size
 from derive.ops import shipped
+from derive.pipeline import build
 from derive.verification.verify import verify
 
 OPERATION = {o.name: o for operations in shipped().values() for o in operations}
@@ -19,8 +22,6 @@ n, i, h, o = axes("n i h o", N, I, H, O)
 
 def verified(operation: Operation, tmp_path):
     """The generated module, after all three verifications."""
-    from derive.pipeline import build
-
     (output,) = (f for f in build(operation, "").outputs if f.path.suffix == ".py")
     path = tmp_path / "module.py"
     path.write_text(output.text, encoding="utf-8")
@@ -206,8 +207,6 @@ def test_integers_that_may_be_left_out():
     """They have their default; a caller's own are looked at."""
     limit = integers("limit", N, below=I + 1, default=I)
     x, y = tensor("x", N, I), tensor("y", N)
-    from sympy import Piecewise
-
     upto = Operation(
         "upto", "Add up to a limit.", (x, limit), (y,),
         (Eq(y[n], Sum(Piecewise((x[n, i], i < limit[n]), (0, True)), i)),),
@@ -222,3 +221,7 @@ def test_integers_that_may_be_left_out():
         module.apply(values, limit=np.array([4, 0]))
     with pytest.raises(DefinitionError, match="no term is dropped"):
         integers("limit", N, below=I, default=0, optional=True)
+    beyond = replace(upto, inputs=(x, integers("limit", N, below=I, default=I)))
+    beyond = replace(beyond, equations=(Eq(y[n], x[n, 0]),))
+    with pytest.raises(DefinitionError, match="the default I of limit need not be within"):
+        derive.compile(beyond)
