@@ -109,7 +109,7 @@ class Fallback:
             for access in statement.reads
         }
         self.target = indices(statement.target, self.loops, statement.domain, writing=True)
-        self.elementwise = Elementwise(self.read)
+        self.elementwise = Elementwise(self.read, compared=self.entry)
         self.order: tuple[Axis, ...] = self.inner
 
     @property
@@ -240,9 +240,12 @@ class Fallback:
     # ---- the value -----------------------------------------------------------------------
 
     def read(self, access: Access) -> Node:
-        node = self.view(access).aligned(self.order)
+        node = self.entry(access)
         # Integers beside float32 would make float64 of it.
         return numpy("asarray", node, Name("dtype")) if access.tensor.integer else node
+
+    def entry(self, access: Access) -> Node:
+        return self.view(access).aligned(self.order)
 
     def view(self, access: Access) -> View:
         return view(access, self.indices[access], self.extents)

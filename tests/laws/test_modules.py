@@ -52,6 +52,7 @@ NUMPY = [
     "ascontiguousarray",
     "empty",
     "zeros",
+    "full",
     "ones",
     "zeros_like",
     "ones_like",
