@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sympy import Eq, Expr, Mod, Piecewise
+from sympy import Eq, Expr, Mod, Ne, Piecewise
 
 from derive.language import (
     Access,
@@ -101,7 +101,7 @@ class Places:
     def cut(self, past: Expr) -> Expr:
         """The state before, a constant where a stretch begins."""
         (steps,) = TRUNCATE.settings
-        return Piecewise((past, t <= 0), (stop(past), Eq(Mod(t, steps), 0)), (past, True))
+        return Piecewise((past, Ne(Mod(t, steps), 0)), (stop(past), t >= 1), (past, True))
 
     def shown(self, value: Expr) -> Expr:
         """What an output is; beyond the end of a sequence it is 0."""

@@ -56,6 +56,10 @@ EQUIVALENT: tuple[tuple[str, str], ...] = (
         "a state has T + 1 rows: a slice ends there, and a row more is never read",
     ),
     (
+        r"(.*\[)lengths\[n\] - 1 - \(t_end - 1\)(:.*)  ->  \1t_end - 1 - \(lengths\[n\] - 1\)\2",
+        "as many steps are reversed as the sequence has: both are 0",
+    ),
+    (
         r"weight_hh_bar \+= a_bar\.T @ h0  ->  weight_hh_bar = a_bar\.T @ h0",
         "h0 may be absent, so zeros were made for it; nothing else is added",
     ),
