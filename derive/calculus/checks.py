@@ -87,7 +87,7 @@ def check_names(operation: Operation) -> None:
             )
     seen_optional = None
     for tensor in operation.inputs:
-        if tensor.optional:
+        if not tensor.required:
             seen_optional = tensor
         elif seen_optional is not None:
             raise DefinitionError(
@@ -152,6 +152,16 @@ def check_equations(operation: Operation) -> None:
         raise DefinitionError(operation.name, "an operation needs inputs and outputs")
     if not any(not t.integer for t in operation.inputs):
         raise DefinitionError(operation.name, "no input holds real numbers")
+    for tensor in operation.inputs:
+        if tensor.below is not None and tensor.default is not None:
+            ends = (tensor.default, tensor.below - 1 - tensor.default)
+            if not all(nonnegative(end, ()) for end in ends):
+                raise DefinitionError(
+                    operation.name,
+                    f"the default {tensor.default} of {tensor.name} need not be within "
+                    f"0 <= entry < {tensor.below}",
+                    remedy="Choose a default that is, whatever the sizes.",
+                )
     known = {*operation.inputs, *written}
     for equation in equations:
         _check_equation(operation, equation, known, settings)
@@ -381,11 +391,13 @@ def _holds(guard: Guard, here: dict) -> bool:
 def _check_once(operation: Operation) -> None:
     """Every entry that equations define is defined by exactly one point of one of them."""
     equations = equations_of(operation)
+    tried: list[dict[Symbol, sympy.Integer]] = []
     for tensor in dict.fromkeys(e.left.tensor for e in equations):
         own = [e for e in equations if e.left.tensor == tensor]
         if any(e.scatter for e in own) or (len(own) == 1 and _one_to_one(own[0].left)):
             continue
-        for values in itertools.islice(samples(operation), 6):
+        tried = tried or list(itertools.islice(samples(operation), 6))
+        for values in tried:
             _check_once_for(operation, tensor, own, values)
 
 

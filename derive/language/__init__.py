@@ -1,5 +1,6 @@
 """What may be written in a definition."""
 
+from derive.language.composition import Part, compose, part
 from derive.language.maximum import ArgMaximum, Maximum, Minimum
 from derive.language.operation import Equation, Operation, accumulate
 from derive.language.options import Option, Setting, flag, option
@@ -29,12 +30,14 @@ __all__ = [
     "Minimum",
     "Operation",
     "Option",
+    "Part",
     "Setting",
     "Size",
     "Tensor",
     "accumulate",
     "axes",
     "axis",
+    "compose",
     "expm1",
     "flag",
     "integers",
@@ -42,6 +45,7 @@ __all__ = [
     "log1p",
     "option",
     "parameter",
+    "part",
     "relu",
     "sigmoid",
     "size",

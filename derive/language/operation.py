@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sympy import Basic, Expr
+from sympy import Basic, Eq, Expr
 
 from derive.errors import DefinitionError
 from derive.language.options import Option
-from derive.language.symbols import Access, Tensor
+from derive.language.symbols import Access, Axis, Size, Tensor
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,11 @@ class Equation:
 def accumulate(left: Access, right: Expr) -> Equation:
     """State a scatter: add `right` to `left` for every point; what falls outside vanishes."""
     return Equation(left, right, scatter=True)
+
+
+def sides(equation: Any) -> tuple[Any, Any]:
+    """Left and right of an equation, in either of its forms."""
+    return equation.args if isinstance(equation, Eq) else (equation.left, equation.right)
 
 
 _FIELDS = {
@@ -104,6 +109,32 @@ class Operation:
                 )
         if not isinstance(self.legend, Mapping):
             raise DefinitionError(str(self.name), "legend must map letters to their meaning")
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """Inputs, outputs, and whatever else the equations name, in a fixed order."""
+        named = {a.tensor for e in self.equations for s in sides(e) for a in s.atoms(Access)}
+        others = sorted(named - {*self.inputs, *self.outputs}, key=str)
+        return tuple(dict.fromkeys((*self.inputs, *self.outputs, *others)))
+
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        """Every index of the equations, in a fixed order."""
+        found = {axis for e in self.equations for s in sides(e) for axis in s.atoms(Axis)}
+        return tuple(sorted(found, key=str))
+
+    @property
+    def sizes(self) -> tuple[Size, ...]:
+        """The sizes of tensors and indices, and those that formulas of these mention."""
+        extents: list[Any] = [extent for tensor in self.tensors for extent in tensor.shape]
+        extents += [axis.extent for axis in self.axes]
+        found: dict[Size, None] = {}
+        while extents:
+            for symbol in extents.pop(0).free_symbols:
+                if isinstance(symbol, Size) and symbol not in found:
+                    found[symbol] = None
+                    extents += [] if symbol.formula is None else [symbol.formula]
+        return tuple(sorted(found, key=str))
 
     def __hash__(self) -> int:
         return hash((self.name, self.inputs, self.outputs))

@@ -65,6 +65,16 @@ class Option:
             return self.settings[2 * position], self.settings[2 * position + 1]
         return self.settings[position]
 
+    def numbers(self, value: Any) -> tuple[Any, ...]:
+        """A number for each setting, from the numbers that a caller says."""
+        sides = 2 if self.sides else 1
+        count = len(self.settings) // sides
+        entries = value if isinstance(value, tuple | list) else (value,) * count
+        if not self.sides:
+            return tuple(entries)
+        pairs = [e if isinstance(e, tuple | list) else (e, e) for e in entries]
+        return tuple(side for pair in pairs for side in pair)
+
     def __hash__(self) -> int:
         return hash((self.name, self.settings))
 

@@ -144,6 +144,8 @@ class Tensor(Named):
         For integers: entries lie in ``0 <= entry < below``.
     optional, parameter : bool
         May be absent (its term is then dropped); is learned rather than fed.
+    default : sympy.Expr or None
+        For integers: what every entry is where a caller leaves the array out.
     """
 
     axes_of: Shape
@@ -153,6 +155,7 @@ class Tensor(Named):
     below: Expr | None
     optional: bool
     parameter: bool
+    default: Expr | None
 
     def __new__(
         cls,
@@ -164,6 +167,7 @@ class Tensor(Named):
         below=None,
         optional=False,
         parameter=False,
+        default=None,
     ):
         self = Symbol.__xnew__(cls, name, real=True)
         self.axes_of = tuple(tuple(sympify(f) for f in factors) for factors in shape)
@@ -172,9 +176,9 @@ class Tensor(Named):
         self.offset = (0,) * flat if offset is None else tuple(offset)
         self.integer, self.optional, self.parameter = integer, optional, parameter
         self.below = None if below is None else sympify(below)
-        return self.carrying(
-            self.axes_of, self.outside, self.offset, integer, self.below, optional, parameter
-        )
+        self.default = None if default is None else sympify(default)
+        carried = (self.axes_of, self.outside, self.offset, integer, self.below, optional)
+        return self.carrying(*carried, parameter, self.default)
 
     @property
     def shape(self) -> tuple[Expr, ...]:
@@ -185,6 +189,11 @@ class Tensor(Named):
     def rank(self) -> int:
         """Number of indices, product axes split."""
         return len(self.shape)
+
+    @property
+    def required(self) -> bool:
+        """Whether a caller has to give it."""
+        return not self.optional and self.default is None
 
     def __getitem__(self, index) -> Access:
         """``x[n, (g, c), h]``: a tuple indexes a product axis; ``x[()]`` is a scalar."""
@@ -274,14 +283,27 @@ def parameter(name: str, *shape, optional: bool = False, outside=None) -> Tensor
     return Tensor(name, _shape(shape), outside, optional=optional, parameter=True)
 
 
-def integers(name: str, *shape, below: Expr | int | None = None, optional: bool = False) -> Tensor:
+def integers(
+    name: str,
+    *shape,
+    below: Expr | int | None = None,
+    optional: bool = False,
+    default: Expr | int | None = None,
+) -> Tensor:
     """A tensor of integers; it may stand in an index.
 
     With `below`, its entries lie in ``0 <= entry < below``. An input has to say so; for integers
     that an equation computes it is a promise, which lets indices be proved inside their arrays.
+    One with a `default` (an expression of sizes) may be left out and has that number everywhere
+    then; of one that is `optional` without a default, the term is dropped.
     """
     checked_name(name, "an integer tensor")
-    return Tensor(name, _shape(shape), integer=True, below=below, optional=optional)
+    if default is not None and optional:
+        raise DefinitionError(
+            name, f"{name} has a default, so no term is dropped: it is not optional"
+        )
+    shape = _shape(shape)
+    return Tensor(name, shape, integer=True, below=below, optional=optional, default=default)
 
 
 def _shape(shape: Sequence[Any]) -> Shape:

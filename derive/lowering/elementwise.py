@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import sympy
@@ -21,11 +21,13 @@ from derive.lowering.program import Attribute, Binary, Literal, Name, Node, Unar
 class Elementwise:
     """Lowers scalar expressions, given what to write for an access.
 
-    Irrational constants are collected as they are met.
+    An access of integers is written in another way where it is compared with an integer: as it is,
+    since nothing is computed from it. Irrational constants are collected as they are met.
     """
 
     read: Callable[[Access | Axis], Node]
     constants: dict[str, Expr] = field(default_factory=dict)
+    compared: Callable[[Access], Node] | None = None
 
     def lower(self, e: Expr) -> Node:
         if isinstance(e, Access | Axis):
@@ -149,7 +151,9 @@ class Elementwise:
         words |= {sympy.Eq: "==", sympy.Ne: "!="}
         for kind, operator in words.items():
             if isinstance(test, kind):
-                return Binary(operator, self.lower(test.args[0]), self.lower(test.args[1]))
+                exact = self.compared and all(side.is_integer for side in test.args)
+                printer = replace(self, read=self.compared) if exact else self
+                return Binary(operator, *(printer.lower(side) for side in test.args))
         if isinstance(test, sympy.And | sympy.Or):
             word = "logical_and" if isinstance(test, sympy.And) else "logical_or"
             parts = [self.condition(a) for a in sorted(test.args, key=str)]

@@ -35,6 +35,7 @@ from derive.lowering.program import (
     Unpack,
     call,
     method,
+    numpy,
 )
 
 
@@ -103,6 +104,8 @@ class _Binder:
                     Do(call("_at_least", Literal(size.name), Name(size.name), Literal(0)))
                 )
         self.complete()
+        for tensor in operation.inputs:
+            self.fill(tensor)
         tensors = (*operation.inputs, *operation.outputs)
         merged = {t: self.merged_shape(t) for t in tensors}
         split = {t: TupleOf(tuple(lower_integer(extent) for extent in t.shape)) for t in tensors}
@@ -119,11 +122,11 @@ class _Binder:
     # ---- arrays --------------------------------------------------------------------------
 
     def guarded(self, tensor: Tensor, *lines: Line) -> None:
-        """Lines that an absent optional input skips."""
-        if tensor.optional:
-            self.lines.append(If(Binary("is not", Name(tensor.name), NONE), lines))
-        else:
+        """Lines that an input skips that was left out."""
+        if tensor.required:
             self.lines += lines
+        else:
+            self.lines.append(If(Binary("is not", Name(tensor.name), NONE), lines))
 
     def array(self, tensor: Tensor) -> None:
         rank = len(tensor.axes_of)
@@ -150,7 +153,7 @@ class _Binder:
 
     def shapes(self) -> None:
         """Bind sizes: by first bare appearance, then by exact division of a product axis."""
-        required = [t for t in self.operation.inputs if not t.optional]
+        required = [t for t in self.operation.inputs if t.required]
         for tensor in required:
             for position, factors in enumerate(tensor.axes_of):
                 first, *rest = factors
@@ -290,6 +293,14 @@ class _Binder:
             )
         if lines:
             self.guarded(tensor, *lines)
+
+    def fill(self, tensor: Tensor) -> None:
+        """Make an array that was left out and has a default."""
+        if tensor.default is not None:
+            extents = TupleOf(tuple(lower_integer(extent) for extent in tensor.shape))
+            filled = numpy("full", extents, lower_integer(tensor.default))
+            test = Binary("is", Name(tensor.name), NONE)
+            self.lines.append(If(test, (Assign(Name(tensor.name), filled),)))
 
     def complete(self) -> None:
         """Every size the mathematics uses has a value by now."""

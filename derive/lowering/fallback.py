@@ -132,6 +132,12 @@ def moves_apart(places: Iterable[Affine], axes: set[Axis]) -> bool:
     return {p.iterators[0] for p in moved} >= axes
 
 
+def _wraps_once(index: Index) -> bool:
+    """Whether indices modulo the size stay distinct, since there are no more of them."""
+    axes = affine(index.expression).iterators
+    return len(axes) == 1 and nonnegative(index.size - axes[0].extent, ())  # type: ignore
+
+
 def _bare_axes(value: Expr) -> set[Axis]:
     """Axes whose own number stands in the value."""
     if isinstance(value, Access):
@@ -169,7 +175,7 @@ class Fallback:
         }
         self.target = indices(statement.target, self.loops, statement.domain, trusted=False)
         self.scope = Scope(self.loops, statement.domain, self.extents)
-        self.elementwise = Elementwise(self.read)
+        self.elementwise = Elementwise(self.read, compared=self.entry)
         self.order: tuple[Axis, ...] = self.inner
         self.masks = self.masking()
 
@@ -329,16 +335,17 @@ class Fallback:
 
     def read(self, place: Access | Axis) -> Node:
         """An entry, or an index, where it stands in the value."""
-        if isinstance(place, Axis):
-            if place in self.loops:
-                return Name(place.name)
-            seen = numbers(place, self.scope)
-        else:
-            seen = self.view(place)
-        node = seen.aligned(self.order)
+        if isinstance(place, Axis) and place in self.loops:
+            return Name(place.name)
+        node = self.entry(place)
         # Integers beside float32 would make float64 of it.
         integer = isinstance(place, Axis) or place.tensor.integer
         return call("_real", node, Name("dtype")) if integer else node
+
+    def entry(self, place: Access | Axis) -> Node:
+        """The same as it stands in a comparison, where integers stay integers."""
+        seen = numbers(place, self.scope) if isinstance(place, Axis) else self.view(place)
+        return seen.aligned(self.order)
 
     def view(self, access: Access) -> View:
         return view(access, self.indices[access], self.scope)
@@ -395,7 +402,8 @@ class Fallback:
         if self.statement.op == "max":
             return (Do(numpy("maximum", place, aligned, out=place)),), False
         gathered = next((i.gathered for i in self.target if i.gathered), ())
-        apart = moves_apart((affine(i.expression) for i in self.target), set(gathered))
+        places = [affine(i.expression) for i in self.target if i.inside or _wraps_once(i)]
+        apart = moves_apart(places, set(gathered))
         if isinstance(place, Subscript) and not apart:
             where = TupleOf(tuple(_as_object(item) for item in place.items))
             add = Attribute(Name("np"), "add")

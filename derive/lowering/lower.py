@@ -11,6 +11,7 @@ from derive.calculus.statements import Statement, System
 from derive.language.symbols import Tensor
 from derive.lowering.ahead import with_factors_ahead
 from derive.lowering.copies import without_copies
+from derive.lowering.opposites import without_opposites, without_stops
 from derive.lowering.outside import with_outside
 from derive.lowering.program import Line, Node
 from derive.lowering.remainders import with_remainders
@@ -85,7 +86,7 @@ def lower(
     onward, reverse = adjoint.primal.statements, adjoint.statements
     told: dict[Statement, tuple[Statement, ...]] = {}
     if passes:
-        reverse = with_forward_values(reverse, system)
+        reverse = with_forward_values(without_opposites(without_stops(reverse)), system)
         onward, reverse = share_values(onward, reverse)
         known = {*system.tensors, *(bars[t] for t in system.outputs if t in bars)}
         onward = without_copies(onward, {*system.inputs, *system.outputs, *_saved(onward, reverse)})

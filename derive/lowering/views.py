@@ -220,9 +220,8 @@ def _gather(access: Access, split: list[Index], scope: Scope) -> View:
             axes += [index.axis] if index.axis is not None else []
             continue
         where = index_array(index.expression, gathered, scope)
-        if not index.inside:
-            last = lower_integer(index.size - 1)
-            where = numpy("clip", where, Literal(0), last)
+        if not index.inside:  # what is read there does not count, but it must be there
+            where = Binary("%", where, lower_integer(index.size))
         items.append(where)
         if place == places[0]:
             axes += gathered

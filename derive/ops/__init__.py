@@ -5,7 +5,7 @@ from importlib import import_module
 
 from derive.language import Operation
 
-FAMILIES = ("dense", "convolution", "pooling", "recurrent")
+FAMILIES = ("dense", "convolution", "pooling", "recurrent", "recurrent_networks")
 
 
 @cache

@@ -220,7 +220,7 @@ def _number(value: sympy.Expr) -> str:
 
 
 def _signature(inputs: tuple[Tensor, ...], options: tuple[Option, ...]) -> str:
-    parts = [f"{t.name}=None" if t.optional else t.name for t in inputs]
+    parts = [t.name if t.required else f"{t.name}=None" for t in inputs]
     if options:
         parts.append("*")
     parts += [f"{o.name}={_default(o.default)}" for o in options]
@@ -246,6 +246,7 @@ def _parameters(operation: Operation) -> str:
     for tensor in operation.inputs:
         kind = "ndarray of int" if tensor.integer else "ndarray"
         optional = ", optional" if tensor.optional else ""
+        optional = optional if tensor.default is None else f", default {tensor.default}"
         lines.append(f"    {tensor.name} : {kind} {_shape_text(tensor)}{optional}")
         if tensor.below is not None:
             lines.append(f"        Entries lie in 0 <= entry < {tensor.below}.")

@@ -23,7 +23,7 @@ class Case:
     operation : Operation
     shapes : mapping of str to tuple of int or None
         The inputs as a caller gives them: product axes multiplied, any number of leading axes
-        where they are packed. None for an absent optional input.
+        where they are packed. None for an input that is left out.
     options : mapping of str
         Keyword arguments; options that are left out have their default.
     values : mapping of Symbol to int

@@ -74,8 +74,8 @@ def evaluate(
     system : System
         Any system, adjoint and tangent ones included.
     arrays : mapping of str to ndarray or None
-        The inputs by name, product axes merged or split; None for an absent optional one, whose
-        statements are dropped.
+        The inputs by name, product axes merged or split; None for one that is left out: it has
+        its default, or its statements are dropped.
     sizes : mapping of Symbol to int
         A value for each size and setting that occurs.
 
@@ -93,11 +93,14 @@ class _Evaluation:
         self.system = system
         self.environment: Environment = dict(sizes)
         self.given: dict[Tensor, np.ndarray] = {}
-        self.absent = {t for t in system.inputs if arrays.get(t.name) is None}
+        left_out = {t for t in system.inputs if arrays.get(t.name) is None}
+        self.absent = {t for t in left_out if t.default is None}
         for tensor in system.inputs:
-            if tensor not in self.absent:
+            if tensor not in left_out:
                 array = np.asarray(arrays[tensor.name])
                 self.given[tensor] = array.reshape(self.shape(tensor))
+            elif tensor.default is not None:
+                self.given[tensor] = np.full(self.shape(tensor), self.number(tensor.default))
         self.memory: dict[tuple[Tensor, tuple[int, ...]], Any] = {}
         self.shapes = {t: self.shape(t) for t in system.tensors}
         self.operations = {s.target.tensor: s.op for s in system.statements}

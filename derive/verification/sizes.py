@@ -14,7 +14,7 @@ from sympy import Expr, Symbol
 from derive.calculus.lift import to_system
 from derive.errors import VerificationError
 from derive.language.operation import Operation
-from derive.language.options import Option, is_word
+from derive.language.options import is_word
 from derive.language.symbols import Axis, Size, Tensor
 
 Values = Mapping[str, Any]
@@ -80,7 +80,7 @@ class Formulas:
             entries = self._spelled.get((option.name, value)) if is_word(value) else None
             names = [setting.name for setting in option.settings]
             if entries is None:
-                values.update(zip(names, settings(option, value), strict=True))
+                values.update(zip(names, option.numbers(value), strict=True))
             else:
                 waiting.update(zip(names, entries, strict=True))
         while waiting:
@@ -187,17 +187,6 @@ def _compiled(expression: Any) -> Callable[[Values], Any]:
         raise VerificationError(f"The size {expression} is not an expression of integers.")
     parts = [_compiled(part) for part in expression.args]
     return lambda values: operation(*(part(values) for part in parts))
-
-
-def settings(option: Option, value: Any) -> tuple[Any, ...]:
-    """A number for each setting, from what a caller says."""
-    sides = 2 if option.sides else 1
-    count = len(option.settings) // sides
-    entries = value if isinstance(value, tuple | list) else (value,) * count
-    if not option.sides:
-        return tuple(entries)
-    pairs = [e if isinstance(e, tuple | list) else (e, e) for e in entries]
-    return tuple(side for pair in pairs for side in pair)
 
 
 def _sizes(expressions: Iterable[Any]) -> list[Size]:

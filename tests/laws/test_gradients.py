@@ -59,7 +59,7 @@ def test_the_cases_are_the_hard_ones(subject: Subject):
         )
 
     for tensor in subject.operation.inputs:
-        if tensor.optional:
+        if not tensor.required:
             assert {case.shapes[tensor.name] is None for case in subject.cases} == {True, False}
     for option in subject.operation.options:
         for word in option.spellings:

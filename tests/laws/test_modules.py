@@ -57,6 +57,7 @@ NUMPY = [
     "ascontiguousarray",
     "empty",
     "zeros",
+    "full",
     "ones",
     "zeros_like",
     "ones_like",

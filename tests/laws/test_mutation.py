@@ -64,6 +64,22 @@ EQUIVALENT: tuple[tuple[str, str], ...] = (
         "a state has T + 1 rows: a slice ends there, and a row more is never read",
     ),
     (
+        r"(.*\[)lengths\[n\] - 1 - \(t_end - 1\)(:.*)  ->  \1t_end - 1 - \(lengths\[n\] - 1\)\2",
+        "as many steps are reversed as the sequence has: both are 0",
+    ),
+    (
+        r"weight_hh_bar \+= a_bar\.T @ h0  ->  weight_hh_bar = a_bar\.T @ h0",
+        "h0 may be absent, so zeros were made for it; nothing else is added",
+    ),
+    (
+        r"return \(h, a\)  ->  return \(h, h\)",
+        "a is kept for its sign alone, and h = relu(a) has the same",
+    ),
+    (
+        r".*clip > -np\.minimum\(a\[t, :, \d\], clip\).*  ->  .*-np\.minimum\(a\[t, :, \d\], T\).*",
+        "min(a, b) > -clip says that a > -clip, for every b above -clip",
+    ),
+    (
         r"top\[.*\] = _stop\(.*  ->  .*",
         "what is subtracted from all exponents alike cancels, and no derivative passes through it",
     ),

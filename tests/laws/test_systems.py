@@ -36,6 +36,8 @@ def elements(system: System, case: Case, rng) -> dict[str, Any]:
         shape = [int(str(extent.xreplace(case.values))) for extent in tensor.shape]
         absent = tensor.name in case.shapes and case.shapes[tensor.name] is None
         drawn[tensor.name] = None if absent else random_elements(tuple(shape), rng)
+        if tensor.integer and not absent:
+            drawn[tensor.name] = case.draw(rng)[tensor.name]
     return drawn
 
 
@@ -125,10 +127,9 @@ def test_the_tangent_is_what_dual_numbers_say(subject: Subject):
     for case in subject.cases[4::8]:
         system = to_system(subject.operation)
         x = elements(system, case, rng)
-        v = {n: None if a is None else random_elements(np.shape(a), rng) for n, a in x.items()}
-        moved = {
-            n: None if a is None else as_elements(a + v[n] * Element(0, 1)) for n, a in x.items()
-        }
+        real = {t.name for t in system.inputs if not t.integer and x[t.name] is not None}
+        v = {n: random_elements(np.shape(a), rng) if n in real else None for n, a in x.items()}
+        moved = {n: as_elements(a + v[n] * Element(0, 1)) if n in real else a for n, a in x.items()}
         y = evaluate(system, moved, case.values)
         dots = {f"{name}_dot": direction for name, direction in v.items()}
         y_dot = evaluate(tangent(system), {**x, **dots}, case.values)

@@ -9,27 +9,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sympy import tanh
 
 import derive
 from derive.ops import recurrent
-from derive.ops.recurrent import CHO, Places, elman, gru, lstm
+from derive.ops.recurrent import elman
 
-VARIANTS = (
-    elman("rnn_linear", lambda value: value, "Run without a function."),
-    elman("rnn_lengths", tanh, "Run to lengths.", Places(lengths=True)),
-    elman("rnn_output_lengths", tanh, "Run.", Places(lengths=True), output="softmax"),
-    elman("rnn_truncated", tanh, "Run truncated.", Places(truncate=True)),
-    lstm("lstm_lengths", "Run to lengths.", Places(lengths=True)),
-    lstm("lstm_truncated", "Run truncated.", Places(truncate=True)),
-    gru("gru_lengths", "Run to lengths.", Places(lengths=True), source=CHO),
-    gru("gru_truncated", "Run truncated.", Places(truncate=True), source=CHO),
-)
-OPERATION = {operation.name: operation for operation in (*recurrent.OPERATIONS, *VARIANTS)}
+LINEAR = elman("rnn_linear", lambda value: value, "Run without a function.")
+OPERATION = {operation.name: operation for operation in (*recurrent.OPERATIONS, LINEAR)}
 SHIPPED = [operation.name for operation in recurrent.OPERATIONS]
 GATES = {"rnn": 1, "lstm": 4, "gru": 3}
 FAMILIES = list(GATES)
-SIZES = {"T": 3, "N": 2, "I": 2, "H": 2, "O": 2}
+SIZES = {"T": 3, "N": 2, "I": 2, "H": 2, "O": 2, "P": 3}
 
 
 @cache
@@ -42,7 +32,7 @@ def draw(name, seed=0, **sizes):
     rng = np.random.default_rng(seed)
     sizes = SIZES | sizes
     result = {}
-    for tensor in OPERATION[name].inputs:
+    for tensor in (t for t in OPERATION[name].inputs if not t.integer):
         shape = [int(np.prod([sizes.get(str(f), f) for f in axis])) for axis in tensor.axes_of]
         result[tensor.name] = rng.standard_normal(shape)
     return result
@@ -85,7 +75,7 @@ def rnn_step(function):
     return step
 
 
-def lstm_step(see=lambda weight, c: 0 * c, coupled=False, clip=np.inf):
+def lstm_step(see=lambda weight, c: 0 * c, coupled=False, clip=np.inf, projected=False):
     def step(v, x, h, c):
         a = v["weight_ih"] @ x + v["bias_ih"] + v["weight_hh"] @ h + v["bias_hh"]
         a = np.where(abs(a.real) < clip, a, np.clip(a.real, -clip, clip))
@@ -93,7 +83,8 @@ def lstm_step(see=lambda weight, c: 0 * c, coupled=False, clip=np.inf):
         i = sigmoid(first[0] + see(v.get("weight_ci"), c))
         f = 1 - i if coupled else sigmoid(first[1] + see(v.get("weight_cf"), c))
         new = f * c + i * np.tanh(g)
-        return sigmoid(o + see(v.get("weight_co"), new)) * np.tanh(new), new
+        shown = sigmoid(o + see(v.get("weight_co"), new)) * np.tanh(new)
+        return v["weight_hr"] @ shown if projected else shown, new
 
     return step
 
@@ -122,6 +113,8 @@ TEXTBOOK = {
     "rnn_output": (rnn_step(np.tanh), layer(lambda z: z)),
     "rnn_output_sigmoid": (rnn_step(np.tanh), layer(sigmoid)),
     "rnn_output_softmax": (rnn_step(np.tanh), layer(lambda z: np.exp(z) / np.exp(z).sum())),
+    "rnn_batch_first": (rnn_step(np.tanh), None),
+    "rnn_truncated": (rnn_step(np.tanh), None),
     "rnn_cell": (rnn_step(np.tanh), None),
     "rnn_relu_cell": (rnn_step(rectify), None),
     "lstm": (lstm_step(), None),
@@ -129,11 +122,16 @@ TEXTBOOK = {
     "lstm_peephole_full": (lstm_step(lambda weight, c: weight @ c), None),
     "lstm_coupled": (lstm_step(coupled=True), None),
     "lstm_clipped": (lstm_step(clip=0.5), None),
+    "lstm_projected": (lstm_step(projected=True), None),
+    "lstm_batch_first": (lstm_step(), None),
+    "lstm_truncated": (lstm_step(), None),
     "lstm_cell": (lstm_step(), None),
     "gru": (gru_step(), None),
     "gru_mirrored": (gru_step(mirrored=True), None),
     "gru_before": (gru_step(before=True), None),
     "gru_before_mirrored": (gru_step(before=True, mirrored=True), None),
+    "gru_batch_first": (gru_step(), None),
+    "gru_truncated": (gru_step(), None),
     "gru_cell": (gru_step(), None),
 }
 OPTIONS = {"lstm_clipped": {"clip": 0.5}}
@@ -144,6 +142,7 @@ def unrolled(name, v):
     step, shown = TEXTBOOK[name]
     starts = [v[s] for s in ("h0", "c0") if s in v]
     x = v["x"][None] if name.endswith("_cell") else v["x"]
+    x = x.swapaxes(0, 1) if name.endswith("_batch_first") else x
     rows, ends = [], []
     for n in range(x.shape[1]):
         states, seen = [s[n] for s in starts], []
@@ -153,7 +152,10 @@ def unrolled(name, v):
         rows.append(seen)
         ends.append(states)
     last = tuple(np.array(state) for state in zip(*ends, strict=True))
-    return last if name.endswith("_cell") else (np.array(rows).swapaxes(0, 1), *last)
+    if name.endswith("_cell"):
+        return last
+    rows = np.array(rows)
+    return (rows if name.endswith("_batch_first") else rows.swapaxes(0, 1), *last)
 
 
 def slopes(name, given, bars):
@@ -323,7 +325,7 @@ def test_lengths(family):
     """Each sequence comes out as if it were alone; behind its end are zeros without influence."""
     given = draw(family, T=4, N=3)
     lengths = np.array([4, 0, 2])
-    outputs, got = gradients(f"{family}_lengths", given | {"lengths": lengths})
+    outputs, got = gradients(family, given | {"lengths": lengths})
     bars = cotangents(outputs)
     total = {key: 0 for key in given if key.startswith(("weight", "bias"))}
     for n, length in enumerate(lengths):
@@ -350,8 +352,8 @@ def test_lengths(family):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_full_lengths_are_none(family):
     given = draw(family, T=4)
-    outputs, got = gradients(f"{family}_lengths", given | {"lengths": np.array([4, 4])})
-    expected, grads = gradients(family, given)
+    outputs, got = gradients(family, given | {"lengths": np.array([4, 4])})
+    expected, grads = gradients(family, given | {"lengths": None})
     for left, right in zip((*outputs, *got.values()), (*expected, *grads.values()), strict=False):
         if left is not None:
             same(left, right)
@@ -359,7 +361,7 @@ def test_full_lengths_are_none(family):
 
 def test_lengths_of_an_output_layer():
     given = draw("rnn_output_softmax", T=4)
-    y = module("rnn_output_lengths").apply(**given, lengths=np.array([1, 3])).y
+    y = module("rnn_output_softmax").apply(**given, lengths=np.array([1, 3])).y
     expected = module("rnn_output_softmax").apply(**given).y
     expected[1:, 0] = expected[3:, 1] = 0
     same(y, expected)
@@ -368,15 +370,19 @@ def test_lengths_of_an_output_layer():
 @pytest.mark.parametrize(
     ("lengths", "error", "words"),
     [
-        (np.array([4, 1]), ValueError, "lengths"),
-        (np.array([-1, 1]), ValueError, "lengths"),
-        (np.array([1.0, 2.0]), TypeError, "lengths"),
-        (np.array([1, 2, 3]), ValueError, "lengths"),
+        (np.array([4, 1]), ValueError, "lengths.* 0 <= entry < 4.* from 1 to 4"),
+        (np.array([-1, 1]), ValueError, "lengths.* from -1 to 1"),
+        (np.array([2**63, 1], np.uint64), ValueError, "lengths"),
+        (np.array([1.0, 2.0]), TypeError, "lengths has dtype float64, expected integers"),
+        (np.array([True, True]), TypeError, "lengths has dtype bool"),
+        (np.array([1, 2, 3]), ValueError, "axis 0 of lengths"),
+        (np.array([[1, 2]]), ValueError, r"lengths has shape \(1, 2\)"),
+        ([1, 2], TypeError, "lengths must be a NumPy array"),
     ],
 )
 def test_wrong_lengths(lengths, error, words):
     with pytest.raises(error, match=words):
-        module("lstm_lengths").apply(**draw("lstm"), lengths=lengths)
+        module("lstm").apply(**draw("lstm"), lengths=lengths)
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 5, 9, "never"])

@@ -7,4 +7,4 @@ def _integer_array(name, value, rank, leading, layout):
         raise TypeError(f"{name} has dtype {value.dtype}, expected integers")
     if value.ndim < rank or (value.ndim > rank and not leading):
         raise ValueError(f"{name} has shape {value.shape}, expected {layout}")
-    return np.asarray(value, value.dtype.newbyteorder("="))
+    return np.asarray(value, int)  # signed, so that an index may be computed from it

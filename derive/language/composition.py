@@ -1,0 +1,159 @@
+"""Compositions: an operation whose equations are those of other operations, and some between them.
+
+    hidden = part(linear, "hidden", x=x)           y_hidden = x · weight_hiddenᵀ + bias_hidden
+    Eq(z[n, o], relu(hidden["y"][n, o]))           z = relu(y_hidden)
+    output = part(linear, "output", x=z)           y_output = z · weight_outputᵀ + bias_output
+
+A part is copied in, with the caller's tensors in place of its own. What comes out is one system, so
+that gradients, order and code of the whole follow from the same rules as those of any definition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sympy import Basic
+
+from derive.errors import DefinitionError
+from derive.language.inlining import Inlining
+from derive.language.operation import Equation, Operation, sides
+from derive.language.symbols import Access, Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """An operation inside another one, see `part`.
+
+    Attributes
+    ----------
+    inputs : tuple of Tensor
+        What the operation takes and was not given: inputs of the whole.
+    equations : tuple of Equation
+        Its equations, over the tensors of the whole.
+    requires : tuple
+        What it requires of the sizes.
+    legend : mapping of str to str
+        What its indices mean.
+    named : mapping of str to Tensor
+        Its inputs and outputs, by the names that they have in the operation.
+    """
+
+    operation: Operation
+    inputs: tuple[Tensor, ...]
+    equations: tuple[Equation, ...]
+    requires: tuple[tuple[Basic, str], ...]
+    legend: Mapping[str, str]
+    named: Mapping[str, Tensor]
+
+    def __getitem__(self, name: str) -> Tensor:
+        """The tensor that is the part's output (or input) of that name."""
+        if name in self.named:
+            return self.named[name]
+        raise DefinitionError(
+            self.operation.name,
+            f"{name} is no tensor of the part {self.operation.name}, or was given as a function",
+            remedy=f"Its tensors are {', '.join(self.named)}.",
+        )
+
+
+def part(operation: Operation, suffix: str | Callable[[str], str], /, **bindings: Any) -> Part:
+    """Use an operation inside another one, much as its generated module is called.
+
+    Parameters
+    ----------
+    operation : Operation
+        What to use.
+    suffix : str or function
+        Behind ``name_`` this is what tensors and sizes of the part are called in the whole; a
+        function gets the name and returns the new one.
+    **bindings
+        By the names that they have in the operation:
+
+        * an input or an output: a tensor of the caller, whose shape then says what the sizes are;
+          or a function of the indices (a tuple for a product axis) that returns an entry, such as
+          ``lambda n, j: h0[1, n, j]``. An input without a binding becomes one of the whole.
+        * an option: a value as a caller says it, or an option of the whole with as many numbers.
+          Without a binding it has its default.
+        * a size: a size, an expression of sizes, or a number.
+
+    Returns
+    -------
+    Part
+        ``part["y"]`` is the tensor that is now the output ``y``.
+
+    Raises
+    ------
+    DefinitionError
+        If a name is unknown, or a shape does not fit.
+    """
+    rename = suffix if callable(suffix) else (lambda name: f"{name}_{suffix}" if suffix else name)
+    inlined = Inlining(operation, rename, bindings)
+    named = (*operation.inputs, *operation.outputs)
+    return Part(
+        operation,
+        tuple(inlined.tensor(t) for t in operation.inputs if t not in inlined.given),
+        inlined.equations(),
+        tuple(inlined.requirements()),
+        inlined.legend(),
+        {t.name: inlined.tensor(t) for t in named if not inlined.is_function(t)},
+    )
+
+
+def compose(
+    name: str,
+    summary: str,
+    parts: Iterable[Part],
+    *,
+    inputs: Sequence[Tensor] = (),
+    outputs: Sequence[Tensor],
+    equations: Sequence[Any] = (),
+    requires: Sequence[tuple[Basic, str]] = (),
+    legend: Mapping[str, str] | None = None,
+    **more: Any,
+) -> Operation:
+    """The operation that consists of parts and of equations between them.
+
+    Parameters
+    ----------
+    name, summary : str
+        As for `Operation`.
+    parts : iterable of Part
+        Made by `part`; their order has no meaning.
+    inputs : sequence of Tensor
+        What the whole takes besides what the parts still need. Those that may be left out come
+        last, as in every operation.
+    outputs, equations, requires, legend, **more
+        As for `Operation`; what the parts have of these is added. Equations that no output
+        depends on are left out, such as those of a part's output that nobody reads.
+    """
+    parts = tuple(parts)
+    needed = (*inputs, *(tensor for p in parts for tensor in p.inputs))
+    meanings: dict[str, str] = {}
+    for p in parts:
+        meanings |= p.legend
+    used = _reaching(outputs, [*(e for p in parts for e in p.equations), *equations])
+    return Operation(
+        name=name,
+        summary=summary,
+        inputs=tuple(sorted(dict.fromkeys(needed), key=lambda tensor: not tensor.required)),
+        outputs=tuple(outputs),
+        equations=used,
+        requires=(*dict.fromkeys(r for p in parts for r in p.requires), *requires),
+        legend=meanings | dict(legend or {}),
+        **more,
+    )
+
+
+def _reaching(outputs: Iterable[Tensor], equations: Sequence[Any]) -> tuple[Any, ...]:
+    """The equations that an output depends on."""
+    needed, before = set(outputs), set()
+    while needed != before:
+        before = set(needed)
+        for equation in equations:
+            left, right = sides(equation)
+            if not isinstance(left, Access) or left.tensor in needed:
+                needed |= {a.tensor for side in (left, right) for a in side.atoms(Access)}
+    kept = ((e, sides(e)[0]) for e in equations)
+    return tuple(e for e, left in kept if not isinstance(left, Access) or left.tensor in needed)
