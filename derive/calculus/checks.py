@@ -75,16 +75,18 @@ def check_names(operation: Operation) -> None:
                     f"that belongs to {owner}",
                     remedy="Choose another name.",
                 )
-    for tensor in (*operation.inputs, *operation.outputs):
-        if any(isinstance(e, Size) and e.packed for e in tensor.shape[1:]):
+    for tensor in operation.inputs:
+        packs = [e for e in tensor.shape if isinstance(e, Size) and e.packed]
+        if len(packs) > 1 or any(e.kept for e in packs):
             raise DefinitionError(
                 operation.name,
-                f"the leading axes of {tensor.name} do not come first",
-                remedy="Only the first axis of a tensor can be made by leading(...).",
+                f"where the axes {', '.join(map(str, packs))} of {tensor.name} begin and end cannot "
+                "be read off its shape",
+                remedy="One axis of an input can be made by leading(...), and none by kept(...).",
             )
     seen_optional = None
     for tensor in operation.inputs:
-        if tensor.optional:
+        if not tensor.required:
             seen_optional = tensor
         elif seen_optional is not None:
             raise DefinitionError(

@@ -164,7 +164,7 @@ def module_view(program: Program, derivation: Derivation) -> ModuleView:
     names = [t.name for t in inputs]
     computed = [t.name for t in (*outputs, *(t for t in temporaries if t not in outputs))]
     differentiable = [t.name for t in reals]
-    absentable = ", ".join(f'("{t.name}", {t.name})' for t in inputs if t.optional)
+    absentable = ", ".join(f'("{t.name}", {t.name})' for t in reals if not t.required)
     bars = {t: program.cotangents[t].name for t in (*reals, *outputs) if t in program.cotangents}
     arriving = [bars[t] for t in outputs if t in bars]
     saved = [t.name for t in program.saved]
@@ -220,7 +220,7 @@ def _number(value: sympy.Expr) -> str:
 
 
 def _signature(inputs: tuple[Tensor, ...], options: tuple[Option, ...]) -> str:
-    parts = [f"{t.name}=None" if t.optional else t.name for t in inputs]
+    parts = [t.name if t.required else f"{t.name}=None" for t in inputs]
     if options:
         parts.append("*")
     parts += [f"{o.name}={_default(o.default)}" for o in options]
@@ -246,9 +246,14 @@ def _parameters(operation: Operation) -> str:
     for tensor in operation.inputs:
         kind = "ndarray of int" if tensor.integer else "ndarray"
         optional = ", optional" if tensor.optional else ""
+        optional = optional if tensor.default is None else f", default {tensor.default}"
         lines.append(f"    {tensor.name} : {kind} {_shape_text(tensor)}{optional}")
         if tensor.below is not None:
-            lines.append(f"        Entries lie in 0 <= entry < {tensor.below}.")
+            besides = "" if tensor.besides is None else f", or are {tensor.besides}"
+            lines.append(f"        Entries lie in 0 <= entry < {tensor.below}{besides}.")
+        if tensor.interval is not None:
+            low, high = tensor.interval
+            lines.append(f"        Entries lie in {low} <= entry <= {high}.")
     for option in operation.options:
         kind, default = _escaped(_kind(option)), _escaped(_default(option.default))
         lines.append(f"    {option.name} : {kind}, default {default}")

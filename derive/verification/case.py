@@ -23,7 +23,7 @@ class Case:
     operation : Operation
     shapes : mapping of str to tuple of int or None
         The inputs as a caller gives them: product axes multiplied, any number of leading axes
-        where they are packed. None for an absent optional input.
+        where they are packed. None for an input that is left out.
     options : mapping of str
         Keyword arguments; options that are left out have their default.
     values : mapping of Symbol to int
@@ -68,6 +68,14 @@ class Case:
             return None
         if tensor.integer:
             names = {symbol.name: value for symbol, value in self.values.items()}
-            below = formulas_of(self.operation).below(tensor, names)
-            return rng.integers(0, max(below, 1), shape)
+            formulas = formulas_of(self.operation)
+            drawn = rng.integers(0, max(formulas.below(tensor, names), 1), shape)
+            besides = formulas.besides(tensor, names)
+            if besides is not None:
+                drawn = np.where(rng.random(shape) < 0.2, besides, drawn)
+            return np.asarray(drawn)
+        if tensor.interval is not None:
+            low, high = map(float, tensor.interval)
+            # Not at its ends, where a logarithm may have a pole and a step may lead outside.
+            return low + (high - low) * rng.uniform(0.1, 0.9, shape)
         return rng.uniform(0.5, 1.5, shape) if positive else rng.standard_normal(shape)

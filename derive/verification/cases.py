@@ -109,7 +109,8 @@ def _candidates(formulas: Formulas) -> list[_Candidate]:
             o.name: o.default if plain or source.random() < 0.3 else _random_value(o, source)
             for o in formulas.operation.options
         }
-        absent = {t.name for t in formulas.operation.inputs if t.optional and source.random() < 0.3}
+        left_out = (t.name for t in formulas.operation.inputs if not t.required)
+        absent = {name for name in left_out if source.random() < 0.3}
         values = _within_bound(formulas, sizes, options, source)
         if values is not None:
             found.append(_candidate(formulas, sizes, options, absent, values))
@@ -195,7 +196,8 @@ def _stated(formulas: Formulas, given: Mapping[str, Any]) -> _Candidate:
         value = given.pop(size.name, None)
         value = max(size.minimum, next(primes)) if value is None else value
         sizes[size.name] = value if isinstance(value, tuple) else (value,)
-    absent = {t.name for t in operation.inputs if t.optional and given.pop(t.name, True) is None}
+    left_out = [t.name for t in operation.inputs if not t.required]
+    absent = {name for name in left_out if given.pop(name, True) is None}
     options = {o.name: given.pop(o.name, o.default) for o in operation.options}
     if given:
         names = ", ".join(given)

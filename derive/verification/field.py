@@ -202,6 +202,19 @@ def _softplus(x: Element) -> Element:
 _half_angle = partial(_odd, "tan(x/2)")
 _SQRT_PI = _hashed("√π", Element(0)) ** 2  # a square, so that √π is found again from π
 
+_SQRT_2 = _sqrt(Element(2))
+_CUBE = Element(44715) / 10**6
+
+
+def _cubic(x: Element) -> Element:
+    return _SQRT_2 / _SQRT_PI * (x + _CUBE * x**3)
+
+
+def _gated(gate: Callable[[Any], Any], slope: Callable[[Any], Any]):
+    """x·g(x), and its derivative g(x) + x·g'(x)"""
+    return (lambda x: x * gate(x)), (lambda x, v: gate(x) + x * slope(x))
+
+
 # name: (value f(x) at a plain x, derivative f'(x) in terms of x and of the value v)
 FUNCTIONS: dict[str, tuple[Callable[[Any], Any], Callable[[Any, Any], Any]]] = {
     "exp": (_exp, lambda x, v: v),
@@ -219,6 +232,20 @@ FUNCTIONS: dict[str, tuple[Callable[[Any], Any], Callable[[Any, Any], Any]]] = {
     "erf": (partial(_odd, "erf"), lambda x, v: 2 / _SQRT_PI * (-(x**2)).exp()),
     "sigmoid": (lambda x: (1 + (x / 2).tanh()) / 2, lambda x, v: v * (1 - v)),
     "softplus": (_softplus, lambda x, v: x.sigmoid()),
+    "bounded": (lambda x: x, lambda x, v: 1),
+    "softsign": (lambda x: x / (1 + abs(x)), lambda x, v: (1 + abs(x)) ** -2),
+    "silu": _gated(lambda x: x.sigmoid(), lambda x: x.sigmoid() * (1 - x.sigmoid())),
+    "mish": _gated(
+        lambda x: x.softplus().tanh(), lambda x: (1 - x.softplus().tanh() ** 2) * x.sigmoid()
+    ),
+    "gelu": _gated(
+        lambda x: (1 + (x / _SQRT_2).erf()) / 2,
+        lambda x: (-(x**2) / 2).exp() / (_SQRT_PI * _SQRT_2),
+    ),
+    "gelu_tanh": _gated(
+        lambda x: (1 + _cubic(x).tanh()) / 2,
+        lambda x: (1 - _cubic(x).tanh() ** 2) * (1 + 3 * _CUBE * x**2) * _SQRT_2 / _SQRT_PI / 2,
+    ),
     "relu": (lambda x: x if x > 0 else Element(0), lambda x, v: x.step()),
     "abs": (lambda x: x if x > 0 else -x, lambda x, v: x.sign()),
     "sign": (lambda x: Element(int(x > 0) - int(x < 0)), lambda x, v: 0),
@@ -227,7 +254,7 @@ FUNCTIONS: dict[str, tuple[Callable[[Any], Any], Callable[[Any, Any], Any]]] = {
 }
 
 _CONSTANTS = [
-    (math.pi ** (i / 2) * 2 ** (j / 2), _SQRT_PI**i * _sqrt(Element(2)) ** j)
+    (math.pi ** (i / 2) * 2 ** (j / 2), _SQRT_PI**i * _SQRT_2**j)
     for i in range(-4, 5)
     for j in (0, 1)
 ] + [(math.e, Element(1).exp()), (math.log(2), Element(2).log()), (math.log(10), Element(10).log())]

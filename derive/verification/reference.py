@@ -34,6 +34,10 @@ def _sigmoid(x):
     return 1 / (1 + mpmath.exp(-x))
 
 
+def _cubic(x):
+    return mpmath.sqrt(2 / mpmath.pi) * (x + mpmath.mpf("0.044715") * x**3)
+
+
 FUNCTIONS: dict[type, Callable] = {
     sympy.exp: mpmath.exp,
     sympy.log: mpmath.log,
@@ -56,6 +60,12 @@ FUNCTIONS: dict[type, Callable] = {
     scalars.expm1: mpmath.expm1,
     scalars.sigmoid: _sigmoid,
     scalars.softplus: lambda x: mpmath.log1p(mpmath.exp(-abs(x))) + max(x, 0),
+    scalars.bounded: lambda x: x,
+    scalars.silu: lambda x: x * _sigmoid(x),
+    scalars.mish: lambda x: x * mpmath.tanh(mpmath.log1p(mpmath.exp(x))),
+    scalars.gelu: lambda x: x * mpmath.ncdf(x),
+    scalars.gelu_tanh: lambda x: x * (1 + mpmath.tanh(_cubic(x))) / 2,
+    scalars.softsign: lambda x: x / (1 + abs(x)),
     scalars.relu: lambda x: max(x, 0),
     scalars.step: lambda x: int(x > 0),
     scalars.stop: lambda x: x,
@@ -72,8 +82,8 @@ def evaluate(
     system : System
         Any system, adjoint and tangent ones included.
     arrays : mapping of str to ndarray or None
-        The inputs by name, product axes merged or split; None for an absent optional one, whose
-        statements are dropped.
+        The inputs by name, product axes merged or split; None for one that is left out: it has
+        its default, or its statements are dropped.
     sizes : mapping of Symbol to int
         A value for each size and setting that occurs.
 
@@ -91,11 +101,14 @@ class _Evaluation:
         self.system = system
         self.environment: Environment = dict(sizes)
         self.given: dict[Tensor, np.ndarray] = {}
-        self.absent = {t for t in system.inputs if arrays.get(t.name) is None}
+        left_out = {t for t in system.inputs if arrays.get(t.name) is None}
+        self.absent = {t for t in left_out if t.default is None}
         for tensor in system.inputs:
-            if tensor not in self.absent:
+            if tensor not in left_out:
                 array = np.asarray(arrays[tensor.name])
                 self.given[tensor] = array.reshape(self.shape(tensor))
+            elif tensor.default is not None:
+                self.given[tensor] = np.full(self.shape(tensor), self.number(tensor.default))
         self.memory: dict[tuple[Tensor, tuple[int, ...]], Any] = {}
         self.shapes = {t: self.shape(t) for t in system.tensors}
         self.writers = self.points()
