@@ -80,8 +80,8 @@ def check_names(operation: Operation) -> None:
         if len(packs) > 1 or any(e.kept for e in packs):
             raise DefinitionError(
                 operation.name,
-                f"where the axes {', '.join(map(str, packs))} of {tensor.name} begin and end cannot "
-                "be read off its shape",
+                f"the shape of {tensor.name} does not tell where the axes "
+                f"{', '.join(map(str, packs))} begin and end",
                 remedy="One axis of an input can be made by leading(...), and none by kept(...).",
             )
     seen_optional = None

@@ -148,23 +148,47 @@ SCALARS: dict[type, Scalar] = {
         Scalar(sympy.erf, lambda x, y: 2 / sympy.sqrt(sympy.pi) * sympy.exp(-(x**2)), "_erf"),
         Scalar(sigmoid, lambda x, y: y * (1 - y), "_sigmoid", r"\sigma"),
         Scalar(softplus, lambda x, y: sigmoid(x), "_softplus", r"\operatorname{softplus}"),
-        Scalar(softsign, lambda x, y: 1 / (1 + sympy.Abs(x)) ** 2, "_softsign",
-               r"\operatorname{softsign}"),
-        Scalar(silu, _gate_slope(sigmoid, lambda x: sigmoid(x) * (1 - sigmoid(x))),
-               "_silu", r"\operatorname{silu}"),
-        Scalar(mish, _gate_slope(lambda x: sympy.tanh(softplus(x)),
-                                 lambda x: (1 - sympy.tanh(softplus(x)) ** 2) * sigmoid(x)),
-               "_mish", r"\operatorname{mish}"),
-        Scalar(gelu, _gate_slope(lambda x: (1 + sympy.erf(x / sympy.sqrt(2))) / 2,
-                                 lambda x: sympy.exp(-(x**2) / 2) / sympy.sqrt(2 * sympy.pi)),
-               "_gelu", r"\operatorname{gelu}"),
-        Scalar(gelu_tanh, _gate_slope(_half_tanh, _half_tanh_slope),
-               "_gelu_tanh", r"\operatorname{gelu_{tanh}}"),
+        Scalar(
+            softsign,
+            lambda x, y: 1 / (1 + sympy.Abs(x)) ** 2,
+            "_softsign",
+            r"\operatorname{softsign}",
+        ),
+        Scalar(
+            silu,
+            _gate_slope(sigmoid, lambda x: sigmoid(x) * (1 - sigmoid(x))),
+            "_silu",
+            r"\operatorname{silu}",
+        ),
+        Scalar(
+            mish,
+            _gate_slope(
+                lambda x: sympy.tanh(softplus(x)),
+                lambda x: (1 - sympy.tanh(softplus(x)) ** 2) * sigmoid(x),
+            ),
+            "_mish",
+            r"\operatorname{mish}",
+        ),
+        Scalar(
+            gelu,
+            _gate_slope(
+                lambda x: (1 + sympy.erf(x / sympy.sqrt(2))) / 2,
+                lambda x: sympy.exp(-(x**2) / 2) / sympy.sqrt(2 * sympy.pi),
+            ),
+            "_gelu",
+            r"\operatorname{gelu}",
+        ),
+        Scalar(
+            gelu_tanh,
+            _gate_slope(_half_tanh, _half_tanh_slope),
+            "_gelu_tanh",
+            r"\operatorname{gelu_{tanh}}",
+        ),
         Scalar(bounded, lambda x, y: Integer(1), "_bounded", r"\operatorname{bounded}"),
         Scalar(relu, lambda x, y: step(x), "_relu", r"\operatorname{relu}"),
         Scalar(step, lambda x, y: Integer(0), "_step", r"\operatorname{step}"),
         Scalar(stop, lambda x, y: Integer(0), "_stop", r"\operatorname{stop}"),
-    )  # fmt: skip
+    )
 }
 
 # Irrational constants: symbol -> name in the generated module. There they are named values, so

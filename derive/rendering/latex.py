@@ -160,7 +160,7 @@ def _tensor_rows(derivation: Derivation, printer: Latex) -> Iterable[Row]:
                  for fs in tensor.axes_of]  # fmt: skip
         size = joined(r" \times ".join(f"({s})" if "," in s or BREAK in s else s for s in shape))
         notes = ["input" if tensor in operation.inputs else "output"]
-        notes += ["may be left out"] * tensor.optional
+        notes += ["may be left out"] * (not tensor.required)
         if tensor.outside is not None:
             value = printer.inline(printer.expression(tensor.outside))
             notes.append(f"reads {value} outside its range")

@@ -31,6 +31,7 @@ _PRECEDENCE = {
     "and": 2,
     "not": 3,
     "in": 4,
+    "is": 4,
     "is not": 4,
     "<": 4,
     "<=": 4,

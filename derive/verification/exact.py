@@ -144,8 +144,8 @@ def like(output: Any, named: Mapping[str, np.ndarray]) -> Any:
 
 
 def _exact_option(value: Any) -> Any:
-    """1e-5 → 1/100000; integers, spellings and what a float is exactly stay as they are."""
-    if isinstance(value, float) and math.isfinite(value) and not (2**16 * value).is_integer():
+    """1e-5 → 1/100000, so that no quotient of options is rounded; all but floats stays as it is."""
+    if isinstance(value, float) and math.isfinite(value):
         return Fraction(repr(float(value)))
     return value
 

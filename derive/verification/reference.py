@@ -108,7 +108,9 @@ class _Evaluation:
                 array = np.asarray(arrays[tensor.name])
                 self.given[tensor] = array.reshape(self.shape(tensor))
             elif tensor.default is not None:
-                self.given[tensor] = np.full(self.shape(tensor), self.number(tensor.default))
+                self.given[tensor] = np.full(
+                    self.shape(tensor), self.number(tensor.default), object
+                )
         self.memory: dict[tuple[Tensor, tuple[int, ...]], Any] = {}
         self.shapes = {t: self.shape(t) for t in system.tensors}
         self.writers = self.points()
