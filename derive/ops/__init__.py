@@ -5,7 +5,7 @@ from importlib import import_module
 
 from derive.language import Operation
 
-FAMILIES = ("dense", "activations", "losses", "convolution", "recurrent")
+FAMILIES = ("dense", "activations", "normalization", "losses", "convolution", "recurrent")
 
 
 @cache

@@ -143,10 +143,31 @@ def like(output: Any, named: Mapping[str, np.ndarray]) -> Any:
     return named.get("output")
 
 
+def _exactly(name: str):
+    """An operation of fractions that does not round where the other operand is a float."""
+
+    def operation(self: Fraction, other: Any) -> Any:
+        if isinstance(other, float) and math.isfinite(other):
+            other = Fraction(other)
+        result = getattr(Fraction, name)(self, other)
+        return _Exact(result) if isinstance(result, Fraction) else result
+
+    return operation
+
+
+class _Exact(Fraction):
+    """A fraction that a float does not turn into a float: an empty sum, divided, is 0.0."""
+
+    __add__, __radd__ = _exactly("__add__"), _exactly("__radd__")
+    __sub__, __rsub__ = _exactly("__sub__"), _exactly("__rsub__")
+    __mul__, __rmul__ = _exactly("__mul__"), _exactly("__rmul__")
+    __truediv__, __rtruediv__ = _exactly("__truediv__"), _exactly("__rtruediv__")
+
+
 def _exact_option(value: Any) -> Any:
     """1e-5 → 1/100000, so that no quotient of options is rounded; all but floats stays as it is."""
     if isinstance(value, float) and math.isfinite(value):
-        return Fraction(repr(float(value)))
+        return _Exact(repr(float(value)))
     return value
 
 
