@@ -114,8 +114,8 @@ def definition_hash(operation: Operation) -> str:
     parts += sorted(f"{t.name}{t.axes_of}{t.carried[1:]}" for t in tensors)
     parts += [f"{e}{e.scatter}" for e in equations]
     parts += [
-        f"{o.name}={o.default!r}{o.settings}{sorted(o.spellings.items())}{o.minimum}{o.meaning}"
-        f"{o.ranked}{o.sides}{o.integer}{o.numeric}"
+        f"{o.name}={o.default!r}{o.settings}{sorted(o.spellings.items(), key=str)}"
+        f"{o.minimum}{o.meaning}{o.ranked}{o.sides}{o.integer}{o.numeric}"
         for o in operation.options
     ]
     parts += [f"{relation}{words}" for relation, words in operation.requires]

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from sympy import Add, Expr, Mul, Piecewise
 
 from derive.calculus.differentiate import partial
+from derive.calculus.selection import selected, with_selections
 from derive.calculus.statements import Statement, System
 from derive.language.symbols import Access, Tensor
 
@@ -32,6 +33,8 @@ class Adjoint:
         Its inputs are the primal inputs and the cotangents of the primal outputs; its outputs are
         the cotangents of the primal inputs that were asked for; its statements include the primal
         ones, whose values it reads.
+    primal : System
+        The system that was differentiated, with what its maxima select.
     cotangent : dict
         From a primal tensor to its cotangent, by identity.
     statements : tuple of Statement
@@ -39,6 +42,7 @@ class Adjoint:
     """
 
     system: System
+    primal: System
     cotangent: dict[Tensor, Tensor]
     statements: tuple[Statement, ...]
 
@@ -55,12 +59,14 @@ def adjoint(system: System, wrt: Iterable[Tensor] | None = None) -> Adjoint:
     """
     wanted = tuple(t for t in (system.inputs if wrt is None else wrt) if not t.integer)
     active = _depending_on(system, wanted) & _reaching(system)
+    system = with_selections(system, active)
     bars = _companions(system, active | set(wanted), "bar")
     statements = []
     for statement in system.statements:
         written = statement.target.tensor
         if written not in bars:
             continue
+        statement = selected(statement, system)
         source = Access(bars[written], *statement.target.index)
         for read in statement.reads:
             if read.tensor not in bars:
@@ -79,19 +85,26 @@ def adjoint(system: System, wrt: Iterable[Tensor] | None = None) -> Adjoint:
     outputs = tuple(bars[t] for t in wanted)
     arriving = tuple(bars[t] for t in system.outputs if t in bars)
     statements = _prune(_nonzero(statements, {*system.tensors, *arriving}), outputs)
-    full = System((*system.inputs, *arriving), outputs, (*system.statements, *statements))
-    return Adjoint(full, bars, tuple(statements))
+    used = {r.tensor for s in statements for r in s.entries}
+    onward = tuple(s for s in system.statements if s.op != "first" or s.target.tensor in used)
+    system = System(system.inputs, system.outputs, onward)
+    full = System((*system.inputs, *arriving), outputs, (*onward, *statements))
+    return Adjoint(full, system, bars, tuple(statements))
 
 
 def tangent(system: System) -> System:
     """Forward mode, as a system again: its outputs are the tangents of the primal outputs."""
     active = _depending_on(system, system.inputs)
+    system = with_selections(system, active)
     dots = _companions(system, active, "dot")
     statements = []
     for statement in system.statements:
         written = statement.target.tensor
+        if written not in dots:
+            continue
+        statement = selected(statement, system)
         for read in statement.reads:
-            if read.tensor in dots and written in dots:
+            if read.tensor in dots:
                 slope = partial(statement.value, read)
                 if slope != 0:
                     value = weigh(Access(dots[read.tensor], *read.index), slope)

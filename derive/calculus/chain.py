@@ -12,6 +12,7 @@ from derive.calculus.adjoint import weigh
 from derive.calculus.affine import affine
 from derive.calculus.differentiate import partial
 from derive.calculus.line import Line
+from derive.calculus.selection import selected
 from derive.calculus.statements import Guard, Statement, System
 from derive.calculus.step import PartialDerivative, listing
 from derive.language.symbols import Access, Axis, Tensor
@@ -29,7 +30,7 @@ class Slope:
 def slopes_by(system: System, tensor: Tensor, bars: dict[Tensor, Tensor]) -> tuple[Slope, ...]:
     """Everything through which a tensor reaches the outputs."""
     found = (
-        Slope(statement, read, partial(statement.value, read))
+        Slope(selected(statement, system), read, partial(statement.value, read))
         for statement in system.statements
         if statement.target.tensor in bars
         for read in statement.reads

@@ -11,7 +11,9 @@ import random
 from collections.abc import Iterator, Mapping
 
 import sympy
-from sympy import Add, Expr, Max, Min, Mul, Piecewise, Pow, Sum, Symbol
+from sympy import Add, Expr, Max, Min, Mul, Piecewise, Pow, Sum, Symbol, Tuple
+from sympy.core.relational import Relational
+from sympy.functions.elementary.piecewise import ExprCondPair
 from sympy.logic.boolalg import Boolean, BooleanAtom
 
 from derive.calculus.affine import NotAffine, affine
@@ -19,6 +21,7 @@ from derive.calculus.bounds import nonnegative
 from derive.calculus.lift import equations_of, free_axes
 from derive.calculus.statements import Guard, Statement, System
 from derive.errors import DefinitionError
+from derive.language.maximum import ArgMaximum, Maximum
 from derive.language.names import checked_module_name
 from derive.language.operation import Equation, Operation
 from derive.language.options import Setting
@@ -27,7 +30,7 @@ from derive.language.symbols import Access, Axis, Size, Tensor
 
 _SAMPLES = 40
 _INTEGER_FUNCTIONS = (sympy.floor, sympy.ceiling, sympy.Mod, sympy.Abs, Max, Min)
-_ARITHMETIC = (Add, Mul, Pow, Sum, Piecewise, Max, Min)
+_ARITHMETIC = (Add, Mul, Pow, Sum, Maximum, Piecewise, Max, Min)
 
 
 def check_names(operation: Operation) -> None:
@@ -114,7 +117,8 @@ def check_texts(operation: Operation) -> None:
     texts = [operation.summary, operation.notes, operation.source]
     texts += [part for item in operation.legend.items() for part in item]
     texts += [words for _, words in operation.requires]
-    texts += [t for o in operation.options for t in (o.meaning, *o.spellings)]
+    texts += [o.meaning for o in operation.options]
+    texts += [w for o in operation.options for w in o.spellings if isinstance(w, str)]
     for text in texts:
         if not isinstance(text, str) or not text.replace("\n", " ").isprintable():
             raise DefinitionError(operation.name, f"{text!r} is not printable text")
@@ -210,7 +214,36 @@ def _check_equation(
                 "Make it with size(...), axis(...) or option(...); a learned number is a "
                 "parameter of rank 0, indexed by [()].",
             )
-    _check_functions(operation, equation, equation.right)
+    if equation.left.tensor.integer:
+        _check_integers(operation, equation)
+    else:
+        _check_functions(operation, equation, equation.right)
+
+
+def _check_integers(operation: Operation, equation: Equation) -> None:
+    """What defines integers is computed from indices, sizes and integers alone."""
+    allowed = (Add, Mul, Pow, Sum, Piecewise, Boolean, Relational, *_INTEGER_FUNCTIONS)
+    parts = sympy.preorder_traversal(equation.right)
+    for part in parts:
+        if isinstance(part, ArgMaximum):
+            _check_functions(operation, equation, part.function)
+            parts.skip()
+        elif isinstance(part, Access):
+            if not part.tensor.integer:
+                raise _error(
+                    operation,
+                    f"{equation.left.tensor.name} holds integers, but is computed from "
+                    f"{part.tensor.name}, which holds real numbers",
+                    equation,
+                    "Compute integers from indices, sizes, settings and integers.",
+                )
+        elif not (part.is_Atom or isinstance(part, (Tuple, ExprCondPair, Axis, *allowed))):
+            raise _error(
+                operation,
+                f"{part} cannot be computed with integers",
+                equation,
+                "Use +, -, *, floor, ceiling, Mod, Min, Max, comparisons and Sum.",
+            )
 
 
 def _check_functions(operation: Operation, equation: Equation, value: Expr) -> None:
@@ -227,7 +260,7 @@ def _check_functions(operation: Operation, equation: Equation, value: Expr) -> N
             equation,
             "Write it with the functions of derive.language.scalars, or add a row there.",
         )
-    if isinstance(value, Sum):
+    if isinstance(value, Sum | Maximum):
         _check_functions(operation, equation, value.function)
         return
     if isinstance(value, Piecewise):
@@ -265,9 +298,9 @@ def _symbols(equation: Equation) -> set[Symbol]:
     for axis in equation.left.atoms(Axis) | equation.right.atoms(Axis):
         visit(axis)
     visit(equation.left)
-    for reduction in equation.right.atoms(Sum):
+    for reduction in equation.right.atoms(Sum, Maximum):
         for limit in reduction.limits:
-            for bound in limit[1:]:
+            for bound in limit:
                 visit(bound)
     for free in equation.right.free_symbols:
         visit(free)

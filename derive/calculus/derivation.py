@@ -106,17 +106,14 @@ def derivation(operation: Operation, system: System, adjoint: Adjoint) -> Deriva
     for statement in adjoint.statements:
         scatter.setdefault(statement.target.tensor, []).append(statement)
     primal = {bar: tensor for tensor, bar in adjoint.cotangent.items()}
+    system = adjoint.primal
     values = forward_values(system)
     names = frozenset(t.name for t in system.tensors)
-    maxima = any(s.op == "max" for s in system.statements)
     gradients = {}
     for bar in _in_order(scatter, system, primal):
         line = Line(bar, bars, tuple(scatter[bar]), _cycle(bar, scatter), reserved=names)
-        if maxima:
-            line.add("adjoint rule", line.current, ("every read becomes a write",))
-        else:
-            differentiate(line, system, primal[bar], adjoint.cotangent)
-            _sift(line, values)
+        differentiate(line, system, primal[bar], adjoint.cotangent)
+        _sift(line, values)
         gradients[bar] = tuple(line.steps)
     inputs = (*system.inputs, *(t for t in system.tensors if t not in system.inputs))
     cotangents = tuple(adjoint.cotangent[t] for t in inputs if t in adjoint.cotangent)

@@ -8,7 +8,7 @@ so the textbook's pre-activation appears by itself.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import sympy
 from sympy import Add, Expr, Idx, Integer, Mod, Mul, Piecewise, Pow, Sum
@@ -16,8 +16,11 @@ from sympy.core.relational import Relational
 from sympy.logic.boolalg import And, Boolean, Or
 
 from derive.calculus.affine import axes_in
-from derive.calculus.statements import Guard, Statement, System
+from derive.calculus.bounds import nonnegative
+from derive.calculus.selection import attains
+from derive.calculus.statements import Guard, Statement, System, accesses
 from derive.errors import DefinitionError
+from derive.language.maximum import ArgMaximum, Maximum
 from derive.language.operation import Equation, Operation
 from derive.language.scalars import SCALARS
 from derive.language.symbols import Access, Axis, Tensor
@@ -45,7 +48,7 @@ def equations_of(operation: Operation) -> tuple[Equation, ...]:
             )
         right = _without_powers(sympy.sympify(given.right))
         given = Equation(given.left, right, given.scatter)
-        summed = {limit[0] for s in given.right.atoms(Sum) for limit in s.limits}
+        summed = {limit[0] for s in given.right.atoms(Sum, Maximum) for limit in s.limits}
         ranges = {
             i: Axis(str(i.label), i.upper - i.lower + 1) + i.lower
             for side in (given.left, given.right)
@@ -86,7 +89,7 @@ def _outputs_apart(system: System) -> System:
 
         y += x**2;  z += 3*y      becomes      y_value += x**2;  y += y_value;  z += 3*y_value
     """
-    read = {access.tensor for s in system.statements for access in s.reads}
+    read = {access.tensor for s in system.statements if s.op != "first" for access in s.reads}
     taken = {t.name for t in system.tensors}
     statements = list(system.statements)
     for output in system.outputs:
@@ -119,6 +122,7 @@ class _Lift:
     name: str
     taken: set[str]
     statements: list[Statement] = field(default_factory=list)
+    maxima: dict[Expr, Access] = field(default_factory=dict)
 
     def equation(self, equation: Equation) -> None:
         written = axes_in(equation.left.index)
@@ -132,6 +136,12 @@ class _Lift:
         self, target: Access, value: Expr, domain: tuple[Axis, ...], where: tuple[Guard, ...]
     ) -> None:
         """Add the statements of ``target += value`` over `domain`."""
+        if isinstance(value, ArgMaximum):
+            self.argmaximum(target, value, domain, where)
+            return
+        if isinstance(value, Maximum):
+            self.maximum(target, value, domain, where)
+            return
         base: dict[tuple, list[Expr]] = {}
         for box, guards, term in self.terms(value, domain, where):
             base.setdefault((box, guards), []).append(term)
@@ -143,6 +153,36 @@ class _Lift:
                 lifted = self.name_reductions(term, box, guards)
                 if lifted != 0:
                     self.statements.append(Statement(box, target, lifted, guards))
+
+    def maximum(
+        self, target: Access, value: Maximum, domain: tuple[Axis, ...], where: tuple[Guard, ...]
+    ) -> None:
+        """Add the statements of ``target max= value``: one for each case that takes part."""
+        function, bound = self.open(value, domain)
+        box = domain + bound
+        cases = [(function, ())]
+        if isinstance(function, Piecewise) and _about_indices(function):
+            cases = list(_cases(function, self.name, -sympy.oo))
+        for piece, guards in cases:
+            lifted = self.name_reductions(piece, box, where + guards)
+            known = where + guards
+            bounds = (g for g in _taking_part(lifted) if not nonnegative(g.expression, box, known))
+            self.statements.append(Statement(box, target, lifted, (*known, *bounds), "max"))
+        self.maxima.setdefault(value, target)
+
+    def argmaximum(
+        self, target: Access, value: ArgMaximum, domain: tuple[Axis, ...], where: tuple[Guard, ...]
+    ) -> None:
+        """Add the statements of where a maximum lies, and of the maximum unless it is known."""
+        same = Maximum(*value.args)
+        if same not in self.maxima:
+            free = tuple(a for a in domain if a in free_axes(value))
+            self.define(self.temporary(free), same, free, where)
+        largest = self.maxima[same]
+        for statement in tuple(self.statements):
+            if statement.op == "max" and statement.target == largest:
+                found = attains(statement.value, largest)
+                self.statements.append(replace(statement, target=target, value=found, op="first"))
 
     def terms(
         self, value: Expr, domain: tuple[Axis, ...], where: tuple[Guard, ...]
@@ -169,13 +209,15 @@ class _Lift:
             yield from self.terms(inner, domain + bound, where)
             return
         if isinstance(value, Piecewise) and _about_indices(value):
-            for piece, guards in _cases(value, self.name):
+            for piece, guards in _cases(value, self.name, Integer(0)):
                 yield from self.terms(piece, domain, where + guards)
             return
         yield domain, where, value
 
-    def open(self, reduction: Sum, domain: tuple[Axis, ...]) -> tuple[Expr, tuple[Axis, ...]]:
-        """Take a sum's binder off, renaming its index where that name is in use."""
+    def open(
+        self, reduction: Sum | Maximum, domain: tuple[Axis, ...]
+    ) -> tuple[Expr, tuple[Axis, ...]]:
+        """Take a binder off, renaming its index where that name is in use."""
         function, *limits = reduction.args
         bound: list[Axis] = []
         for limit in limits:
@@ -240,8 +282,8 @@ def _ordered(access: Access, axes: set[Axis]) -> tuple[Axis, ...]:
 
 
 def free_axes(value: Expr) -> set[Axis]:
-    """Axes that no sum inside `value` binds."""
-    if isinstance(value, Sum):
+    """Axes that no sum or maximum inside `value` binds."""
+    if isinstance(value, Sum | Maximum):
         function, *limits = value.args
         return free_axes(function) - {limit[0] for limit in limits}
     if isinstance(value, Access):
@@ -257,7 +299,8 @@ def free_axes(value: Expr) -> set[Axis]:
 def _is_named_whole(value: Expr) -> bool:
     """Whether it is the value itself that becomes a statement."""
     cases = isinstance(value, Piecewise) and _about_indices(value)
-    return isinstance(value, Sum) or cases or (isinstance(value, Add) and _reads_optional(value))
+    whole = isinstance(value, Sum | Maximum) or cases
+    return whole or (isinstance(value, Add) and _reads_optional(value))
 
 
 def _needs_name(value: Expr) -> bool:
@@ -274,15 +317,28 @@ def _reads_optional(value: Expr) -> bool:
 
 
 def _about_indices(cases: Piecewise) -> bool:
-    return not any(condition.has(Access) for _, condition in cases.args)
+    """Whether the conditions compare integers alone."""
+    read = {access for _, condition in cases.args for access in condition.atoms(Access)}
+    return all(access.tensor.integer for access in read)
 
 
-def _cases(cases: Piecewise, name: str) -> Iterator[tuple[Expr, tuple[Guard, ...]]]:
-    """The pieces with disjoint guards, in order."""
+def _taking_part(value: Expr) -> Iterator[Guard]:
+    """What a point must meet to be compared: reads where -oo lies outside stay inside."""
+    for read in accesses(value):
+        tensor = read.tensor
+        if tensor.outside != -sympy.oo or value.xreplace({read: tensor.outside}) != -sympy.oo:
+            continue
+        for index, extent, first in zip(read.index, tensor.shape, tensor.offset, strict=True):
+            yield Guard("ge", index - first)
+            yield Guard("ge", first + extent - 1 - index)
+
+
+def _cases(cases: Piecewise, name: str, nothing: Expr) -> Iterator[tuple[Expr, tuple[Guard, ...]]]:
+    """The pieces with disjoint guards, in order; those that change nothing are left out."""
     earlier: Boolean = sympy.true
     for piece, condition in cases.args:
         holds = And(earlier, condition)
-        if piece != 0:
+        if piece != nothing:
             for conjunction in _disjoint(holds, name):
                 yield piece, conjunction
         earlier = And(earlier, sympy.Not(condition))

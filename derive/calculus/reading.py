@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from sympy import Expr, Integer
 
 from derive.calculus.normal import fraction, index_form, sign_of
-from derive.calculus.statements import Statement
+from derive.calculus.statements import Statement, accesses
 from derive.calculus.step import Phrase, bound, factors, free_axes, listing
 from derive.language.symbols import Access, Axis, Tensor
 
@@ -45,6 +45,9 @@ def read_form(terms: Sequence[Statement], rest: bool = True, detail: bool = True
     (term,) = terms
     reads = [f for f in factors(term.value) if isinstance(f, Access)]
     plain = all(isinstance(f, Access) or not f.has(Access) for f in factors(term.value))
+    routes = [a.tensor for g in term.where if g.kind == "eq" for a in accesses(g.expression)]
+    if routes and plain and len(reads) == 1:
+        return (reads[0].tensor, ", routed by ", *listing(dict.fromkeys(routes)))
     if not plain or any(g.kind in ("ge", "eq") for g in term.where):
         return ()
     summed = bound(term)

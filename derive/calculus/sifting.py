@@ -187,7 +187,7 @@ def _solvable(
         s for access in every_access(term) if access.tensor in outputs for s in access.free_symbols
     }
     ordered = sorted(summed, key=lambda a: a not in of_output)
-    for delta in term.where:
+    for delta in sorted(term.where, key=lambda g: g.expression.has(Access)):
         form = index_form(delta.expression) if delta.kind == "eq" else None
         if form is None:
             continue

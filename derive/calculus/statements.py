@@ -1,9 +1,9 @@
 """The one data structure: statements over boxes of indices, and systems of them.
 
-    for every point of a box where the guards hold:    target[phi]  +=  value    (or max=)
+    for every point of a box where the guards hold:    target[phi]  +=  value    (or max=, first=)
 
 Reading an entry outside its tensor yields the tensor's `outside`; writing outside does nothing.
-Every target starts from the neutral element of its statements (0, or minus infinity for max), so
+Every target starts from the neutral element of its statements (0, minus infinity for a maximum), so
 the order of statements does not matter: a system is a system of affine recurrence equations
 (Karp, Miller, Winograd, "The organization of computations for uniform recurrence equations",
 J. ACM 14, 1967).
@@ -36,13 +36,18 @@ class Guard:
 
 @dataclass(frozen=True)
 class Statement:
-    """``target += value`` (or ``max=``) for every point of the box `domain` within the guards."""
+    """``target += value`` for every point of the box `domain` within the guards.
+
+    With `op` "max" the target is the largest value, NaN counting as larger than any number. With
+    "first" the value is a condition, and the target the number of the first point that meets it,
+    in row-major order of the axes which the target does not name (see `selection`).
+    """
 
     domain: tuple[Axis, ...]
     target: Access
     value: Expr
     where: tuple[Guard, ...] = ()
-    op: Literal["add", "max"] = "add"
+    op: Literal["add", "max", "first"] = "add"
 
     def substitute(self, values: dict) -> Statement:
         """Replace symbols everywhere at once; axes replaced by axes keep their place."""
@@ -70,7 +75,7 @@ class Statement:
     def __str__(self) -> str:
         box = ", ".join(f"{a.name}<{a.extent}" for a in self.domain)
         where = "".join(f" if {g.kind}({g.expression}, {g.modulus})" for g in self.where)
-        sign = "+=" if self.op == "add" else "max="
+        sign = {"add": "+=", "max": "max=", "first": "first="}[self.op]
         return f"[{box}]{where}: {self.target} {sign} {self.value}"
 
 

@@ -1,7 +1,8 @@
 """What may be written in a definition."""
 
+from derive.language.maximum import ArgMaximum, Maximum, Minimum
 from derive.language.operation import Equation, Operation, accumulate
-from derive.language.options import Option, Setting, option
+from derive.language.options import Option, Setting, flag, option
 from derive.language.scalars import (
     bounded,
     expm1,
@@ -36,8 +37,11 @@ from derive.language.symbols import (
 
 __all__ = [
     "Access",
+    "ArgMaximum",
     "Axis",
     "Equation",
+    "Maximum",
+    "Minimum",
     "Operation",
     "Option",
     "Setting",
@@ -48,6 +52,7 @@ __all__ = [
     "axis",
     "bounded",
     "expm1",
+    "flag",
     "gelu",
     "gelu_tanh",
     "integers",

@@ -30,6 +30,7 @@ class Setting(Named):
 
 
 Entry = Expr | tuple[Expr, Expr]
+Word = str | bool | None  # what an option may be spelled by
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Option:
     ----------
     settings : tuple of Setting
         The numbers, in order: axis by axis, and low before high where there are sides.
-    spellings : mapping of str to tuple of sympy.Expr
+    spellings : mapping of str, bool or None to tuple of sympy.Expr
         Words a caller may say instead of numbers, with a value for each setting.
     samples : tuple
         Values that verification tries.
@@ -53,7 +54,7 @@ class Option:
     sides: bool
     integer: bool
     minimum: int | None
-    spellings: Mapping[str, tuple[Expr, ...]]
+    spellings: Mapping[Word, tuple[Expr, ...]]
     samples: tuple[Any, ...]
     numeric: bool
     meaning: str
@@ -68,11 +69,16 @@ class Option:
         return hash((self.name, self.settings))
 
 
+def is_word(value: Any) -> bool:
+    """Whether a value of an option is a word and no number."""
+    return isinstance(value, str | bool) or value is None
+
+
 def _check_default(name: str, default: Any, minimum: int | None, words: Mapping) -> None:
     """The default is what a caller may say, too."""
     numbers = default if isinstance(default, tuple | list) else (default,)
-    wrong = isinstance(default, bool) or default is None
-    if isinstance(default, str):
+    wrong = False
+    if is_word(default):
         wrong = default not in words
     elif not wrong and minimum is not None:
         flat = [
@@ -80,7 +86,8 @@ def _check_default(name: str, default: Any, minimum: int | None, words: Mapping)
         ]
         wrong = any(n < minimum for n in flat)
     if wrong:
-        said = ", ".join([*(f"numbers from {minimum}" for _ in [0] if minimum is not None), *words])
+        said = [f"numbers from {minimum}"] if minimum is not None else []
+        said = ", ".join([*said, *(str(word) for word in words)])
         raise DefinitionError(
             name,
             f"the default of the option {name} is {default!r}, not one of: {said or 'numbers'}",
@@ -95,7 +102,7 @@ def option(
     sides: bool = False,
     minimum: int | None = None,
     integer: bool = True,
-    spellings: Mapping[str, Sequence[Any]] | None = None,
+    spellings: Mapping[Word, Sequence[Any]] | None = None,
     numeric: bool = True,
     samples: Sequence[Any] = (),
     meaning: str = "",
@@ -106,7 +113,7 @@ def option(
     ----------
     name : str
         Keyword in the generated functions.
-    default : int, float or str
+    default : int, float, str, bool or None
         Used when the caller says nothing; a word of `spellings` is allowed.
     over : sequence of str, optional
         One letter for each axis the option has a number for ("h", "w"); a caller may then give one
@@ -117,7 +124,7 @@ def option(
         Least value allowed.
     integer : bool
         False for a real number such as an epsilon.
-    spellings : mapping of str to sequence, optional
+    spellings : mapping of str, bool or None to sequence, optional
         Words with their values: one expression (or pair, with sides) for each axis.
     numeric : bool
         False if only the words are allowed.
@@ -133,8 +140,12 @@ def option(
     letters = [name] if over is None else [f"{name}_{letter}" for letter in over]
     if sides:
         letters = [f"{letter}_{side}" for letter in letters for side in ("low", "high")]
-    settings = tuple(Setting(letter, name, integer, minimum) for letter in letters)
-    words: dict[str, tuple[Expr, ...]] = {}
+    # A word may stand for a number that nobody may say, such as 0 for "none".
+    said = [e for v in (spellings or {}).values() for p in v for e in (p if sides else (p,))]
+    numbers = [int(e) for e in map(sympify, said) if e.is_Integer]
+    least = None if minimum is None else min([minimum, *numbers])
+    settings = tuple(Setting(letter, name, integer, least) for letter in letters)
+    words: dict[Word, tuple[Expr, ...]] = {}
     for word, values in (spellings or {}).items():
         flat = [part for value in values for part in (value if sides else (value,))]
         if len(flat) != len(settings):
@@ -142,8 +153,16 @@ def option(
                 name, f"spelling {word!r} gives {len(flat)} values for {len(settings)} settings"
             )
         words[word] = tuple(sympify(part) for part in flat)
-    tried = (default, *(s for s in samples if s != default), *(w for w in words if w != default))
+    tried = (default, *(s for s in samples if s != default))
+    tried += tuple(w for w in words if w is not default and w != default)
     return Option(
         name, default, settings, over is not None, sides, integer, minimum, words, tried, numeric,
         meaning,
     )  # fmt: skip
+
+
+def flag(name: str, default: bool = False, *, meaning: str = "") -> Option:
+    """An option that is True or False; in equations it is 1 or 0."""
+    return option(
+        name, default, spellings={False: (0,), True: (1,)}, numeric=False, meaning=meaning
+    )

@@ -326,12 +326,15 @@ def parameter(
 def integers(
     name: str,
     *shape,
-    below: Expr | int,
+    below: Expr | int | None = None,
     optional: bool = False,
     default: Expr | int | None = None,
     besides: Expr | int | None = None,
 ) -> Tensor:
-    """A tensor of integers ``0 <= entry < below``; it may stand in an index.
+    """A tensor of integers; it may stand in an index.
+
+    With `below`, its entries lie in ``0 <= entry < below``. An input has to say so; for integers
+    that an equation computes it is a promise, which lets indices be proved inside their arrays.
 
     One with a `default` (an expression of sizes) may be left out and has that number everywhere
     then; of one that is `optional` without a default, the term is dropped. One more number may

@@ -9,11 +9,12 @@ from fractions import Fraction
 import sympy
 from sympy import Expr, Mul, Pow
 
+from derive.calculus.selection import attains
 from derive.errors import DefinitionError
 from derive.language.scalars import SCALARS
 from derive.language.symbols import Access, Axis
 from derive.lowering.integers import lower_integer
-from derive.lowering.program import Binary, Literal, Name, Node, Unary, call, numpy
+from derive.lowering.program import Attribute, Binary, Literal, Name, Node, Unary, call, numpy
 
 
 @dataclass
@@ -23,22 +24,25 @@ class Elementwise:
     Irrational constants are collected as they are met.
     """
 
-    read: Callable[[Access], Node]
+    read: Callable[[Access | Axis], Node]
     constants: dict[str, Expr] = field(default_factory=dict)
 
     def lower(self, e: Expr) -> Node:
-        if isinstance(e, Access):
+        if isinstance(e, Access | Axis):
             return self.read(e)
         if e.is_Integer:
             return Literal(int(e)) if e >= 0 else Unary("-", Literal(-int(e)))
-        if isinstance(e, sympy.Symbol | Axis):
+        if isinstance(e, sympy.Symbol):
             return Name(e.name)
         if e.is_Rational and e.q in (2, 4, 8, 16):
             return Literal(float(e))
         if e.is_number and not e.has(sympy.zoo, sympy.oo, sympy.nan):
             return self.constant(e)
         if e in (sympy.oo, -sympy.oo):
-            return Name("_INFINITY") if e == sympy.oo else Unary("-", Name("_INFINITY"))
+            infinity = Attribute(Name("np"), "inf")
+            return infinity if e == sympy.oo else Unary("-", infinity)
+        if isinstance(e, attains):
+            return call("_attains", *(self.lower(a) for a in e.args))
         if isinstance(e, sympy.Add):
             return self.sum(e)
         if isinstance(e, Mul):
@@ -62,7 +66,7 @@ class Elementwise:
             if row.numpy.startswith("np."):
                 return numpy(row.numpy[3:], self.lower(argument))
             return call(row.numpy, self.lower(argument))
-        if not e.has(Access):
+        if not e.has(Access, Axis):
             return lower_integer(e)
         raise DefinitionError(
             str(e.func),

@@ -362,7 +362,7 @@ class _Binder:
         self.lines.append(line)
 
     def numbers(self, option: Option) -> Node:
-        said = ", ".join(option.spellings)
+        said = ", ".join(str(word) for word in option.spellings)
         minimum = NONE if option.minimum is None else Literal(option.minimum)
         name = Literal(option.name)
         if not option.integer:

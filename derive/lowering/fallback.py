@@ -9,23 +9,30 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+import sympy
 from sympy import Add, Expr, Max, Mul, fraction
 
 from derive.calculus.affine import affine, axes_in
-from derive.calculus.statements import Guard, Statement
+from derive.calculus.bounds import nonnegative
+from derive.calculus.selection import rank, reduced
+from derive.calculus.statements import Guard, Statement, accesses
 from derive.language.symbols import Access, Axis
 from derive.lowering.contraction import axes_of, product
 from derive.lowering.elementwise import Elementwise
 from derive.lowering.integers import lower_integer
 from derive.lowering.program import (
+    NONE,
     Assign,
+    Attribute,
     Binary,
+    Do,
     For,
     If,
     Line,
     Literal,
     Name,
     Node,
+    Slice,
     Subscript,
     TupleOf,
     Unary,
@@ -34,7 +41,17 @@ from derive.lowering.program import (
     method,
     numpy,
 )
-from derive.lowering.views import Extent, Index, View, indices, view
+from derive.lowering.views import (
+    Extent,
+    Index,
+    Scope,
+    View,
+    extent_of,
+    index_array,
+    indices,
+    numbers,
+    view,
+)
 
 
 def loops_of(statement: Statement, outer: tuple[Axis, ...] = ()) -> tuple[Axis, ...]:
@@ -43,7 +60,8 @@ def loops_of(statement: Statement, outer: tuple[Axis, ...] = ()) -> tuple[Axis, 
     `outer` are loops that run anyway.
 
     Of two axes that share an index, the one that walks a parameter is looped over (taps are fewer
-    than pixels), else the one that is summed.
+    than pixels), else the one that is summed. An index that reads integers becomes an array of
+    indices, but over what is summed it is a loop, since that array would be large.
     """
     reads = (*statement.reads, statement.target)
     loops: set[Axis] = set(outer)
@@ -52,17 +70,23 @@ def loops_of(statement: Statement, outer: tuple[Axis, ...] = ()) -> tuple[Axis, 
         seen: set[Axis] = set()
         for index in access.index:
             place = affine(index)
-            loops |= axes_in(r for read in place.reads for r in read.index)
+            if place.reads:
+                summed = access != statement.target or statement.op != "add"
+                loops |= set(place.iterators) & set(reduced(statement)) if summed else set()
+                if access == statement.target and statement.op != "add":
+                    loops |= axes_in((index,))
+                continue
             for axis in place.iterators:
                 step = place.coefficient(axis)
                 if axis in seen or not (step.is_positive or step.is_negative):
                     loops.add(axis)
                 seen.add(axis)
             shared.append(set(place.iterators))
-    loops |= _bare_axes(statement.value)
     for guard in statement.where:
         place = affine(guard.expression)
-        if guard.kind == "ge" and not place.reads:
+        if place.reads:
+            continue
+        if guard.kind == "ge":
             for axis in place.iterators:
                 step = place.coefficient(axis)
                 if not (step.is_positive or step.is_negative):
@@ -74,6 +98,13 @@ def loops_of(statement: Statement, outer: tuple[Axis, ...] = ()) -> tuple[Axis, 
     while crowded := [group - loops for group in shared if len(group - loops) > 1]:
         candidates = set().union(*crowded)
         loops.add(max(candidates, key=lambda a: (a in learned, statement.domain.index(a), a.name)))
+    if statement.op == "first":
+        # Points are numbered from arrays only if these run over all of every axis.
+        over = set(reduced(statement))
+        seen = set().union(*(axes_in(access.index) for access in statement.reads))
+        narrowed = axes_in(g.expression for g in statement.where if not accesses(g.expression))
+        if over & (loops | narrowed) or not over <= seen:
+            loops |= over
     return tuple(a for a in statement.domain if a in loops)
 
 
@@ -109,13 +140,32 @@ class Fallback:
             for access in statement.reads
         }
         self.target = indices(statement.target, self.loops, statement.domain, writing=True)
+        self.scope = Scope(self.loops, statement.domain, self.extents)
         self.elementwise = Elementwise(self.read)
         self.order: tuple[Axis, ...] = self.inner
+        self.masks = self.masking()
+
+    def masking(self) -> tuple[Guard, ...]:
+        """Conditions that differ from entry to entry of an array: those that read integers."""
+        free = set(self.inner)
+        found = [g for g in self.statement.where if affine(g.expression).reads]
+        for split in self.every_index():
+            for index in split:
+                if not index.gathered or index.inside:
+                    continue
+                for bound in (index.expression, index.size - 1 - index.expression):
+                    if not nonnegative(bound, self.statement.domain, self.statement.where):
+                        found.append(Guard("ge", bound))
+        return tuple(g for g in found if axes_in((g.expression, g.modulus)) & free)
 
     @property
     def exact(self) -> bool:
         """Whether no two points write the same entry and none is left out."""
-        if self.statement.where or any(not i.inside for split in self.every_index() for i in split):
+        if not set(self.statement.where) <= set(self.masks):
+            return False
+        if any(not i.inside for split in self.every_index() for i in split):
+            return False
+        if any(i.gathered for i in self.target):
             return False
         places = [affine(index) for index in self.statement.target.index]
         axes = [a for place in places for a in place.iterators]
@@ -163,11 +213,17 @@ class Fallback:
         """Lines that narrow a whole axis, and conditions, each with the loops it depends on."""
         found: list[tuple[set[Axis], Line | Node]] = []
         narrow: dict[Axis, list[tuple[Expr, Node]]] = {}
+        within: list[Guard] = []  # what staying within an array implies
         for split in self.every_index():
             for index in split:
                 if index.inside:
                     continue
-                if index.axis is None:
+                if not index.gathered:
+                    last = index.size - 1 - index.expression
+                    within += [Guard("ge", sympy.expand(e)) for e in (index.expression, last)]
+                if index.gathered:
+                    found.append((set(), Binary(">", lower_integer(index.size), Literal(0))))
+                elif index.axis is None:
                     test = _between(index.offset, index.size)
                     found.append((axes_in((index.offset,)), test))
                 else:
@@ -186,6 +242,8 @@ class Fallback:
                     if (index.offset, span) not in narrow[index.axis]:
                         narrow[index.axis].append((index.offset, span))
         for guard in self.statement.where:
+            if guard in self.masks or guard in within:
+                continue
             axis, entry = self.guard(guard)
             if axis is None:
                 found.append((axes_in((guard.expression, guard.modulus)), entry))
@@ -234,23 +292,64 @@ class Fallback:
         for axis, entries in reversed(levels):
             lines = _before(entries, lines)
             loop = call("range", lower_integer(axis.extent))
+            if self.statement.op == "first":  # the first point that is met writes last
+                loop = call("reversed", loop)
             lines = (For(Name(axis.name), loop, lines),)
         return _before(ready, lines)
 
     # ---- the value -----------------------------------------------------------------------
 
-    def read(self, access: Access) -> Node:
-        node = self.view(access).aligned(self.order)
+    def read(self, place: Access | Axis) -> Node:
+        """An entry, or an index, where it stands in the value."""
+        if isinstance(place, Axis):
+            if place in self.loops:
+                return Name(place.name)
+            seen = numbers(place, self.scope)
+        else:
+            seen = self.view(place)
+        node = seen.aligned(self.order)
         # Integers beside float32 would make float64 of it.
-        return numpy("asarray", node, Name("dtype")) if access.tensor.integer else node
+        integer = isinstance(place, Axis) or place.tensor.integer
+        return call("_real", node, Name("dtype")) if integer else node
 
     def view(self, access: Access) -> View:
-        return view(access, self.indices[access], self.extents)
+        return view(access, self.indices[access], self.scope)
+
+    def mask(self, order: tuple[Axis, ...]) -> Node | None:
+        """All masks as one array with the axes of `order` that they name."""
+        result: Node | None = None
+        for guard in self.masks:
+            test = self.test(guard, order)
+            result = test if result is None else Binary("&", result, test)
+        return result
+
+    def test(self, guard: Guard, order: tuple[Axis, ...]) -> Node:
+        """A condition on arrays: entries on the left, the rest on the right."""
+        if guard.kind in ("divides", "indivisible"):
+            rest = index_array(sympy.Mod(guard.expression, guard.modulus), order, self.scope)
+            return Binary("==" if guard.kind == "divides" else "!=", rest, Literal(0))
+        terms = Add.make_args(guard.expression)
+        left = Add(*(t for t in terms if t.has(Access)))
+        right, sign = left - guard.expression, "==" if guard.kind == "eq" else ">="
+        if left.could_extract_minus_sign():
+            left, right, sign = -left, -right, "==" if guard.kind == "eq" else "<="
+        return Binary(sign, *(index_array(side, order, self.scope) for side in (left, right)))
+
+    def masked_axes(self) -> tuple[Axis, ...]:
+        named = axes_in(e for g in self.masks for e in (g.expression, g.modulus))
+        return tuple(a for a in self.inner if a in named)
 
     def body(self, assign: bool) -> tuple[tuple[Line, ...], bool]:
         """The innermost lines, and whether they make the target."""
-        target = view(self.statement.target, self.target, self.extents)
-        result = self.value(target.axes)
+        target = view(self.statement.target, self.target, self.scope)
+        if self.statement.op == "first":
+            return self.first(target), False
+        if self.statement.op == "max":
+            result = self.largest(target.axes)
+        elif self.statement.target.tensor.integer:
+            result = self.count(target.axes)
+        else:
+            result = self.value(target.axes)
         aligned = result.aligned(target.axes)
         # A scalar expression is no array, and a broadcast one too small: they need a place.
         complete = set(result.axes) == set(target.axes) and target.axes
@@ -261,25 +360,97 @@ class Fallback:
         in_place = assign or not self.statement.target.index
         if in_place and not isinstance(place, Subscript):
             place = Subscript(place, (Literal(...),))
-        return (Assign(place, aligned) if assign else Update(place, aligned),), False
+        if assign:
+            return (Assign(place, aligned),), False
+        if self.statement.op == "max":
+            return (Do(numpy("maximum", place, aligned, out=place)),), False
+        scattered = isinstance(place, Subscript) and any(i.gathered for i in self.target)
+        if isinstance(place, Subscript) and scattered and not self.injective():
+            where = TupleOf(tuple(_as_object(item) for item in place.items))
+            add = Attribute(Name("np"), "add")
+            return (Do(method(add, "at", place.value, where, aligned)),), False
+        return (Update(place, aligned),), False
+
+    def injective(self) -> bool:
+        """Whether no two points of the arrays of indices meet: each of their axes moves an index
+        of its own by 1."""
+        gathered = next(i.gathered for i in self.target if i.gathered)
+        places = [affine(index.expression) for index in self.target if index.gathered]
+        moved = [
+            {a for a, c in p.coefficients if abs(c) == 1} if len(p.iterators) == 1 else set()
+            for p in places
+        ]
+        return set().union(*moved) == set(gathered)
+
+    def first(self, target: View) -> tuple[Line, ...]:
+        """The number of the first point that meets the condition."""
+        value = self.statement.value
+        gone = tuple(a for a in reduced(self.statement) if a not in self.loops)
+        self.order = order = (*target.axes, *gone)
+        test = self.elementwise.lower(value)
+        mask = self.mask(order)
+        test = test if mask is None else Binary("&", test, mask)
+        place = target.node if isinstance(target.node, Subscript) else target.node[Literal(...)]
+        if not gone:
+            number = lower_integer(rank(self.statement))
+            return (Do(numpy("copyto", place, number, where=test)),)
+        return (Assign(place, call("_first", test, Literal(len(gone)))),)
+
+    def largest(self, keep: tuple[Axis, ...]) -> View:
+        """The largest of the values."""
+        value = self.statement.value
+        gone = tuple(a for a in self.inner if a not in keep)
+        present = self.axes_in_value(value) | set(self.masked_axes())
+        self.order = order = tuple(a for a in (*keep, *gone) if a in present)
+        node = self.elementwise.lower(value)
+        fresh = not isinstance(value, Access)
+        lowest = Unary("-", Attribute(Name("np"), "inf"))
+        mask = self.mask(order)
+        if mask is not None:
+            node, fresh = numpy("where", mask, node, lowest), True
+        over = [order.index(a) for a in gone if a in present]
+        if over:
+            axes: Node = TupleOf(tuple(Literal(p) for p in over))
+            axes = Literal(over[0]) if len(over) == 1 else axes
+            node = method(node, "max", axis=axes, initial=lowest)
+        return View(node, tuple(a for a in keep if a in present), fresh or bool(over))
+
+    def count(self, keep: tuple[Axis, ...]) -> View:
+        """Integers, summed."""
+        value = self.statement.value
+        gone = tuple(a for a in self.inner if a not in keep)
+        present = self.axes_in_value(value) | set(self.masked_axes())
+        self.order = order = tuple(a for a in (*keep, *gone) if a in present)
+        node = index_array(value, order, self.scope)
+        mask = self.mask(order)
+        if mask is not None:
+            node = numpy("where", mask, node, Literal(0))
+        over = [order.index(a) for a in gone if a in present]
+        if over:
+            axes: Node = TupleOf(tuple(Literal(p) for p in over))
+            node = method(node, "sum", axis=axes)
+        for axis in (a for a in gone if a not in present):
+            node = Binary("*", node, extent_of(axis, self.extents).length)
+        return View(node, tuple(a for a in keep if a in present), True)
 
     def value(self, keep: tuple[Axis, ...]) -> View:
         """The statement's value over the target's whole axes."""
         value = self.statement.value
         gone = tuple(a for a in self.inner if a not in keep)
         if not gone:
-            self.order = keep
-            axes = self.axes_in_value(value)
-            ordered = tuple(a for a in keep if a in axes)
-            self.order = ordered
+            axes = self.axes_in_value(value) | set(self.masked_axes())
+            self.order = ordered = tuple(a for a in keep if a in axes)
             node = self.elementwise.lower(value)
-            return View(node, ordered, fresh=not isinstance(value, Access))
+            mask = self.mask(ordered)
+            if mask is not None:
+                node = numpy("where", mask, node, Literal(0))
+            return View(node, ordered, mask is not None or not isinstance(value, Access))
         if isinstance(value, Add):
             raise AssertionError("a sum under a reduction is split into statements beforehand")
         scalars: list[Expr] = []
         factors: list[View] = []
         for factor in Mul.make_args(value):
-            if not factor.has(Access):
+            if not factor.has(Access) and not self.axes_in_value(factor):
                 scalars.append(factor)
             elif isinstance(factor, Access):
                 factors.append(self.view(factor))
@@ -288,6 +459,7 @@ class Fallback:
                 self.order = tuple(a for a in (*keep, *gone) if a in axes)
                 node = self.elementwise.lower(factor)
                 factors.append(View(node, self.order, True))
+        factors = self.cut(factors, (*keep, *gone))
         missing = [a for a in gone if a not in axes_of(factors)]
         result = product(factors, keep, self.extents) if factors else View(Literal(1), (), True)
         # A mean over nothing is an empty sum; it must not become 0/0.
@@ -305,6 +477,20 @@ class Fallback:
             node = self.scaled(node, scale)
         return View(node, result.axes, result.fresh or node is not result.node)
 
+    def cut(self, factors: list[View], order: tuple[Axis, ...]) -> list[View]:
+        """The factors, one of them 0 where a mask does not hold."""
+        if not self.masks:
+            return factors
+        masked = self.masked_axes()
+        chosen = max(factors, key=lambda f: len(set(f.axes) & set(masked)), default=None)
+        axes = tuple(a for a in order if a in masked or (chosen and a in chosen.axes))
+        one = call("_real", Literal(1), Name("dtype"))
+        inside = chosen.aligned(axes) if chosen else one
+        mask = self.mask(axes)
+        assert mask is not None
+        cut = View(numpy("where", mask, inside, Literal(0)), axes, True)
+        return [*(f for f in factors if f is not chosen), cut]
+
     def scaled(self, node: Node, scale: Expr) -> Node:
         """``node * scale``, as a quotient where the scale is one: exact in integers."""
         above, below = fraction(scale)
@@ -316,9 +502,10 @@ class Fallback:
 
     def axes_in_value(self, value: Expr) -> set[Axis]:
         found: set[Axis] = set()
-        for access in value.atoms(Access) if not isinstance(value, Access) else (value,):
-            found |= {i.axis for i in self.indices.get(access, ()) if i.axis is not None}
-        return found
+        for access in accesses(value):
+            for index in self.indices.get(access, ()):
+                found |= set(index.gathered) if index.gathered else {index.axis} - {None}
+        return found | (_bare_axes(value) - set(self.loops))
 
 
 def _before(entries: list[Line | Node], lines: tuple[Line, ...]) -> tuple[Line, ...]:
@@ -326,6 +513,13 @@ def _before(entries: list[Line | Node], lines: tuple[Line, ...]) -> tuple[Line, 
     for entry in (e for e in entries if isinstance(e, Node)):
         lines = (If(entry, lines),)
     return (*(e for e in entries if isinstance(e, Line)), *lines)
+
+
+def _as_object(item: Node) -> Node:
+    """A slice as it is written outside of brackets."""
+    if not isinstance(item, Slice):
+        return item
+    return call("slice", *(part or NONE for part in (item.start, item.stop, item.step)))
 
 
 def _between(offset: Expr, size: Expr) -> Node:

@@ -77,7 +77,7 @@ def lower(
     needs = Needs()
     optional = {t for t in system.inputs if t.optional}
     bars = adjoint.cotangent
-    onward, reverse = system.statements, adjoint.statements
+    onward, reverse = adjoint.primal.statements, adjoint.statements
     if passes:
         reverse = with_forward_values(reverse, system)
         onward, reverse = share_values(onward, reverse)

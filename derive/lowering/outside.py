@@ -32,7 +32,7 @@ def _rewritten(statement: Statement, taken: set[str]) -> Iterator[Statement]:
     if is_copy_with_fill(statement) or not list(_unsafe(statement)):
         yield statement
         return
-    if isinstance(statement.value, Add):
+    if isinstance(statement.value, Add) and statement.op == "add":
         for term in statement.value.args:
             yield from _rewritten(replace(statement, value=term), taken)
         return
@@ -58,11 +58,12 @@ def _unsafe(statement: Statement) -> Iterator[Access]:
         together = target.index == read.index and target.tensor.shape == read.tensor.shape
         if together and target.tensor.offset == read.tensor.offset:
             continue
-        if outside != 0 or statement.value.xreplace({read: outside}) != 0:
+        if statement.op != "add" or outside != 0 or statement.value.xreplace({read: outside}) != 0:
             yield read
 
 
 def is_copy_with_fill(statement: Statement) -> bool:
     """``copy[i] = x[...]`` where x reads something other than 0 outside."""
     value = statement.value
-    return isinstance(value, Access) and value.tensor.outside not in (None, 0)
+    plain = isinstance(value, Access) and statement.op == "add"
+    return plain and value.tensor.outside not in (None, 0)

@@ -3,6 +3,7 @@
 With the loop indices fixed, every index of an access is affine in at most one remaining axis, so
 the access is a slice with a step: ``x[n, s*p + d*u - P]`` with u fixed is ``x[:, o + s*p0 : ...]``.
 Where the slice would leave the array, the axis runs over the part ``p0 <= p < p1`` that stays.
+An index that reads integers is an array of indices: ``table[token[t], d]`` is ``table[token]``.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from dataclasses import dataclass, replace
 
 from sympy import Expr, Integer
 
-from derive.calculus.affine import affine
+from derive.calculus.affine import affine, axes_in
 from derive.calculus.bounds import nonnegative
 from derive.language.symbols import Access, Axis
-from derive.lowering.integers import lower_integer
+from derive.lowering.integers import Integers, lower_integer
 from derive.lowering.program import (
     ALL,
     NONE,
@@ -29,10 +30,19 @@ from derive.lowering.program import (
     TupleOf,
     Unary,
     method,
+    numpy,
 )
 
-Loops = tuple[Axis, ...]
-Domain = tuple[Axis, ...]
+Axes = tuple[Axis, ...]
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Where an access stands: the axes that are loops, the box, and the parts of it run over."""
+
+    loops: Axes
+    domain: Axes
+    extents: Extents
 
 
 @dataclass(frozen=True)
@@ -89,13 +99,21 @@ class View:
 
 @dataclass(frozen=True)
 class Index:
-    """One index of an access, ``offset + step * axis``, the loop indices being part of `offset`."""
+    """One index of an access, ``offset + step * axis``, the loop indices being part of `offset`.
+
+    With `gathered` axes it is an array of indices along these.
+    """
 
     axis: Axis | None
     step: Expr
     offset: Expr
     size: Expr
     inside: bool
+    gathered: Axes = ()
+
+    @property
+    def expression(self) -> Expr:
+        return self.offset if self.axis is None else self.offset + self.step * self.axis
 
     @property
     def whole(self) -> bool:
@@ -108,7 +126,7 @@ class Index:
         )
 
 
-def indices(access: Access, loops: Loops, domain: Domain, *, writing: bool) -> list[Index]:
+def indices(access: Access, loops: Axes, domain: Axes, *, writing: bool) -> list[Index]:
     """The indices of an access with `loops` fixed.
 
     A read counts as inside where the tensor says nothing about its outside: the definition was
@@ -122,6 +140,7 @@ def indices(access: Access, loops: Loops, domain: Domain, *, writing: bool) -> l
         axis = free[0] if free else None
         step = place.coefficient(axis) if axis is not None else Integer(0)
         offset = place.expression - step * axis if axis is not None else place.expression
+        gathered = _gathered(access, expression, loops, domain)
         index = Index(axis, step, offset, size, False)
         inside = index.whole or (tensor.outside is None and not writing)
         if not place.iterators:
@@ -129,17 +148,53 @@ def indices(access: Access, loops: Loops, domain: Domain, *, writing: bool) -> l
         if not inside:
             last, box = size - 1 - place.expression, domain if place.iterators else ()
             inside = nonnegative(place.expression, box) and nonnegative(last, box)
-        found.append(Index(axis, step, offset, size, inside))
+        found.append(Index(axis, step, offset, size, inside, gathered))
     return found
 
 
-def view(access: Access, split: list[Index], extents: Extents) -> View:
-    """The slice of the array that the access walks through.
+def _gathered(access: Access, expression: Expr, loops: Axes, domain: Axes) -> Axes:
+    """The axes of an array of indices: all that any index of the access with integers in it names,
+    for an index that shares one of them; none for any other."""
+    places = [affine(i) for i in access.index]
+    if not any(place.reads for place in places):
+        return ()
+    # A falling slice would have to be turned round afterwards.
+    arrays = [
+        p.expression for p in places if p.reads or any(c.is_negative for _, c in p.coefficients)
+    ]
+    shared = axes_in(arrays) - set(loops)
+    return tuple(a for a in domain if a in shared) if shared & axes_in((expression,)) else ()
+
+
+def index_array(expression: Expr, order: Axes, scope: Scope) -> Node:
+    """An integer expression as an array whose axes are those of `order` that it names."""
+
+    def array(e: Expr) -> Node | None:
+        if isinstance(e, Axis):
+            return None if e in scope.loops else numbers(e, scope).aligned(order)
+        assert isinstance(e, Access)
+        split = indices(e, scope.loops, scope.domain, writing=False)
+        return view(e, split, scope).aligned(order)
+
+    return Integers(array).lower(expression)
+
+
+def numbers(axis: Axis, scope: Scope) -> View:
+    """0, 1, 2, ... along an axis."""
+    extent = extent_of(axis, scope.extents)
+    bounds = (extent.stop,) if extent.start == Literal(0) else (extent.start, extent.stop)
+    return View(numpy("arange", *bounds), (axis,), fresh=True)
+
+
+def view(access: Access, split: list[Index], scope: Scope) -> View:
+    """The part of the array that the access walks through.
 
     A falling axis (``w[U-1-u]``) is sliced upwards and then turned round, because a slice cannot
     say "down to and including the first entry".
     """
-    items = _trimmed(tuple(_item(index, extents) for index in split))
+    if any(index.gathered for index in split):
+        return _gather(access, split, scope)
+    items = _trimmed(tuple(_item(index, scope.extents) for index in split))
     kept = tuple(index for index in split if index.axis is not None)
     name = Name(access.tensor.name)
     node: Node = Subscript(name, items) if items else name
@@ -148,6 +203,32 @@ def view(access: Access, split: list[Index], extents: Extents) -> View:
         turned = Slice(step=Unary("-", Literal(1)))
         node = Subscript(node, _trimmed(tuple(turned if i.step.is_negative else ALL for i in kept)))
     return View(node, tuple(i.axis for i in kept if i.axis is not None), falling=falling)
+
+
+def _gather(access: Access, split: list[Index], scope: Scope) -> View:
+    """The array at arrays of indices, which NumPy broadcasts: their axes come where the first of
+    them stands, or first of all if a slice stands between them."""
+    gathered = next(i.gathered for i in split if i.gathered)
+    places = [place for place, index in enumerate(split) if index.gathered]
+    items: list[Node] = []
+    axes: list[Axis] = []
+    for place, index in enumerate(split):
+        if not index.gathered:
+            items.append(_item(index, scope.extents))
+            axes += [index.axis] if index.axis is not None else []
+            continue
+        where = index_array(index.expression, gathered, scope)
+        if not index.inside:
+            last = lower_integer(index.size - 1)
+            where = numpy("clip", where, Literal(0), last)
+        items.append(where)
+        if place == places[0]:
+            axes += gathered
+    # An index that is a number counts among the arrays of indices.
+    arrays = [p for p, index in enumerate(split) if index.gathered or index.axis is None]
+    if arrays[-1] - arrays[0] + 1 != len(arrays):
+        axes = [*gathered, *(a for a in axes if a not in gathered)]
+    return View(Subscript(Name(access.tensor.name), _trimmed(tuple(items))), tuple(axes), True)
 
 
 def _trimmed(items: tuple[Node, ...]) -> tuple[Node, ...]:

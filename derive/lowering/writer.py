@@ -20,6 +20,7 @@ from derive.lowering.outside import is_copy_with_fill
 from derive.lowering.program import (
     NONE,
     Assign,
+    Attribute,
     Binary,
     Comment,
     For,
@@ -29,6 +30,7 @@ from derive.lowering.program import (
     Name,
     Node,
     TupleOf,
+    Unary,
     call,
     numpy,
     tidied,
@@ -230,7 +232,13 @@ class Writer:
             return []
         self.allocated.add(tensor)
         shape = TupleOf(tuple(lower_integer(extent) for extent in tensor.shape))
-        made = numpy("empty" if empty else "zeros", shape, Name("dtype"))
+        dtype = Name("int" if tensor.integer else "dtype")
+        operations = {s.op for s in self.order if s.target.tensor == tensor}
+        if empty or operations <= {"add"}:
+            made = numpy("empty" if empty else "zeros", shape, dtype)
+        else:
+            lowest = Literal(1) if tensor.integer else Attribute(Name("np"), "inf")
+            made = numpy("full", shape, Unary("-", lowest), dtype)
         return [Assign(Name(tensor.name), made)]
 
     def allocate_filled(self, tensor: Tensor, outside: Expr | None) -> list[Line]:

@@ -18,6 +18,7 @@ from sympy.logic.boolalg import And, Not, Or
 
 from derive.calculus.statements import Guard, Statement
 from derive.calculus.step import Becomes, Equal, PartialDerivative, Phrase, bound, factors
+from derive.language.maximum import ArgMaximum, Maximum
 from derive.language.operation import Equation
 from derive.language.options import Setting
 from derive.language.symbols import Access, Axis, Size, Tensor
@@ -128,10 +129,11 @@ class Formula(ABC):
             if e.exp.is_negative:
                 return self.quotient(Integer(1), Pow(e.base, -e.exp), in_index)
             return self.power(self.expression(e.base, ATOM, in_index), e.exp), POWER
-        if isinstance(e, Sum):
+        if isinstance(e, Sum | Maximum):
             function, *limits = e.args
             names = [self.symbol(limit.args[0]) for limit in limits]
-            total = self.total(names, [], "sum")
+            word = "argmax" if isinstance(e, ArgMaximum) else "max"
+            total = self.total(names, [], "sum" if isinstance(e, Sum) else word)
             return self.product([total, self.expression(function, PRODUCT)]), PRODUCT
         if isinstance(e, Piecewise):
             pieces = [(self.expression(v), self.condition(c)) for v, c in e.args]  # type: ignore
@@ -272,13 +274,15 @@ class Formula(ABC):
 
     def term(self, term: Statement, deltas: bool) -> tuple[bool, str]:
         """One statement's contribution, and whether a minus stands before it."""
-        negative, value = signed(term.value)
+        # A selection is of the point whose value is the largest.
+        negative, value = signed(term.value.args[0] if term.op == "first" else term.value)
         kept = [g for g in term.where if not (deltas and g.kind == "eq")]
         conditions = self.guards(kept)
         summed = [self.symbol(a) for a in bound(term)]
         parts: list[str] = []
         if summed or conditions:
-            parts.append(self.total(summed, conditions, "sum" if term.op == "add" else "max"))
+            name = {"add": "sum", "max": "max", "first": "argmax"}[term.op]
+            parts.append(self.total(summed, conditions, name))
         found = [self.delta(*map(self.expression, delta_sides(g, term)))
                  for g in term.where if deltas and g.kind == "eq"]  # fmt: skip
         late = [f for f in factors(value) if isinstance(f, Access) and

@@ -108,7 +108,8 @@ class Latex(Formula):
         under = rf"\substack{{{stack}}}" if len(rows) > 1 else stack
         if not indices:
             return joined(rf"\bigl[{{}}{','.join(conditions)}\bigr]")
-        return joined(rf"\{name}_{{{under}}}")
+        command = r"\operatorname*{argmax}" if name == "argmax" else rf"\{name}"
+        return joined(rf"{command}_{{{under}}}")
 
     def delta(self, left: str, right: str) -> str:
         return joined(rf"\delta_{{{left},\,{right}}}")

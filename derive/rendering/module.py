@@ -109,7 +109,7 @@ def comment(derivation: Derivation) -> Describe:
 
     def describe(statement: Statement, adds: bool) -> str:
         text = statement_text(statement, derivation.order)
-        if adds and " += " not in text:
+        if adds and statement.op == "add" and " += " not in text:
             text = text.replace(" = ", " += ", 1)
         if statement.target.tensor in cotangents:
             text += f"    ({derivation.label_of(statement.target.tensor)})"

@@ -73,14 +73,20 @@ def collected(e: Expr) -> Expr:
 
 
 def sides(e: Expr) -> tuple[Expr, Expr]:
-    """``e`` as a difference of two sums without minus signs."""
+    """``e`` as a difference of two sums without minus signs; entries stand alone on the left."""
     terms = Add.make_args(e)
+    entries = Add(*(t for t in terms if t.has(Access)))
+    if entries != 0:
+        sign = -1 if entries.could_extract_minus_sign() else 1
+        return sign * entries, sign * (entries - e)
     left = Add(*(t for t in terms if not signed(t)[0]))
     return left, left - e
 
 
 def delta_sides(guard: Guard, term: Statement) -> tuple[Expr, Expr]:
-    """The two indices of a delta: the target's own on the left."""
+    """The two indices of a delta: the target's own on the left, or an entry of integers."""
+    if guard.expression.has(Access):
+        return sides(guard.expression)
     own = [
         i for i in term.target.index
         if i.free_symbols & guard.expression.free_symbols and not i.is_number

@@ -37,7 +37,7 @@ class Text(Formula):
     def product(self, pieces: list[str]) -> str:
         if not pieces:
             return "1"
-        if pieces[0].startswith(("Σ_", "max_")):
+        if pieces[0].startswith(("Σ_", "max_", "argmax_")):
             return f"{pieces[0]} {self.product(pieces[1:])}"
         return "·".join(pieces)
 
@@ -63,7 +63,7 @@ class Text(Formula):
         ) + "}"  # fmt: skip
 
     def total(self, indices: list[str], conditions: list[str], name: str) -> str:
-        sign = "Σ" if name == "sum" else "max"
+        sign = "Σ" if name == "sum" else name
         inside = ",".join(indices)
         if conditions:
             inside += (": " if indices else "") + ", ".join(conditions)
@@ -125,6 +125,7 @@ def derivation_text(derivation: Derivation) -> str:
     printer = Text(derivation.order, derivation.axes)
     lines = [derivation.operation.name, derivation.operation.summary, ""]
     lines += [f"  {printer.defined(e)}" for e in derivation.definition]
+    lines += [f"  {printer.statements((s,))}" for s in derivation.forward if s.op == "first"]
     for tensor, steps in derivation.gradients.items():
         lines += ["", tensor.name]
         for step in steps:

@@ -17,7 +17,7 @@ from typing import Any
 
 from derive.errors import VerificationError
 from derive.language.operation import Operation
-from derive.language.options import Option
+from derive.language.options import Option, is_word
 from derive.verification.case import Case
 from derive.verification.sizes import Formulas, Unmet, formulas_of
 
@@ -170,7 +170,7 @@ def _random_value(option: Option, source: random.Random) -> Any:
     words = list(option.spellings)
     if not option.numeric or (words and source.random() < 0.4):
         return source.choice(words)
-    plain = [v for v in option.samples if not isinstance(v, str)]
+    plain = [v for v in option.samples if not is_word(v)]
     least = [] if option.minimum is None else [option.minimum]
     numbers = [v for v in plain if not isinstance(v, tuple | list)] or least
     if not (plain or numbers):
@@ -241,7 +241,7 @@ def _shows(formulas: Formulas, case: Case, values: Mapping[str, Any]):
     """What a case can bring to light."""
     for option in case.operation.options:
         said = case.options.get(option.name)
-        yield option.name, said if isinstance(said, str) else type(said)
+        yield option.name, said if is_word(said) else type(said)
         yield from ((s.name, values[s.name]) for s in option.settings)
     names = [option.name for option in case.operation.options]
     for a, b in combinations(names, 2):

@@ -148,14 +148,15 @@ def check_differences(
     output, residuals = module.forward(*inputs.values(), **options)
     y = leaves(output)
     y_bar = {
-        name: np.asarray(rng.standard_normal(leaf.shape))
+        # What is infinite, such as the maximum of nothing, has no slope.
+        name: np.where(np.isfinite(leaf), rng.standard_normal(leaf.shape), 0)
         for name, leaf in y.items()
         if leaf.dtype.kind == "f" and name not in constant_outputs
     }
     grads = module.backward(like(output, y_bar), residuals, wrt=wrt)
     g = {name: getattr(grads, name) for name in wrt}
     x: dict[str, Any] = {name: inputs[name] for name in wrt}
-    magnitude = sum(float(np.sum(np.abs(y_bar[leaf] * y[leaf]))) for leaf in y_bar)
+    magnitude = sum(_inner(np.abs(y_bar[leaf]), np.abs(y[leaf])) for leaf in y_bar)
     # Of numbers of this size the output may be a difference that cancels.
     spread = max((float(np.max(np.abs(x[name]), initial=0)) for name in wrt), default=0.0)
     weight = sum(float(np.sum(np.abs(y_bar[leaf]))) for leaf in y_bar)
@@ -166,7 +167,7 @@ def check_differences(
     def loss(name: str, shift: Any) -> float:
         shifted = dict(inputs) | {name: x[name] + shift}
         y = leaves(stopped.replay(lambda: module.apply(*shifted.values(), **options)))
-        return sum(float(np.sum(y_bar[leaf] * y[leaf])) for leaf in y_bar)
+        return sum(_inner(y_bar[leaf], y[leaf]) for leaf in y_bar)
 
     def slope(name: str, v: np.ndarray, shrunk: int = 0) -> _Slope:
         size = max(1.0, float(np.max(np.abs(x[name]), initial=0)))
@@ -197,6 +198,11 @@ def check_differences(
     return Differences(
         float(np.max(list(by_input.values()), initial=0)), by_input, diagnosis, where
     )
+
+
+def _inner(weight: np.ndarray, values: np.ndarray) -> float:
+    """⟨weight, values⟩, where a weight of 0 takes even an infinite value out."""
+    return float(np.sum(weight * np.where(weight == 0, 0, values)))
 
 
 class _Stopped:

@@ -121,9 +121,9 @@ def transpose_defect(
 
     def defect(names: Collection[str]) -> Element:
         moved = apply_along(names)
-        pushed = sum((_inner(y_bar[leaf], moved[leaf]) for leaf in y_bar), Element(0))
+        pushed = (_inner(y_bar[leaf], _tangents(moved[leaf])) for leaf in y_bar)
         pulled = (_inner(full[name], v[name]) for name in names)
-        return Element(pushed.tangent) - sum(pulled, Element(0))
+        return sum(pushed, Element(0)) - sum(pulled, Element(0))
 
     total = defect(wrt)
     by_input = {name: defect((name,)) for name in wrt} if total != 0 else {}
@@ -169,6 +169,13 @@ def _exact_option(value: Any) -> Any:
     if isinstance(value, float) and math.isfinite(value):
         return _Exact(repr(float(value)))
     return value
+
+
+def _tangents(numbers: np.ndarray) -> np.ndarray:
+    """Where an output goes; a constant, such as an infinite one, stays."""
+    plain = (n.item() if isinstance(n, np.ndarray) else n for n in numbers.flat)  # () in an entry
+    moved = [Element(getattr(number, "tangent", 0)) for number in plain]
+    return np.array(moved, dtype=object).reshape(numbers.shape)
 
 
 def _inner(a: np.ndarray | None, b: np.ndarray) -> Element:

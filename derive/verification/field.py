@@ -86,15 +86,15 @@ class Element:
         return self * (other if math.isinf(self.value) > math.isinf(other.value) else other**-1)
 
     def __pow__(self, exponent: Any) -> Element:
-        """Integer powers, and half ones as powers of the square root."""
+        """Integer powers, and those of a half, a quarter, ... as powers of square roots."""
         exponent = exponent.item() if isinstance(exponent, np.generic) else exponent
         if not isinstance(exponent, (int, float, Fraction)):
             return NotImplemented
         power = Fraction(*exponent.as_integer_ratio())
-        if power.denominator == 2:
-            return call("sqrt", self) ** power.numerator
+        if power.denominator > 1 and power.denominator & (power.denominator - 1) == 0:
+            return call("sqrt", self) ** (2 * power)
         if power.denominator != 1:
-            raise TypeError(f"the field has integer and half powers only, not {exponent}")
+            raise TypeError(f"the field has integer powers, and roots of roots, not {exponent}")
         n = power.numerator
         if isinstance(self.value, float):
             return Element(self.value**n if n > 0 else int(n == 0))
@@ -188,9 +188,10 @@ def _exp(x: Element) -> Element:
 
 
 def _sqrt(x: Element) -> Element:
-    """The root that is itself a square, so that √a·√b = √ab; hashed where there is no root."""
+    """The root that is itself a square, so that √a·√b = √ab and √√a·√√a = √a; where there is no
+    root, a square that is hashed."""
     root = x ** ((P + 1) // 4)
-    return root if root**2 == x else _hashed("sqrt", x)
+    return root if root**2 == x else _hashed("sqrt", x) ** 2
 
 
 def _softplus(x: Element) -> Element:
@@ -292,8 +293,9 @@ def seam(module: ModuleType) -> ModuleType:
     """Copy a generated module, with its scalar primitives replaced by those of the field.
 
     Replaced are the functions of `FUNCTIONS`, as ``_sigmoid`` and as ``np.exp``; constants such
-    as ``_SQRT_PI``, floats named with an underscore and a capital; and ``_DTYPES``. All else is
-    the module's own compiled code, patches included. Neither it nor another thread notices.
+    as ``_SQRT_PI``, floats named with an underscore and a capital; ``_DTYPES``; and ``_real``.
+    All else is the module's own compiled code, patches included. Neither it nor another thread
+    notices.
     """
     lifted: dict[str, Any] = {name: np.frompyfunc(partial(call, name), 1, 1) for name in FUNCTIONS}
     numpy = ModuleType("numpy")  # whose exp takes the 0 and −inf of np.where, which have no method
@@ -304,12 +306,19 @@ def seam(module: ModuleType) -> ModuleType:
             value = numpy
         elif name == "_DTYPES":
             value = ("object",)
+        elif name == "_real":
+            value = _real
         elif callable(value) and name[0] == "_" and name[1:] in lifted:
             value = lifted[name[1:]]
         elif isinstance(value, float) and name[0] == "_" and name[1:2].isupper():
             value = constant(value)
         vars(copy)[name] = _rebound(value, vars(module), vars(copy))
     return copy
+
+
+def _real(integers: Any, dtype: Any) -> np.ndarray:
+    """Integers that are computed with are elements, too: the quotient of two is no float."""
+    return as_elements(integers)
 
 
 def _rebound(value: Any, old: dict[str, Any], new: dict[str, Any]) -> Any:

@@ -20,7 +20,8 @@ import numpy as np
 import sympy
 from sympy import Expr, Symbol
 
-from derive.calculus.statements import Guard, System
+from derive.calculus.selection import attains, reduced
+from derive.calculus.statements import Guard, Statement, System
 from derive.language import scalars
 from derive.language.symbols import Access, Axis, Tensor
 
@@ -56,6 +57,7 @@ FUNCTIONS: dict[type, Callable] = {
     sympy.Max: max,
     sympy.Min: min,
     sympy.Mod: lambda a, b: a % b,
+    attains: lambda a, b: a == b or (a != a and b != b),
     scalars.log1p: mpmath.log1p,
     scalars.expm1: mpmath.expm1,
     scalars.sigmoid: _sigmoid,
@@ -113,7 +115,8 @@ class _Evaluation:
                 )
         self.memory: dict[tuple[Tensor, tuple[int, ...]], Any] = {}
         self.shapes = {t: self.shape(t) for t in system.tensors}
-        self.writers = self.points()
+        self.operations = {s.target.tensor: s.op for s in system.statements}
+        self.writers: dict[Tensor, dict[tuple[int, ...], list]] = {}
 
     def number(self, expression: Expr) -> int:
         return int(compiled(expression, self.read)(self.environment))
@@ -137,10 +140,12 @@ class _Evaluation:
         finally:
             sys.setrecursionlimit(limit)
 
-    def points(self):
-        """For each entry, the statements and points that write it."""
-        writers: dict[tuple[Tensor, tuple[int, ...]], list] = defaultdict(list)
-        for statement in self.system.statements:
+    def points(self, tensor: Tensor) -> dict[tuple[int, ...], list]:
+        """For each entry of a tensor, the statements and points that write it."""
+        if tensor in self.writers:
+            return self.writers[tensor]
+        writers: dict[tuple[int, ...], list] = defaultdict(list)
+        for statement in self.system.writing(tensor):
             if any(read.tensor in self.absent for read in statement.entries):
                 continue
             value = compiled(statement.value, self.read)
@@ -150,8 +155,8 @@ class _Evaluation:
             for point in itertools.product(*extents):
                 here = {**self.environment, **dict(zip(statement.domain, point, strict=True))}
                 if all(holds(here) for holds in guards):
-                    key = (statement.target.tensor, tuple(int(i(here)) for i in index))
-                    writers[key].append((statement, value, point))
+                    writers[tuple(int(i(here)) for i in index)].append((statement, value, point))
+        self.writers[tensor] = writers
         return writers
 
     def read(self, tensor: Tensor, index: tuple[int, ...]) -> Any:
@@ -166,14 +171,36 @@ class _Evaluation:
             return _constant(tensor.outside)
         if tensor in self.given:
             return self.given[tensor][place]
-        values, maximum = [], False
-        for statement, value, point in self.writers.get(key, ()):
+        values: list[Any] = []
+        for statement, value, point in self.points(tensor).get(index, ()):
             here = {**self.environment, **dict(zip(statement.domain, point, strict=True))}
-            values.append(value(here))
-            maximum = statement.op == "max"
-        result = max(values) if maximum else sum(values, 0)
-        self.memory[key] = result
+            if statement.op != "first":
+                values.append(value(here))
+            elif value(here):
+                values.append(self.rank(statement, here))
+        result = self.memory[key] = _REDUCTIONS[self.operations.get(tensor, "add")](values)
         return result
+
+    def rank(self, statement: Statement, here: Environment) -> int:
+        """The number of a point in row-major order of the axes that are run over."""
+        number = 0
+        for axis in reduced(statement):
+            number = number * self.number(axis.extent) + here[axis]
+        return number
+
+
+def _maximum(values: list[Any]) -> Any:
+    """The largest; NaN if there is one, and -oo of nothing."""
+    unordered = [v for v in values if v != v]
+    return unordered[0] if unordered else max(values, default=-math.inf)
+
+
+# Of no values: 0, -oo, and a number that no point has.
+_REDUCTIONS: dict[str, Callable[[list[Any]], Any]] = {
+    "add": lambda values: sum(values, 0),
+    "max": _maximum,
+    "first": lambda values: min(values, default=-1),
+}
 
 
 def _constant(value: Expr) -> Any:

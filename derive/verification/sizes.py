@@ -14,7 +14,7 @@ from sympy import Expr, Symbol
 from derive.calculus.lift import to_system
 from derive.errors import VerificationError
 from derive.language.operation import Operation
-from derive.language.options import Option
+from derive.language.options import Option, is_word
 from derive.language.symbols import Axis, Size, Tensor
 
 Values = Mapping[str, Any]
@@ -38,6 +38,7 @@ class Formulas:
         self.operation = operation
         system = to_system(operation)
         extents = [extent for tensor in system.tensors for extent in tensor.shape]
+        extents += [axis.extent for statement in system.statements for axis in statement.domain]
         spelled = [v for o in operation.options for word in o.spellings.values() for v in word]
         sizes = _sizes([*extents, *spelled, *(relation for relation, _ in operation.requires)])
         self.free = [s for s in sizes if s.formula is None]
@@ -77,7 +78,7 @@ class Formulas:
         waiting = dict(self._formula)
         for option in self.operation.options:
             value = options[option.name]
-            entries = self._spelled.get((option.name, value)) if isinstance(value, str) else None
+            entries = self._spelled.get((option.name, value)) if is_word(value) else None
             names = [setting.name for setting in option.settings]
             if entries is None:
                 values.update(zip(names, settings(option, value), strict=True))

@@ -22,6 +22,7 @@ import sympy
 
 from derive.calculus.adjoint import adjoint
 from derive.calculus.lift import to_system
+from derive.calculus.selection import attains
 from derive.calculus.statements import System
 from derive.language.operation import Operation
 from derive.language.symbols import Access
@@ -243,7 +244,7 @@ class _Expected:
 
 def _has_functions(system: System) -> bool:
     """Whether values take more than + - *: the reference then computes with 40 digits."""
-    plain = (sympy.Add, sympy.Mul, sympy.Piecewise, sympy.Tuple)
+    plain = (sympy.Add, sympy.Mul, sympy.Piecewise, sympy.Tuple, attains)
 
     def beyond(value: Any) -> bool:
         if isinstance(value, Access) or not value.args:
@@ -284,8 +285,11 @@ def _error(found: np.ndarray | None, right: np.ndarray) -> float:
     """The largest error relative to the largest entry or 1; infinite if the shape is wrong."""
     if found is None or found.shape != right.shape:
         return np.inf
-    scale = max(1.0, float(np.max(np.abs(right), initial=0)))
-    return float(np.max(np.abs(found - right), initial=0)) / scale
+    finite = np.isfinite(right)
+    scale = max(1.0, float(np.max(np.abs(right), initial=0, where=finite)))
+    off = np.zeros(right.shape)
+    np.subtract(found, right, out=off, where=found != right)  # infinities may be equal
+    return float(np.max(np.abs(off), initial=0)) / scale
 
 
 def _count(reached: set[str]) -> str:

@@ -57,7 +57,7 @@ class Numbers:
         )
         cotangents = tuple(t for t in self.adjoint.cotangent.values() if t.name in arrays)
         inputs = tuple(dict.fromkeys((*self.adjoint.system.inputs, *cotangents)))
-        system = System(inputs, (result,), (*self.system.statements, *renamed))
+        system = System(inputs, (result,), (*self.adjoint.primal.statements, *renamed))
         return evaluate(system, arrays, sizes)["result"]
 
     def environment(self, given: dict[Expr, int]) -> tuple[dict, dict]:
