@@ -11,7 +11,7 @@ Nothing is ever claimed that was not proved; what cannot be proved is checked at
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
@@ -20,7 +20,7 @@ from typing import Any, cast
 import sympy
 from sympy import Add, Expr, Integer, Max, Min, Mod, Mul, Pow, Symbol, ceiling, floor
 
-from derive.calculus.affine import NotAffine, affine
+from derive.calculus.affine import NotAffine, affine, axes_in
 from derive.calculus.statements import Guard, Statement, accesses
 from derive.language.options import Setting
 from derive.language.symbols import Access, Axis, Size
@@ -33,7 +33,6 @@ _DEPTH = 4  # how many facts one proof may combine; four suffice for every shipp
 _CORNERS = 64  # corners tried where the sign of a coefficient is unknown
 
 
-@lru_cache(maxsize=65536)
 def nonnegative(expression: Expr, domain: tuple[Axis, ...], where: tuple[Guard, ...] = ()) -> bool:
     """Whether `expression` is provably at least 0 at every point of a box.
 
@@ -51,8 +50,42 @@ def nonnegative(expression: Expr, domain: tuple[Axis, ...], where: tuple[Guard, 
     bool
         False says nothing.
     """
+    expression = sympy.sympify(expression)
+    return _nonnegative(expression, *_relevant(expression, domain, where))
+
+
+def _relevant(
+    expression: Expr, domain: tuple[Axis, ...], where: tuple[Guard, ...]
+) -> tuple[tuple[Axis, ...], tuple[Guard, ...]]:
+    """The axes and conditions that can say something of an expression: a proof tries them all."""
+    axes, kept = axes_in((expression,)), []
+    for guard in where:
+        named = axes_in((guard.expression, guard.modulus))
+        if named & axes or not named:
+            kept.append(guard)
+    known = _mentioned([expression, *(g.expression for g in kept)])
+    return tuple(a for a in domain if a in known or _mentioned([a.extent]) & known), tuple(kept)
+
+
+def _mentioned(expressions: Iterable[Expr]) -> set[Symbol]:
+    """Every symbol, those of formulas and of the bounds of entries included."""
+    found: set[Symbol] = set()
+    waiting = list(expressions)
+    while waiting:
+        expression = sympy.sympify(waiting.pop())
+        new = {*expression.free_symbols, *expression.atoms(Axis)} - found
+        found |= new
+        waiting += [s.extent for s in new if isinstance(s, Axis)]
+        waiting += [s.formula for s in new if isinstance(s, Size) and s.formula is not None]
+        below = (read.tensor.below for read in accesses(expression))
+        waiting += [b for b in below if b is not None and not b.free_symbols <= found]
+    return found
+
+
+@lru_cache(maxsize=65536)
+def _nonnegative(expression: Expr, domain: tuple[Axis, ...], where: tuple[Guard, ...]) -> bool:
     try:
-        forms = list(_weakened(sympy.sympify(expression), where))
+        forms = list(_weakened(expression, where))
         # Most bounds need no fact about the box; looking for facts first would cost the time.
         return any(_on_box(e, ()) for e in forms) or any(_on_box(e, domain) for e in forms)
     except (NotAffine, _NotPolynomial):
@@ -138,6 +171,7 @@ class _Facts:
     atoms: dict[Expr, Polynomial] = field(default_factory=dict)
     signed: list[bool] = field(default_factory=list)
     known: list[Polynomial] = field(default_factory=list)
+    failed: set[tuple[frozenset, int]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.bare = {axis.extent for axis in self.domain}
@@ -240,7 +274,8 @@ class _Facts:
         negative = _negative(goal, self.signed)
         if not negative:
             return True
-        if depth == 0:
+        attempt = frozenset(goal.items()), depth
+        if depth == 0 or attempt in self.failed:
             return False
         # Some fact must pay for each negative term; begin with the one of the highest degree.
         term = max(negative, key=lambda m: (len(m), m))
@@ -254,6 +289,7 @@ class _Facts:
                 multiple = _product(fact, {factor: goal[term] / coefficient})
                 if self.proves(_sum(goal, _scaled(multiple, Fraction(-1))), depth - 1):
                     return True
+        self.failed.add(attempt)
         return False
 
 

@@ -11,6 +11,7 @@ import sympy
 from sympy import Eq, Expr, Max, Min, Piecewise, Sum, exp, log
 
 from derive.language import (
+    Maximum,
     Operation,
     Option,
     axes,
@@ -227,19 +228,10 @@ def _crelu() -> Operation:
     )
 
 
-def largest(top, entry, at: tuple, classes):
-    """Equations of the maximum over the classes, with no gradient: a running comparison."""
-    (later,) = axes("l", classes - 1)
-    return (
-        Eq(top[*at, 0], stop(entry(0))),
-        Eq(top[*at, later + 1], stop(Max(top[*at, later], entry(later + 1)))),
-    )
-
-
 def _softmax(name: str, summary: str, logarithm: bool) -> Operation:
     x, y = tensor("x", N, C), tensor("y", N, C)
-    top, total, e = tensor("top", N, C), tensor("total", N), tensor("e", N, C)
-    shifted = x[n, c] - top[n, C - 1]
+    top, total, e = tensor("top", N), tensor("total", N), tensor("e", N, C)
+    shifted = x[n, c] - top[n]
     values = (
         (Eq(total[n], Sum(exp(shifted), c)), Eq(y[n, c], shifted - log(total[n])))
         if logarithm
@@ -254,7 +246,7 @@ def _softmax(name: str, summary: str, logarithm: bool) -> Operation:
         summary=summary,
         inputs=(x,),
         outputs=(y,),
-        equations=(*largest(top, lambda place: x[n, place], (n,), C), *values),
+        equations=(Eq(top[n], stop(Maximum(x[n, c], c))), *values),
         legend={"n": "vector (any leading axes)", "c": "class"},
         notes="The largest entry is taken off first, which changes nothing but the range.",
         source="Goodfellow, Bengio and Courville, Deep Learning, section 6.2.2.3",

@@ -43,7 +43,8 @@ linear = Operation(
 def _embedding() -> Operation:
     V, D = sizes("V D")
     (d,) = axes("d", D)
-    table, index, rows = parameter("weight", V, D), integers("indices", N, below=V), tensor("y", N, D)
+    table, index = parameter("weight", V, D), integers("indices", N, below=V)
+    rows = tensor("y", N, D)
     padding = option(
         "padding_idx", "none", minimum=0, samples=(0, 1), spellings={"none": (-1,)},
         meaning="row that gets no gradient",

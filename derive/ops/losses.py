@@ -13,6 +13,7 @@ from sympy import Abs, Eq, Expr, Max, Mul, Piecewise, Sum, exp, log
 
 from derive.language import (
     Axis,
+    Maximum,
     Operation,
     Option,
     Size,
@@ -146,11 +147,10 @@ X = tensor("x", N, C, M)
 
 def log_probabilities(logits: Tensor, result: Tensor) -> tuple[Eq, ...]:
     """Logits less the logarithm of the sum of their exponentials, the largest taken off before."""
-    top, total, later = tensor("top", N, C, M), tensor("total", N, M), axis("k", C - 1)
-    shifted = logits[n, c, m] - top[n, C - 1, m]
+    top, total = tensor("top", N, M), tensor("total", N, M)
+    shifted = logits[n, c, m] - top[n, m]
     return (
-        Eq(top[n, 0, m], stop(logits[n, 0, m])),
-        Eq(top[n, later + 1, m], stop(Max(top[n, later, m], logits[n, later + 1, m]))),
+        Eq(top[n, m], stop(Maximum(logits[n, c, m], c))),
         Eq(total[n, m], Sum(exp(shifted), c)),
         Eq(result[n, c, m], shifted - log(total[n, m])),
     )
@@ -161,14 +161,16 @@ def of_classes(name: str, summary: str, logits: bool) -> Operation:
     target = integers("target", N, M, below=C, besides=IGNORE[0])
     reduced = reduction(N, M, second="weighed", mean=1, sum=0)
     w, l, smooth = (tensor(name, N, M) for name in ("w", "l", "smooth"))
+    counts = integers("counts", N, M, below=2)
     logp, total, divisor = tensor("logp", N, C, M, outside=0), tensor("all_w"), tensor("divisor")
     label, share = target[n, m], SMOOTHING[0]
     ignored, plain = Eq(label, IGNORE[0]), w[n, m] * logp[n, label, m]
+    counted = Eq(counts[n, m], Piecewise((0, ignored), (1, True)))
     if logits:
         spread = Sum(WEIGHT[c] * logp[n, c, m], c)
         rows = (
             *log_probabilities(X, logp),
-            Eq(smooth[n, m], Piecewise((0, ignored), (spread, True))),
+            Eq(smooth[n, m], counts[n, m] * spread),
             Eq(l[n, m], -(1 - share) * plain - share * smooth[n, m] / C),
         )
     else:
@@ -181,8 +183,9 @@ def of_classes(name: str, summary: str, logits: bool) -> Operation:
         outputs=(reduced.output,),
         options=(IGNORE, *((SMOOTHING,) if logits else ()), reduced.option),
         equations=(
+            counted,
             *rows,
-            Eq(w[n, m], Piecewise((0, ignored), (WEIGHT[label], True))),
+            Eq(w[n, m], counts[n, m] * WEIGHT[label]),
             Eq(total[()], count),
             Eq(divisor[()], Piecewise((total[()], total[()] > 0), (1, True))),
             reduced.equation(l, (n, m), divisor[()]),

@@ -120,7 +120,9 @@ def divides(e: Expr) -> bool:
 def over_number(e: Add) -> bool:
     """Whether all of a sum of indices stands over one number, as in (H − 1)/2."""
     return not e.has(Access) and any(
-        f.is_Rational and not f.is_Integer for t in e.args for f in factors(t)  # type: ignore
+        f.is_Rational and not f.is_Integer
+        for t in e.args
+        for f in factors(t)  # type: ignore
     )
 
 

@@ -300,6 +300,7 @@ def seam(module: ModuleType) -> ModuleType:
     lifted: dict[str, Any] = {name: np.frompyfunc(partial(call, name), 1, 1) for name in FUNCTIONS}
     numpy = ModuleType("numpy")  # whose exp takes the 0 and −inf of np.where, which have no method
     vars(numpy).update(vars(np), **{name: f for name, f in lifted.items() if hasattr(np, name)})
+    vars(numpy)["full"] = _full
     copy = ModuleType(module.__name__)
     for name, value in vars(module).items():
         if value is np:
@@ -319,6 +320,12 @@ def seam(module: ModuleType) -> ModuleType:
 def _real(integers: Any, dtype: Any) -> np.ndarray:
     """Integers that are computed with are elements, too: the quotient of two is no float."""
     return as_elements(integers)
+
+
+def _full(shape: Any, value: Any, dtype: Any = None) -> np.ndarray:
+    """``np.full`` with elements: of integers, Python would make floats where they are divided."""
+    filled = np.full(shape, value, dtype)
+    return as_elements(filled) if filled.dtype == object else filled
 
 
 def _rebound(value: Any, old: dict[str, Any], new: dict[str, Any]) -> Any:
