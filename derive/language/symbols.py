@@ -203,7 +203,7 @@ class Tensor(Named):
         self.default = None if default is None else sympify(default)
         carried = (self.axes_of, self.outside, self.offset, integer, self.below, optional)
         self.besides = None if besides is None else sympify(besides)
-        self.interval = None if interval is None else (sympify(interval[0]), sympify(interval[1]))
+        self.interval = None if interval is None else tuple(map(sympify, interval))
         return self.carrying(*carried, parameter, self.default, self.besides, self.interval)
 
     @property
@@ -272,7 +272,7 @@ def tensor(
     offset: Sequence[int] | None = None,
     optional: bool = False,
     default: Expr | int | None = None,
-    interval: tuple[float, float] | None = None,
+    interval: tuple[Any, Any] | None = None,
 ) -> Tensor:
     """A tensor; a tuple among the extents is a product axis.
 
@@ -291,7 +291,7 @@ def tensor(
     default : sympy.Expr or int, optional
         The caller may leave it out: every entry is then this number.
     interval : tuple of two numbers, optional
-        The least and the largest number that an entry may be.
+        The least and the largest number that an entry may be; ``oo`` for no largest one.
     """
     _check_default(name, optional, default)
     return Tensor(
@@ -314,13 +314,20 @@ def state(name: str, *shape: Expr | int | Sequence[Expr | int]) -> Tensor:
 
 
 def parameter(
-    name: str, *shape, optional: bool = False, outside=None, default: Expr | int | None = None
+    name: str,
+    *shape,
+    optional: bool = False,
+    outside=None,
+    default: Expr | int | None = None,
+    interval: tuple[Any, Any] | None = None,
 ) -> Tensor:
     """A tensor that is learned, such as a weight or a bias."""
     checked_name(name, "a parameter")
     _check_default(name, optional, default)
-    shape = _shape(shape)
-    return Tensor(name, shape, outside, optional=optional, parameter=True, default=default)
+    return Tensor(
+        name, _shape(shape), outside, optional=optional, parameter=True, default=default,
+        interval=interval,
+    )  # fmt: skip
 
 
 def integers(

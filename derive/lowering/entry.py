@@ -298,7 +298,7 @@ class _Binder:
             bounds = [lower_integer(e) for e in (tensor.below, tensor.besides) if e is not None]
             lines.append(Do(call("_in_range", *named, *bounds)))
         if tensor.interval is not None:
-            bounds = [lower_integer(e) for e in tensor.interval]
+            bounds = [lower_integer(e) for e in tensor.interval if e.is_finite]
             lines.append(Do(call("_in_interval", *named, *bounds)))
         if lines:
             self.guarded(tensor, *lines)

@@ -99,7 +99,7 @@ def _dropout() -> Operation:
 def _add() -> Operation:
     left, right, total = tensor("left", N), tensor("right", N), tensor("y", N)
     return Operation(
-        name="add",
+        name="residual_add",
         summary="Add two arrays of one shape, as a residual connection does.",
         inputs=(left, right),
         outputs=(total,),

@@ -8,7 +8,7 @@ channel. Variances are those of a population; where there is nothing, means are 
 
 from dataclasses import dataclass
 
-from sympy import Eq, Expr, Max, Mul, Sum, sqrt
+from sympy import Eq, Expr, Max, Mul, Sum, oo, sqrt
 
 from derive.language import (
     Access,
@@ -113,7 +113,7 @@ MOMENTUM = option(
     meaning="share of the batch in the new running statistics",
 )  # fmt: skip
 RUNNING_MEAN = parameter("running_mean", C, default=0)
-RUNNING_VAR = parameter("running_var", C, default=1)
+RUNNING_VAR = parameter("running_var", C, default=1, interval=(0, oo))
 
 
 def _batch_norm() -> Operation:

@@ -253,7 +253,8 @@ def _parameters(operation: Operation) -> str:
             lines.append(f"        Entries lie in 0 <= entry < {tensor.below}{besides}.")
         if tensor.interval is not None:
             low, high = tensor.interval
-            lines.append(f"        Entries lie in {low} <= entry <= {high}.")
+            end = f" <= {high}" if high.is_finite else ""
+            lines.append(f"        Entries lie in {low} <= entry{end}.")
     for option in operation.options:
         kind, default = _escaped(_kind(option)), _escaped(_default(option.default))
         lines.append(f"    {option.name} : {kind}, default {default}")

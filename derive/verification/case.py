@@ -76,6 +76,8 @@ class Case:
             return np.asarray(drawn)
         if tensor.interval is not None:
             low, high = map(float, tensor.interval)
+            if high == np.inf:
+                return low + rng.uniform(0.5, 1.5, shape)
             # Not at its ends, where a logarithm may have a pole and a step may lead outside.
             return low + (high - low) * rng.uniform(0.1, 0.9, shape)
         return rng.uniform(0.5, 1.5, shape) if positive else rng.standard_normal(shape)

@@ -235,13 +235,18 @@ def compiled(expression: Expr, read) -> Evaluate:
         fraction = Fraction(int(expression.p), int(expression.q))
         return lambda here: fraction
     if expression.is_NumberSymbol or expression.is_Float:
-        return lambda here: mpmath.mpf(str(sympy.N(expression, _PRECISION)))
+        number = _irrational(expression)
+        return lambda here: number
     if isinstance(expression, sympy.Piecewise):
         cases = [(compiled(v, read), compiled(c, read)) for v, c in expression.args]
         return lambda here: next((v(here) for v, c in cases if c(here)), 0)
     parts = [compiled(argument, read) for argument in expression.args]
     operation = _operation(expression)
     return lambda here: operation(*(part(here) for part in parts))
+
+
+def _irrational(number: Expr) -> Any:
+    return mpmath.mpf(str(sympy.N(number, _PRECISION)))
 
 
 def _operation(expression: Expr) -> Callable:

@@ -73,14 +73,14 @@ def strided(a: np.ndarray) -> np.ndarray:
     """Every second entry of a larger array along every axis."""
     large = np.full(tuple(2 * n + 1 for n in a.shape), np.nan if a.dtype.kind == "f" else 0)
     large = large.astype(a.dtype)
-    view = large[tuple(slice(1, 2 * n + 1, 2) for n in a.shape)]
+    view = large[(..., *(slice(1, 2 * n + 1, 2) for n in a.shape))]
     view[...] = a
     return view
 
 
 def reversed_strides(a: np.ndarray) -> np.ndarray:
-    flip = (slice(None, None, -1),) * a.ndim
-    return np.ascontiguousarray(a[flip])[flip]
+    flip = (..., *(slice(None, None, -1),) * a.ndim)
+    return a[flip].copy()[flip]
 
 
 def read_only(a: np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
 """The calculus is closed: the adjoint and the tangent of a system are systems again."""
 
+from fractions import Fraction
 from functools import partial
 from typing import Any
 
@@ -12,7 +13,14 @@ from derive.calculus.statements import System
 from derive.language.scalars import SCALARS
 from derive.verification import reference
 from derive.verification.cases import Case
-from derive.verification.field import FUNCTIONS, Element, as_elements, call, random_elements
+from derive.verification.field import (
+    FUNCTIONS,
+    Element,
+    as_elements,
+    call,
+    constant,
+    random_elements,
+)
 from derive.verification.reference import evaluate
 from tests.cases import SUBJECT, SUBJECTS, Subject
 
@@ -24,6 +32,15 @@ def _functions_of_the_field(monkeypatch):
         name = row.numpy.removeprefix("np.").removeprefix("_")
         if name in FUNCTIONS:
             monkeypatch.setitem(reference.FUNCTIONS, function, partial(call, name))
+    monkeypatch.setattr(reference, "_irrational", lambda number: constant(float(number)))
+    power = reference._power
+
+    def power_of_elements(base, exponent):
+        if isinstance(exponent, Fraction) and exponent.denominator == 2:
+            return call("sqrt", base) ** exponent.numerator
+        return power(base, exponent)
+
+    monkeypatch.setattr(reference, "_power", power_of_elements)
 
 
 TWICE = [case for name in ("linear", "correlate1d") for case in SUBJECT[name].cases[3::2]]
@@ -32,11 +49,34 @@ TWICE = [case for name in ("linear", "correlate1d") for case in SUBJECT[name].ca
 def elements(system: System, case: Case, rng) -> dict[str, Any]:
     """Random elements for every input of a system; None where the case has none."""
     drawn = {}
+    integers = case.draw(rng) if any(t.integer for t in system.inputs) else {}
     for tensor in system.inputs:
         shape = [int(str(extent.xreplace(case.values))) for extent in tensor.shape]
         absent = tensor.name in case.shapes and case.shapes[tensor.name] is None
         drawn[tensor.name] = None if absent else random_elements(tuple(shape), rng)
+        if tensor.integer and not absent:
+            drawn[tensor.name] = integers[tensor.name].reshape(shape)
     return drawn
+
+
+def exact(case: Case) -> dict:
+    """Sizes and settings; those that are real are fractions."""
+    return {s: Fraction(repr(v)) if isinstance(v, float) else v for s, v in case.values.items()}
+
+
+def directions(system: System, x: dict[str, Any], rng) -> dict[str, Any]:
+    """Random elements for every input that has a derivative and is there; None for the others."""
+    real = {t.name for t in system.inputs if not t.integer}
+    return {
+        n: None if a is None or n not in real else random_elements(np.shape(a), rng)
+        for n, a in x.items()
+    }
+
+
+def moved_along(x: dict[str, Any], v: dict[str, Any]) -> dict[str, Any]:
+    return {
+        n: a if v.get(n) is None else as_elements(a + v[n] * Element(0, 1)) for n, a in x.items()
+    }
 
 
 def inner(a: np.ndarray, b: np.ndarray) -> Element:
@@ -50,11 +90,11 @@ def check_adjoint(system: System, case: Case, rng) -> None:
     present = [t for t in system.inputs if x[t.name] is not None and t in reverse.cotangent]
     v = {t.name: random_elements(np.shape(x[t.name]), rng) for t in present}
     moved = {n: as_elements(a + v[n] * Element(0, 1)) if n in v else a for n, a in x.items()}
-    y = evaluate(system, moved, case.values)
+    y = evaluate(system, moved, exact(case))
     y_bar = {t.name: random_elements(y[t.name].shape, rng) for t in system.outputs}
     bars = reverse.cotangent  # none for an output that is zero whatever the inputs
     arriving = {bars[t].name: y_bar[t.name] for t in system.outputs if t in bars}
-    x_bar = evaluate(reverse.system, {**x, **arriving}, case.values)
+    x_bar = evaluate(reverse.system, {**x, **arriving}, exact(case))
 
     pushed = sum((inner(y_bar[n], as_elements(y[n])) for n in y_bar), Element(0))
     pulled = (inner(as_elements(x_bar[bars[t].name]), v[t.name]) for t in present)
@@ -108,12 +148,12 @@ def test_the_adjoint_of_an_adjoint_is_the_tangent_where_it_must_be(case: Case):
     }
     forward = tangent(system)
     dots = {f"{name}_dot": direction for name, direction in v.items()}
-    (moved,) = evaluate(forward, {**x, **dots}, case.values).values()
+    (moved,) = evaluate(forward, {**x, **dots}, exact(case)).values()
 
     shape = np.shape(moved)
     directions = {second.cotangent[first.cotangent[t]].name: v[t.name] for t in system.inputs}
     y_bar = {first.cotangent[y].name: random_elements(shape, rng)}
-    twice = evaluate(second.system, {**x, **y_bar, **directions}, case.values)
+    twice = evaluate(second.system, {**x, **y_bar, **directions}, exact(case))
     found = twice[second.cotangent[first.cotangent[y]].name]
     assert found.shape == shape and np.array_equal(as_elements(found), as_elements(moved))
 
@@ -125,13 +165,11 @@ def test_the_tangent_is_what_dual_numbers_say(subject: Subject):
     for case in subject.cases[4::8]:
         system = to_system(subject.operation)
         x = elements(system, case, rng)
-        v = {n: None if a is None else random_elements(np.shape(a), rng) for n, a in x.items()}
-        moved = {
-            n: None if a is None else as_elements(a + v[n] * Element(0, 1)) for n, a in x.items()
-        }
-        y = evaluate(system, moved, case.values)
+        v = directions(system, x, rng)
+        y = evaluate(system, moved_along(x, v), exact(case))
         dots = {f"{name}_dot": direction for name, direction in v.items()}
-        y_dot = evaluate(tangent(system), {**x, **dots}, case.values)
+        y_dot = evaluate(tangent(system), {**x, **dots}, exact(case))
         for name, found in y.items():
             tangents = [Element(e.tangent) for e in as_elements(found).flat]
-            assert tangents == list(as_elements(y_dot[f"{name}_dot"]).flat)
+            dot = y_dot.get(f"{name}_dot", np.zeros(np.shape(found), int))
+            assert tangents == list(as_elements(dot).flat)
