@@ -83,6 +83,10 @@ def reversed_strides(a: np.ndarray) -> np.ndarray:
     return a[flip].copy()[flip]
 
 
+def fortran(a: np.ndarray) -> np.ndarray:
+    return np.array(a, order="F")
+
+
 def read_only(a: np.ndarray) -> np.ndarray:
     a = a.copy()
     a.flags.writeable = False
@@ -101,7 +105,7 @@ def repeated(a: np.ndarray) -> np.ndarray:
 LAYOUTS: tuple[Callable, ...] = (
     strided,
     reversed_strides,
-    np.asfortranarray,
+    fortran,
     read_only,
     big_endian,
     repeated,

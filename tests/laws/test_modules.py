@@ -98,6 +98,8 @@ NUMPY = [
     "integer",
     "floating",
     "generic",
+    "inf",
+    "bool_",
 ]
 # On elements of a field these do not exist or would leave it without a word; a bare einsum is slow.
 BARRED = [
@@ -140,7 +142,7 @@ def kernels(module: ast.Module) -> list[ast.FunctionDef]:
     """The mathematics, strategies included, and every private function it calls."""
     defined = functions(module)
     # Functions of the seam are not run on elements: the field puts its own in their place.
-    seam = {f"_{name}" for name in FUNCTIONS}
+    seam = {f"_{name}" for name in FUNCTIONS} | {"_real"}
     found = [name for name in defined if name.startswith(("_forward", "_backward"))]
     for name in found:
         for node in ast.walk(defined[name]):
