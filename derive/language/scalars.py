@@ -57,7 +57,7 @@ class expm1(Function):
 
 
 class bounded(Function):
-    """The identity, with 1e30 for infinity: a factor beside one that vanishes there.
+    """The identity, with 1e15 for infinity: a factor beside one that vanishes there.
 
     ``x * exp(-x)`` is 0 at infinity, and not infinity times 0.
     """

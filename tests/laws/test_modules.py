@@ -100,6 +100,8 @@ NUMPY = [
     "generic",
     "inf",
     "bool_",
+    "arange",
+    "clip",
 ]
 # On elements of a field these do not exist or would leave it without a word; a bare einsum is slow.
 BARRED = [
