@@ -156,7 +156,7 @@ SCALARS: dict[type, Scalar] = {
         ),
         Scalar(
             silu,
-            _gate_slope(sigmoid, lambda x: sigmoid(x) * (1 - sigmoid(x))),
+            _gate_slope(lambda x: sigmoid(x), lambda x: sigmoid(x) * (1 - sigmoid(x))),
             "_silu",
             r"\operatorname{silu}",
         ),

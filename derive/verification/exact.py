@@ -143,7 +143,7 @@ def like(output: Any, named: Mapping[str, np.ndarray]) -> Any:
     return named.get("output")
 
 
-def _exactly(name: str):
+def _exactly(name: str) -> Any:
     """An operation of fractions that does not round where the other operand is a float."""
 
     def operation(self: Fraction, other: Any) -> Any:

@@ -44,6 +44,9 @@ def _functions_of_the_field(monkeypatch):
 
 
 TWICE = [case for name in ("linear", "correlate1d") for case in SUBJECT[name].cases[3::2]]
+SMOOTH = ("sigmoid", "gelu", "gelu_tanh", "silu", "mish", "softplus", "softsign", "elu", "softmax")
+SMOOTH += ("log_softmax", "glu", "layer_norm", "rms_norm", "group_norm", "batch_norm", "mse_loss")
+SMOOTH += ("cross_entropy", "binary_cross_entropy_with_logits", "kl_div", "ccc_loss")
 
 
 def elements(system: System, case: Case, rng) -> dict[str, Any]:
@@ -120,6 +123,14 @@ def test_the_adjoint_of_an_adjoint_is_its_transpose(case: Case):
     """The second derivative: reverse mode applied to the result of reverse mode."""
     first = only(adjoint(to_system(case.operation)).system, case)
     check_adjoint(first, case, np.random.default_rng(6))
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_the_second_derivative_of_what_is_smooth(name):
+    """The rows of the table of scalar functions are closed under differentiation."""
+    for case in SUBJECT[name].cases[4::12]:
+        first = only(adjoint(to_system(case.operation)).system, case)
+        check_adjoint(first, case, np.random.default_rng(6))
 
 
 @pytest.mark.parametrize("case", TWICE[::4], ids=str)
