@@ -193,6 +193,7 @@ def of_classes(name: str, summary: str, logits: bool) -> Operation:
         requires=(SMOOTHING_IS_A_SHARE,) if logits else (),
         legend=PLACES,
         notes="The mean is weighed by the weights of the targets. " + NOTHING,
+        cases=({"N": 2, "M": (3,), "C": 5} | ({"label_smoothing": 0.5} if logits else {}),),
         source="Goodfellow, Bengio and Courville, Deep Learning, section 6.2.2",
     )
 
@@ -272,6 +273,7 @@ def _binary_cross_entropy_with_logits() -> Operation:
         ),
         legend={"n": "vector (any leading axes)", "c": "class"},
         notes=NOTHING,
+        cases=({"N": (2,), "C": 5, "reduction": "none"},),
     )
 
 

@@ -58,9 +58,21 @@ class Case:
         inputs = self.operation.inputs
         return tuple(t.name for t in inputs if not t.integer and self.shapes[t.name] is not None)
 
-    def draw(self, rng: np.random.Generator, *, positive: bool = False) -> dict[str, Any]:
-        """Random inputs in the order of the signature; all above 0 if `positive`."""
-        return {t.name: self._array(t, rng, positive) for t in self.operation.inputs}
+    def draw(
+        self, rng: np.random.Generator, *, positive: bool = False, kinks: tuple[float, ...] = ()
+    ) -> dict[str, Any]:
+        """Random inputs in the order of the signature; all above 0 if `positive`.
+
+        A third of them are near one of `kinks`, and half of these are on it.
+        """
+        drawn = {t.name: self._array(t, rng, positive) for t in self.operation.inputs}
+        for tensor in self.operation.inputs if kinks else ():
+            array = drawn[tensor.name]
+            if array is None or tensor.integer or tensor.interval is not None:
+                continue
+            near = rng.choice(kinks, array.shape) + rng.choice((-0.25, 0, 0, 0.25), array.shape)
+            drawn[tensor.name] = np.where(rng.random(array.shape) < 1 / 3, near, array)
+        return drawn
 
     def _array(self, tensor: Tensor, rng: np.random.Generator, positive: bool):
         shape = self.shapes[tensor.name]

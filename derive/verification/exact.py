@@ -184,10 +184,10 @@ def _inner(a: np.ndarray | None, b: np.ndarray) -> Element:
 
 
 def _subsets(names: tuple[str, ...]) -> list[tuple[str, ...]]:
-    """Each name alone, and all but each: 2n of the 2ⁿ, enough to see who needs whom."""
+    """None, each name alone, and all but each: 2n + 1 of the 2ⁿ show who needs whom."""
     alone = [(name,) for name in names]
     others = [tuple(n for n in names if n != name) for name in names]
-    return [subset for subset in dict.fromkeys(alone + others) if 0 < len(subset) < len(names)]
+    return [s for s in dict.fromkeys([(), *alone, *others]) if len(s) < len(names)]
 
 
 def _unequal(
