@@ -35,7 +35,7 @@ from derive.language import (
 
 N, M = leading("N"), leading("M")
 C = size("C", minimum=1)
-H = sizes("H")[0]
+(H,) = sizes("H")
 n, m, c, h = axes("n m c h", N, M, C, H)
 ENTRY = {"n": "entry (any axes)"}
 
@@ -166,11 +166,10 @@ ELEMENTWISE = (
 
 def _prelu() -> tuple[Operation, Operation]:
     """A learned slope below 0: one for each channel, or one."""
-    x, y, weight = tensor("x", N, C, M), tensor("y", N, C, M), parameter("weight", C)
-    every, one, same = tensor("x", N), parameter("weight", 1), tensor("y", N)
-    images = sizes("N")[0]
-    i = axes("n", images)[0]
-    x, y = tensor("x", images, C, M), tensor("y", images, C, M)
+    (images,) = sizes("N")
+    (i,) = axes("n", images)
+    x, y, weight = tensor("x", images, C, M), tensor("y", images, C, M), parameter("weight", C)
+    every, same, one = tensor("x", N), tensor("y", N), parameter("weight", 1)
     source = "He et al., Delving deep into rectifiers, 2015"
 
     def leaky(entry: Expr, slope: Expr) -> Expr:
