@@ -232,7 +232,7 @@ def test_the_matrices_are_those_of_the_derivation(vanishing):
     rng = np.random.default_rng(0)
     rnn, _, _, lstm, _ = vanishing.fresh_cells(6, rng)
     x, h, c = (rng.standard_normal((1, size)) for size in (vanishing.INPUTS, 6, 6))
-    ((after,), _) = rnn.forward(x, (h,))
+    (after,), _ = rnn.forward(x, (h,))
     expected = (1 - after.T**2) * rnn.weights[1]
     np.testing.assert_allclose(vanishing.jacobian(rnn, x, (h,)), expected, rtol=1e-12)
     weight_ih, weight_hh, bias = lstm.weights

@@ -134,3 +134,52 @@ def test_gradients_of_the_same_correlation():
     exactly(grads.weight[0, 0], seen)
     assert grads.x[0, 0, 1, 1] == plane(KERNEL).sum()
     assert grads.bias is None
+
+
+def test_an_mlp_by_hand():
+    """Two inputs, three hidden units, one output, sigmoids everywhere, no biases.
+
+    Hidden .79 .92 .16, output .62, E = (1 - y)^2 / 2 = .07; a step of gradient descent with rate 1.
+    """
+    x = plane([[1, -0.5]])
+    theta1 = plane([[1.2, 2.1, -1.5], [-0.3, -0.7, 0.3]]).T.copy()
+    theta2 = plane([[-0.2, 0.5, 1.3]])
+    sigmoid, half_mse = SUBJECT["sigmoid"].module, SUBJECT["half_mse_loss"].module
+    a, from_a = linear.forward(x, theta1)
+    hidden, from_hidden = sigmoid.forward(a)
+    b, from_b = linear.forward(hidden, theta2)
+    y, from_y = sigmoid.forward(b)
+    loss, from_loss = half_mse.forward(y, plane([[1]]))
+    np.testing.assert_allclose(hidden, [[0.79, 0.92, 0.16]], atol=0.005)
+    np.testing.assert_allclose(y, [[0.62]], atol=0.006)
+    assert loss.shape == () and round(float(loss), 2) == 0.07
+
+    y_bar = half_mse.backward(np.ones_like(loss), from_loss).x
+    np.testing.assert_allclose(y_bar, [[-0.375]], atol=0.0005)
+    b_bar = sigmoid.backward(y_bar, from_y).x
+    second = linear.backward(b_bar, from_b)
+    np.testing.assert_allclose(second.weight, [[-0.070, -0.081, -0.014]], atol=0.0005)
+    np.testing.assert_allclose(theta2 - second.weight, [[-0.130, 0.581, 1.314]], atol=0.0005)
+    a_bar = sigmoid.backward(second.x, from_hidden).x
+    first = linear.backward(a_bar, from_a)
+    s = np.array(hidden)
+    by_hand = (b_bar * theta2 * s * (1 - s)).T @ x
+    np.testing.assert_allclose(first.weight, by_hand, rtol=1e-15, atol=0)
+
+
+def test_a_chain_of_three_sigmoids():
+    """dL/dth1 = dL/dy sigma'(s3) th3 sigma'(s2) th2 sigma'(s1) x"""
+    sigmoid = SUBJECT["sigmoid"].module
+    thetas, value, kept = [plane([[t]]) for t in (0.7, -1.1, 0.4)], plane([[1.5]]), []
+    x, slopes = value, []
+    for theta in thetas:
+        s, from_s = linear.forward(value, theta)
+        value, from_value = sigmoid.forward(s)
+        kept.append((from_s, from_value))
+        slopes.append(float(value[0, 0] * (1 - value[0, 0])))
+    bar = plane([[2.5]])
+    for from_s, from_value in reversed(kept):
+        grads = linear.backward(sigmoid.backward(bar, from_value).x, from_s)
+        bar = grads.x
+    by_hand = 2.5 * slopes[2] * 0.4 * slopes[1] * -1.1 * slopes[0] * float(x[0, 0])
+    np.testing.assert_allclose(grads.weight, [[by_hand]], rtol=1e-14)

@@ -12,7 +12,7 @@ a constant and writes outside it vanish, neither rule needs guards beyond those 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from sympy import Add, Expr, Mul, Piecewise
@@ -58,7 +58,7 @@ def adjoint(system: System, wrt: Iterable[Tensor] | None = None) -> Adjoint:
         Inputs whose cotangents are wanted; by default every input of real numbers.
     """
     wanted = tuple(t for t in (system.inputs if wrt is None else wrt) if not t.integer)
-    active = _depending_on(system, wanted) & _reaching(system)
+    active = _depending_on(system, wanted) & _reaching(system, _varying)
     system = with_selections(system, active)
     bars = _companions(system, active | set(wanted), "bar")
     statements = []
@@ -139,21 +139,34 @@ def _depending_on(system: System, wanted: tuple[Tensor, ...]) -> set[Tensor]:
             written = statement.target.tensor
             if written in active or written.integer:
                 continue
-            if any(read.tensor in active for read in statement.reads):
+            if any(read.tensor in active for read in _varying(statement)):
                 active.add(written)
                 grew = True
     return active
 
 
-def _reaching(system: System) -> set[Tensor]:
-    """Tensors that reach an output."""
+def _varying(statement: Statement) -> tuple[Access, ...]:
+    """The entries by which a value has a derivative: none of those inside a `stop`."""
+    if statement.target.tensor.integer:
+        return ()
+    return tuple(r for r in statement.reads if partial(statement.value, r) != 0)
+
+
+def _entries(statement: Statement) -> tuple[Access, ...]:
+    return statement.entries
+
+
+def _reaching(
+    system: System, through: Callable[[Statement], tuple[Access, ...]] = _entries
+) -> set[Tensor]:
+    """Tensors that reach an output, by whatever a statement reads or by some of it."""
     reaching = set(system.outputs)
     grew = True
     while grew:
         grew = False
         for statement in system.statements:
             if statement.target.tensor in reaching:
-                for read in statement.entries:
+                for read in through(statement):
                     if read.tensor not in reaching:
                         reaching.add(read.tensor)
                         grew = True

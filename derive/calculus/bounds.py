@@ -130,7 +130,7 @@ def _on_box(expression: Expr, domain: tuple[Axis, ...]) -> bool:
     constant: Any = form.constant
     runs: list[tuple[Any, Any]] = [(c, cast(Axis, a).extent - 1) for a, c in form.coefficients]
     for read in accesses(constant):  # an entry of an integer tensor: any number below
-        if read.tensor.below is not None:
+        if read.tensor.below is not None and read.tensor.besides is None:
             hidden = Symbol("entry")
             plain = _coefficient(constant.xreplace({read: hidden}), hidden)
             runs.append((plain, read.tensor.below - 1))

@@ -78,12 +78,14 @@ def check_names(operation: Operation) -> None:
                     f"that belongs to {owner}",
                     remedy="Choose another name.",
                 )
-    for tensor in (*operation.inputs, *operation.outputs):
-        if any(isinstance(e, Size) and e.packed for e in tensor.shape[1:]):
+    for tensor in operation.inputs:
+        packs = [e for e in tensor.shape if isinstance(e, Size) and e.packed]
+        if len(packs) > 1 or any(e.kept for e in packs):
             raise DefinitionError(
                 operation.name,
-                f"the leading axes of {tensor.name} do not come first",
-                remedy="Only the first axis of a tensor can be made by leading(...).",
+                f"the shape of {tensor.name} does not tell where the axes "
+                f"{', '.join(map(str, packs))} begin and end",
+                remedy="One axis of an input can be made by leading(...), and none by kept(...).",
             )
     seen_optional = None
     for tensor in operation.inputs:

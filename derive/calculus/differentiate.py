@@ -5,6 +5,8 @@ SymPy's own `diff` is not used: it turns maxima into Heaviside functions and eva
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from sympy import Add, Expr, Integer, Max, Min, Mul, Piecewise, Pow, Symbol, log
 
 from derive.errors import DefinitionError
@@ -12,6 +14,7 @@ from derive.language.scalars import SCALARS
 from derive.language.symbols import Access
 
 
+@lru_cache(maxsize=4096)  # who depends on whom is asked before the adjoint is written
 def partial(value: Expr, access: Access) -> Expr:
     """The derivative of `value` by one entry of a tensor, all other entries being constant.
 

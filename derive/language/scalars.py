@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import sympy
-from sympy import Expr, Function, Integer
+from sympy import Expr, Function, Integer, Rational
 
 
 class sigmoid(Function):
@@ -56,6 +56,66 @@ class expm1(Function):
     nargs = 1
 
 
+class bounded(Function):
+    """The identity, with 1e15 for infinity: a factor beside one that vanishes there.
+
+    ``x * exp(-x)`` is 0 at infinity, and not infinity times 0.
+    """
+
+    nargs = 1
+
+
+class silu(Function):
+    """``x * sigmoid(x)``, and its limits at infinity."""
+
+    nargs = 1
+
+
+class gelu(Function):
+    """``x * (1 + erf(x/sqrt(2))) / 2``, and its limits at infinity."""
+
+    nargs = 1
+
+
+class gelu_tanh(Function):
+    """``x * (1 + tanh(sqrt(2/pi) * (x + 0.044715*x**3))) / 2``, and its limits at infinity."""
+
+    nargs = 1
+
+
+class mish(Function):
+    """``x * tanh(softplus(x))``, and its limits at infinity."""
+
+    nargs = 1
+
+
+class softsign(Function):
+    """``x / (1 + |x|)``, and its limits at infinity."""
+
+    nargs = 1
+
+
+def _gate_slope(gate: Callable[[Expr], Expr], slope: Callable[[Expr], Expr]):
+    """``(x * gate(x))' = gate(x) + x * gate'(x)`` of a gate whose slope vanishes at infinity."""
+    return lambda x, y: gate(x) + bounded(x) * slope(x)
+
+
+def _cubic(x: Expr) -> Expr:
+    return sympy.sqrt(2 / sympy.pi) * (x + Rational(44715, 10**6) * x**3)
+
+
+def _half_tanh(x: Expr) -> Expr:
+    return (1 + sympy.tanh(_cubic(x))) / 2
+
+
+def _half_tanh_slope(x: Expr) -> Expr:
+    return (
+        (1 - sympy.tanh(_cubic(x)) ** 2)
+        * (1 + 3 * Rational(44715, 10**6) * bounded(x) ** 2)
+        * sympy.sqrt(1 / (2 * sympy.pi))
+    )
+
+
 @dataclass(frozen=True)
 class Scalar:
     """One row: a function, its derivative as a function of ``(x, y)``, its NumPy name, its LaTeX.
@@ -85,8 +145,46 @@ SCALARS: dict[type, Scalar] = {
         Scalar(sympy.atan, lambda x, y: 1 / (1 + x**2), "np.arctan"),
         Scalar(sympy.Abs, lambda x, y: sympy.sign(x), "np.abs"),
         Scalar(sympy.sign, lambda x, y: Integer(0), "np.sign"),
+        Scalar(sympy.erf, lambda x, y: 2 / sympy.sqrt(sympy.pi) * sympy.exp(-(x**2)), "_erf"),
         Scalar(sigmoid, lambda x, y: y * (1 - y), "_sigmoid", r"\sigma"),
         Scalar(softplus, lambda x, y: sigmoid(x), "_softplus", r"\operatorname{softplus}"),
+        Scalar(
+            softsign,
+            lambda x, y: 1 / (1 + sympy.Abs(x)) ** 2,
+            "_softsign",
+            r"\operatorname{softsign}",
+        ),
+        Scalar(
+            silu,
+            _gate_slope(lambda x: sigmoid(x), lambda x: sigmoid(x) * (1 - sigmoid(x))),
+            "_silu",
+            r"\operatorname{silu}",
+        ),
+        Scalar(
+            mish,
+            _gate_slope(
+                lambda x: sympy.tanh(softplus(x)),
+                lambda x: (1 - sympy.tanh(softplus(x)) ** 2) * sigmoid(x),
+            ),
+            "_mish",
+            r"\operatorname{mish}",
+        ),
+        Scalar(
+            gelu,
+            _gate_slope(
+                lambda x: (1 + sympy.erf(x / sympy.sqrt(2))) / 2,
+                lambda x: sympy.exp(-(x**2) / 2) / sympy.sqrt(2 * sympy.pi),
+            ),
+            "_gelu",
+            r"\operatorname{gelu}",
+        ),
+        Scalar(
+            gelu_tanh,
+            _gate_slope(_half_tanh, _half_tanh_slope),
+            "_gelu_tanh",
+            r"\operatorname{gelu_{tanh}}",
+        ),
+        Scalar(bounded, lambda x, y: Integer(1), "_bounded", r"\operatorname{bounded}"),
         Scalar(relu, lambda x, y: step(x), "_relu", r"\operatorname{relu}"),
         Scalar(step, lambda x, y: Integer(0), "_step", r"\operatorname{step}"),
         Scalar(stop, lambda x, y: Integer(0), "_stop", r"\operatorname{stop}"),

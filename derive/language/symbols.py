@@ -11,8 +11,9 @@ from collections.abc import Iterator as PythonIterator
 from collections.abc import Sequence
 from typing import Any, Self
 
-from sympy import Basic, Expr, Idx, Symbol, Tuple, sympify
+from sympy import Basic, Expr, Idx, Piecewise, Symbol, Tuple, sympify
 from sympy.core.symbol import Str
+from sympy.logic.boolalg import Boolean
 
 from derive.errors import DefinitionError
 from derive.language.names import checked_name
@@ -60,14 +61,17 @@ class Size(Named):
         Least value an input may have. A formula may fall below it, which is then an error of the
         call ("kernel larger than the padded input").
     packed : bool
-        Stands for any number of leading axes, multiplied.
+        Stands for any number of axes, multiplied.
+    kept : tuple of (Size, sympy condition) or None
+        Stands for the axes of another size where the condition on settings holds, else for none.
     """
 
     formula: Expr | None
     minimum: int
     packed: bool
+    kept: tuple[Size, Boolean] | None
 
-    def __new__(cls, name, formula=None, minimum=0, packed=False):
+    def __new__(cls, name, formula=None, minimum=0, packed=False, kept=None):
         checked_name(name, "a size")
         # What a formula yields is checked at run time; SymPy must not take it for granted.
         sign = {"positive": True} if minimum > 0 else {"nonnegative": True}
@@ -76,7 +80,8 @@ class Size(Named):
         self.formula = None if formula is None else sympify(formula)
         self.minimum = minimum
         self.packed = packed
-        return self.carrying(self.formula, minimum, packed)
+        self.kept = kept
+        return self.carrying(self.formula, minimum, packed, kept)
 
 
 def size(name: str, formula: Expr | int | None = None, *, minimum: int = 0) -> Size:
@@ -90,8 +95,19 @@ def sizes(names: str, *, minimum: int = 0) -> tuple[Size, ...]:
 
 
 def leading(name: str) -> Size:
-    """The size of any leading axes taken together, as in ``(*, I)``."""
+    """The size of any number of axes taken together, as in ``(*, I)`` or ``(N, C, *)``."""
     return Size(name, None, 0, True)
+
+
+def kept(name: str, whole: Size, when: Boolean) -> Size:
+    """The axes of `whole` where a condition on settings holds, else none at all.
+
+    A loss of several entries is one number, or keeps the entries apart:
+
+        reduction = option("reduction", "mean", spellings={"none": (0,), "mean": (1,), ...})
+        y = tensor("y", kept("Y", M, when=reduction[0] <= 0))
+    """
+    return Size(name, Piecewise((whole, when), (1, True)), 0, True, (whole, when))
 
 
 class Axis(Idx):
@@ -145,7 +161,11 @@ class Tensor(Named):
     optional, parameter : bool
         May be absent (its term is then dropped); is learned rather than fed.
     default : sympy.Expr or None
-        For integers: what every entry is where a caller leaves the array out.
+        What every entry is where a caller leaves the array out.
+    besides : sympy.Expr or None
+        For integers: one more number that may occur, however large.
+    interval : tuple of two numbers or None
+        Where the entries lie, bounds included.
     """
 
     axes_of: Shape
@@ -156,6 +176,8 @@ class Tensor(Named):
     optional: bool
     parameter: bool
     default: Expr | None
+    besides: Expr | None
+    interval: tuple[Expr, Expr] | None
 
     def __new__(
         cls,
@@ -168,6 +190,8 @@ class Tensor(Named):
         optional=False,
         parameter=False,
         default=None,
+        besides=None,
+        interval=None,
     ):
         self = Symbol.__xnew__(cls, name, real=True)
         self.axes_of = tuple(tuple(sympify(f) for f in factors) for factors in shape)
@@ -178,7 +202,9 @@ class Tensor(Named):
         self.below = None if below is None else sympify(below)
         self.default = None if default is None else sympify(default)
         carried = (self.axes_of, self.outside, self.offset, integer, self.below, optional)
-        return self.carrying(*carried, parameter, self.default)
+        self.besides = None if besides is None else sympify(besides)
+        self.interval = None if interval is None else tuple(map(sympify, interval))
+        return self.carrying(*carried, parameter, self.default, self.besides, self.interval)
 
     @property
     def shape(self) -> tuple[Expr, ...]:
@@ -245,6 +271,8 @@ def tensor(
     outside: Expr | float | None = None,
     offset: Sequence[int] | None = None,
     optional: bool = False,
+    default: Expr | int | None = None,
+    interval: tuple[Any, Any] | None = None,
 ) -> Tensor:
     """A tensor; a tuple among the extents is a product axis.
 
@@ -260,8 +288,16 @@ def tensor(
         First index along each axis, for states that begin at -1.
     optional : bool
         The caller may leave it out: its term is then dropped.
+    default : sympy.Expr or int, optional
+        The caller may leave it out: every entry is then this number.
+    interval : tuple of two numbers, optional
+        The least and the largest number that an entry may be; ``oo`` for no largest one.
     """
-    return Tensor(checked_name(name, "a tensor"), _shape(shape), outside, offset, optional=optional)
+    _check_default(name, optional, default)
+    return Tensor(
+        checked_name(name, "a tensor"), _shape(shape), outside, offset, optional=optional,
+        default=default, interval=interval,
+    )  # fmt: skip
 
 
 def state(name: str, *shape: Expr | int | Sequence[Expr | int]) -> Tensor:
@@ -277,10 +313,21 @@ def state(name: str, *shape: Expr | int | Sequence[Expr | int]) -> Tensor:
     return Tensor(name, ((time[0] + 1,), *rest), offset=(-1, *(0,) * flat))
 
 
-def parameter(name: str, *shape, optional: bool = False, outside=None) -> Tensor:
+def parameter(
+    name: str,
+    *shape,
+    optional: bool = False,
+    outside=None,
+    default: Expr | int | None = None,
+    interval: tuple[Any, Any] | None = None,
+) -> Tensor:
     """A tensor that is learned, such as a weight or a bias."""
     checked_name(name, "a parameter")
-    return Tensor(name, _shape(shape), outside, optional=optional, parameter=True)
+    _check_default(name, optional, default)
+    return Tensor(
+        name, _shape(shape), outside, optional=optional, parameter=True, default=default,
+        interval=interval,
+    )  # fmt: skip
 
 
 def integers(
@@ -289,21 +336,30 @@ def integers(
     below: Expr | int | None = None,
     optional: bool = False,
     default: Expr | int | None = None,
+    besides: Expr | int | None = None,
 ) -> Tensor:
     """A tensor of integers; it may stand in an index.
 
     With `below`, its entries lie in ``0 <= entry < below``. An input has to say so; for integers
     that an equation computes it is a promise, which lets indices be proved inside their arrays.
+
     One with a `default` (an expression of sizes) may be left out and has that number everywhere
-    then; of one that is `optional` without a default, the term is dropped.
+    then; of one that is `optional` without a default, the term is dropped. One more number may
+    occur `besides`, which marks an entry that means nothing.
     """
     checked_name(name, "an integer tensor")
+    _check_default(name, optional, default)
+    return Tensor(
+        name, _shape(shape), integer=True, below=below, optional=optional, default=default,
+        besides=besides,
+    )  # fmt: skip
+
+
+def _check_default(name: str, optional: bool, default: Expr | int | None) -> None:
     if default is not None and optional:
         raise DefinitionError(
             name, f"{name} has a default, so no term is dropped: it is not optional"
         )
-    shape = _shape(shape)
-    return Tensor(name, shape, integer=True, below=below, optional=optional, default=default)
 
 
 def _shape(shape: Sequence[Any]) -> Shape:

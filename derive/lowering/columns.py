@@ -414,7 +414,9 @@ class _Product:
         axes = tuple(affine(i).iterators[0] for i in form.kernel.index)
         result = _scaled(self.matrix, form).reshape(*_extents(*_of(self.matrix_axes)))
         result = _flipped(
-            result.transpose(*_positions(axes, self.matrix_axes)), form.windows, axes  # type: ignore[arg-type]
+            result.transpose(*_positions(axes, self.matrix_axes)),
+            form.windows,
+            axes,  # type: ignore[arg-type]
         )
         name = Name(form.kernel.tensor.name)
         return [Assign(name, result) if self.assign else Update(name, result)]

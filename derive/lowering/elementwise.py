@@ -53,6 +53,8 @@ class Elementwise:
             return self.power(e)
         if isinstance(e, sympy.Piecewise):
             return self.cases(e)
+        if isinstance(e, sympy.Max | sympy.Min) and not e.has(Access):
+            return lower_integer(e)  # Python's own: NumPy's would not be of the arrays' precision
         if isinstance(e, sympy.Max | sympy.Min):
             word = "maximum" if isinstance(e, sympy.Max) else "minimum"
             arguments = sorted(e.args, key=lambda a: (not a.has(Access), str(a)))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import sympy
 from sympy import Expr, Mul, Symbol
+from sympy.logic.boolalg import Boolean
 
 from derive.calculus.bounds import nonnegative
 from derive.errors import DefinitionError
@@ -99,7 +100,9 @@ class _Binder:
         for relation, words in operation.requires:
             self.require(relation, words)
         for size in _all_sizes(operation):
-            if size.formula is not None and not nonnegative(size.formula, ()):
+            if size.formula is None or size.kept:
+                continue
+            if not nonnegative(size.formula, ()):
                 self.lines.append(
                     Do(call("_at_least", Literal(size.name), Name(size.name), Literal(0)))
                 )
@@ -172,10 +175,9 @@ class _Binder:
             return
         self.known[size] = f"axis {position} of {tensor.name}"
         if size.packed:
-            behind = len(tensor.axes_of) - 1 - position
-            stop = Unary("-", Literal(behind)) if behind else None
             shape = Attribute(Name(tensor.name), "shape")
-            axes = Subscript(shape, (Slice(None, stop),)) if stop else shape
+            whole = len(tensor.axes_of) == 1
+            axes = shape if whole else Subscript(shape, (_packed(tensor, position),))
             self.lines.append(Assign(Name(f"{size.name}_axes"), axes))
             self.lines.append(Assign(Name(size.name), call("_count", Name(f"{size.name}_axes"))))
             return
@@ -212,7 +214,7 @@ class _Binder:
                     "_divided",
                     Literal(tensor.name),
                     Name(tensor.name),
-                    Literal(position),
+                    self.place(tensor, position).items[0],
                     lower_integer(rest),
                     Literal(text),
                 ),
@@ -228,8 +230,18 @@ class _Binder:
             if size in self.known or size.formula is None:
                 continue
             if all(s in self.known for s in size.formula.free_symbols):
-                self.lines.append(Assign(Name(size.name), lower_integer(size.formula)))
+                if size.kept is None:
+                    self.lines.append(Assign(Name(size.name), lower_integer(size.formula)))
+                else:
+                    self.kept(size, *size.kept)
                 self.known[size] = "its formula"
+
+    def kept(self, size: Size, whole: Size, condition: Boolean) -> None:
+        """The axes of another size, or none."""
+        axes, single = Name(f"{size.name}_axes"), TupleOf((Name(whole.name),))
+        there = Assign(axes, Name(f"{whole.name}_axes") if whole.packed else single)
+        self.lines.append(If(lower_integer(condition), (there,), (Assign(axes, TupleOf(())),)))
+        self.lines.append(Assign(Name(size.name), call("_count", axes)))
 
     def compare(self, tensor: Tensor) -> None:
         """Compare every axis with what the sizes say."""
@@ -244,19 +256,20 @@ class _Binder:
                     remedy="Let it be an axis of a required input, or give it a formula.",
                 )
             if isinstance(extent, Size):
+                if self.known[extent] == f"axis {position} of {tensor.name}":
+                    continue
                 if extent.packed:
                     lines.append(
                         Do(
                             call(
-                                "_expect_leading",
+                                "_expect_axes",
                                 Literal(tensor.name),
                                 Name(tensor.name),
+                                call("slice", *_bounds(tensor, position)),
                                 Name(f"{extent.name}_axes"),
                             )
                         )
                     )
-                    continue
-                if self.known[extent] == f"axis {position} of {tensor.name}":
                     continue
             elif any(self.known.get(f) == f"axis {position} of {tensor.name}" for f in factors):
                 continue
@@ -280,17 +293,13 @@ class _Binder:
                     )
                 )
             )
+        named = Literal(tensor.name), Name(tensor.name)
         if tensor.below is not None:
-            lines.append(
-                Do(
-                    call(
-                        "_in_range",
-                        Literal(tensor.name),
-                        Name(tensor.name),
-                        lower_integer(tensor.below),
-                    )
-                )
-            )
+            bounds = [lower_integer(e) for e in (tensor.below, tensor.besides) if e is not None]
+            lines.append(Do(call("_in_range", *named, *bounds)))
+        if tensor.interval is not None:
+            bounds = [lower_integer(e) for e in tensor.interval if e.is_finite]
+            lines.append(Do(call("_in_interval", *named, *bounds)))
         if lines:
             self.guarded(tensor, *lines)
 
@@ -298,7 +307,11 @@ class _Binder:
         """Make an array that was left out and has a default."""
         if tensor.default is not None:
             extents = TupleOf(tuple(lower_integer(extent) for extent in tensor.shape))
-            filled = numpy("full", extents, lower_integer(tensor.default))
+            arguments = [extents, lower_integer(tensor.default)]
+            if not tensor.integer:
+                given = next(t for t in self.operation.inputs if t.required and not t.integer)
+                arguments.append(Attribute(Name(given.name), "dtype"))
+            filled = numpy("full", *arguments)
             test = Binary("is", Name(tensor.name), NONE)
             self.lines.append(If(test, (Assign(Name(tensor.name), filled),)))
 
@@ -388,6 +401,17 @@ def _made_of(symbol: Symbol) -> set[Symbol]:
     if formula is None:
         return {symbol}
     return {part for s in formula.free_symbols for part in _made_of(s)}
+
+
+def _bounds(tensor: Tensor, position: int) -> tuple[Node, Node]:
+    """Where the axes begin and end that are packed at a position; the end from behind."""
+    behind = len(tensor.axes_of) - 1 - position
+    return Literal(position) if position else NONE, Unary("-", Literal(behind)) if behind else NONE
+
+
+def _packed(tensor: Tensor, position: int) -> Slice:
+    first, end = (None if bound == NONE else bound for bound in _bounds(tensor, position))
+    return Slice(first, end)
 
 
 def _layout(tensor: Tensor) -> list[tuple[str, bool]]:

@@ -5,7 +5,16 @@ from importlib import import_module
 
 from derive.language import Operation
 
-FAMILIES = ("dense", "convolution", "pooling", "recurrent", "recurrent_networks")
+FAMILIES = (
+    "dense",
+    "activations",
+    "normalization",
+    "losses",
+    "convolution",
+    "pooling",
+    "recurrent",
+    "recurrent_networks",
+)
 
 
 @cache

@@ -1,11 +1,24 @@
-"""Dense layers.
+"""Dense layers, and what stands around layers.
 
-y[n,o] = b[o] + sum_i x[n,i] * w[o,i]
+linear        y[n,o] = bias[o] + Σ_i x[n,i]·weight[o,i]
+embedding     y[n,d] = weight[indices[n], d]
+dropout       y[n] = x[n]·mask[n] / (1 − p)
 """
 
-from sympy import Eq, Sum
+from sympy import Eq, Piecewise, Sum
 
-from derive.language import Operation, axes, leading, parameter, sizes, tensor
+from derive.language import (
+    Operation,
+    axes,
+    integers,
+    leading,
+    option,
+    parameter,
+    size,
+    sizes,
+    stop,
+    tensor,
+)
 
 N = leading("N")
 I, O = sizes("I O")
@@ -26,4 +39,92 @@ linear = Operation(
     source="Goodfellow, Bengio and Courville, Deep Learning, section 6.5",
 )
 
-OPERATIONS = (linear,)
+
+def _embedding() -> Operation:
+    V, D = sizes("V D")
+    (d,) = axes("d", D)
+    table, index = parameter("weight", V, D), integers("indices", N, below=V)
+    rows = tensor("y", N, D)
+    padding = option(
+        "padding_idx", "none", minimum=0, samples=(0, 1), spellings={"none": (-1,)},
+        meaning="row that gets no gradient",
+    )  # fmt: skip
+    row = table[index[n], d]
+    return Operation(
+        name="embedding",
+        summary="Look rows of a table up.",
+        inputs=(table, index),
+        outputs=(rows,),
+        equations=(Eq(rows[n, d], Piecewise((stop(row), Eq(index[n], padding[0])), (row, True))),),
+        options=(padding,),
+        legend={"n": "entry of indices (any axes)", "d": "feature"},
+        source="Bengio et al., A neural probabilistic language model, JMLR 3, 2003",
+    )
+
+
+def _flatten() -> Operation:
+    (images,), whole = sizes("N"), leading("M")
+    K = size("K", whole)
+    i, k = axes("n k", images, K)
+    given, flat = tensor("x", images, whole), tensor("y", images, K)
+    return Operation(
+        name="flatten",
+        summary="Make vectors of images: all axes but the first become one.",
+        inputs=(given,),
+        outputs=(flat,),
+        equations=(Eq(flat[i, k], given[i, k]),),
+        legend={"n": "image", "k": "entry"},
+    )
+
+
+def _dropout() -> Operation:
+    share = option(
+        "p", 0.5, integer=False, minimum=0, samples=(0.2, 0), meaning="share of entries dropped"
+    )
+    given, mask, thinned = tensor("x", N), integers("mask", N, below=2), tensor("y", N)
+    return Operation(
+        name="dropout",
+        summary="Drop entries where a mask is 0, and scale the others up.",
+        inputs=(given, mask),
+        outputs=(thinned,),
+        equations=(Eq(thinned[n], given[n] * mask[n] / (1 - share[0])),),
+        options=(share,),
+        requires=((share[0] < 1, "p must be below 1"),),
+        legend={"n": "entry (any axes)"},
+        notes="Draw the mask as rng.binomial(1, 1 - p, x.shape), anew for every call in training.",
+        source="Srivastava et al., Dropout, JMLR 15, 2014",
+    )
+
+
+def _add() -> Operation:
+    left, right, total = tensor("left", N), tensor("right", N), tensor("y", N)
+    return Operation(
+        name="residual_add",
+        summary="Add two arrays of one shape, as a residual connection does.",
+        inputs=(left, right),
+        outputs=(total,),
+        equations=(Eq(total[n], left[n] + right[n]),),
+        legend={"n": "entry (any axes)"},
+        source="He et al., Deep residual learning for image recognition, 2015",
+    )
+
+
+def _concatenate() -> Operation:
+    images, A, B = sizes("N A B")
+    rest = leading("M")
+    K = size("K", A + B)
+    i, a, b, m = axes("n a b m", images, A, B, rest)
+    left, right = tensor("left", images, A, rest), tensor("right", images, B, rest)
+    whole = tensor("y", images, K, rest)
+    return Operation(
+        name="concatenate",
+        summary="Put the channels of two arrays one behind the other.",
+        inputs=(left, right),
+        outputs=(whole,),
+        equations=(Eq(whole[i, a, m], left[i, a, m]), Eq(whole[i, A + b, m], right[i, b, m])),
+        legend={"n": "image", "a": "channel of left", "b": "channel of right",
+                "m": "place (any axes)"},
+    )  # fmt: skip
+
+
+OPERATIONS = (linear, _embedding(), _flatten(), _dropout(), _add(), _concatenate())

@@ -224,6 +224,8 @@ class Formula(ABC):
             return self.relation(sign, modulus, self.expression(guard.expression))
         left, right = sides(guard.expression)
         sign = "≥" if guard.kind == "ge" else "="
+        if sign == "≥" and sympy.expand(left - right + guard.expression) == 0:
+            sign = "≤"  # an entry that stood with a minus sign stands on the left
         if sign == "≥" and right.has(Axis) and not left.has(Axis):
             if right.as_coeff_Add()[0] >= 1:
                 return self.relation("<", self.expression(right - 1), self.expression(left))

@@ -164,7 +164,7 @@ def module_view(program: Program, derivation: Derivation) -> ModuleView:
     names = [t.name for t in inputs]
     computed = [t.name for t in (*outputs, *(t for t in temporaries if t not in outputs))]
     differentiable = [t.name for t in reals]
-    absentable = ", ".join(f'("{t.name}", {t.name})' for t in inputs if t.optional)
+    absentable = ", ".join(f'("{t.name}", {t.name})' for t in reals if not t.required)
     bars = {t: program.cotangents[t].name for t in (*reals, *outputs) if t in program.cotangents}
     arriving = [bars[t] for t in outputs if t in bars]
     saved = [t.name for t in program.saved]
@@ -249,7 +249,12 @@ def _parameters(operation: Operation) -> str:
         optional = optional if tensor.default is None else f", default {tensor.default}"
         lines.append(f"    {tensor.name} : {kind} {_shape_text(tensor)}{optional}")
         if tensor.below is not None:
-            lines.append(f"        Entries lie in 0 <= entry < {tensor.below}.")
+            besides = "" if tensor.besides is None else f", or are {tensor.besides}"
+            lines.append(f"        Entries lie in 0 <= entry < {tensor.below}{besides}.")
+        if tensor.interval is not None:
+            low, high = tensor.interval
+            end = f" <= {high}" if high.is_finite else ""
+            lines.append(f"        Entries lie in {low} <= entry{end}.")
     for option in operation.options:
         kind, default = _escaped(_kind(option)), _escaped(_default(option.default))
         lines.append(f"    {option.name} : {kind}, default {default}")
@@ -305,7 +310,7 @@ def _enter_backward(operation: Operation, entry: Entry, bars: dict[Tensor, str])
     """Check the gradients by the outputs and split their product axes."""
     outputs = [t for t in operation.outputs if t in bars]
     lines: list[Line] = []
-    shapes = [entry.merged[t] for t in operation.outputs]
+    shapes = [NONE if t.integer else entry.merged[t] for t in operation.outputs]
     if len(operation.outputs) == 1:
         value = call(
             "_cotangent", Literal("grad_output"), Name("grad_output"), *shapes, Name("dtype")

@@ -58,9 +58,21 @@ class Case:
         inputs = self.operation.inputs
         return tuple(t.name for t in inputs if not t.integer and self.shapes[t.name] is not None)
 
-    def draw(self, rng: np.random.Generator, *, positive: bool = False) -> dict[str, Any]:
-        """Random inputs in the order of the signature; all above 0 if `positive`."""
-        return {t.name: self._array(t, rng, positive) for t in self.operation.inputs}
+    def draw(
+        self, rng: np.random.Generator, *, positive: bool = False, kinks: tuple[float, ...] = ()
+    ) -> dict[str, Any]:
+        """Random inputs in the order of the signature; all above 0 if `positive`.
+
+        A third of them are near one of `kinks`, and half of these are on it.
+        """
+        drawn = {t.name: self._array(t, rng, positive) for t in self.operation.inputs}
+        for tensor in self.operation.inputs if kinks else ():
+            array = drawn[tensor.name]
+            if array is None or tensor.integer or tensor.interval is not None:
+                continue
+            near = rng.choice(kinks, array.shape) + rng.choice((-0.25, 0, 0, 0.25), array.shape)
+            drawn[tensor.name] = np.where(rng.random(array.shape) < 1 / 3, near, array)
+        return drawn
 
     def _array(self, tensor: Tensor, rng: np.random.Generator, positive: bool):
         shape = self.shapes[tensor.name]
@@ -68,6 +80,16 @@ class Case:
             return None
         if tensor.integer:
             names = {symbol.name: value for symbol, value in self.values.items()}
-            below = formulas_of(self.operation).below(tensor, names)
-            return rng.integers(0, max(below, 1), shape)
+            formulas = formulas_of(self.operation)
+            drawn = rng.integers(0, max(formulas.below(tensor, names), 1), shape)
+            besides = formulas.besides(tensor, names)
+            if besides is not None:
+                drawn = np.where(rng.random(shape) < 0.2, besides, drawn)
+            return np.asarray(drawn)
+        if tensor.interval is not None:
+            low, high = map(float, tensor.interval)
+            if high == np.inf:
+                return low + rng.uniform(0.5, 1.5, shape)
+            # Not at its ends, where a logarithm may have a pole and a step may lead outside.
+            return low + (high - low) * rng.uniform(0.1, 0.9, shape)
         return rng.uniform(0.5, 1.5, shape) if positive else rng.standard_normal(shape)

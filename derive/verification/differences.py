@@ -87,14 +87,25 @@ class _Slope:
     noise: float  # what rounding alone may make of a gradient that is zero
     rounding: float  # what rounding may have done to the measured one
     roughness: float  # how far L is from smooth within the step
+    cancelled: float  # what rounding of the inputs may show where L does not depend on them
+
+    @property
+    def vanishes(self) -> bool:
+        """Whether the gradient is zero up to rounding, by both accounts."""
+        measured = abs(self.measured) + self.roughness
+        return self.norm <= self.noise and measured <= self.cancelled
 
     @property
     def is_smooth(self) -> bool:
+        if self.vanishes:
+            return True
         scale = max(self.norm, abs(self.measured))
         return self.roughness <= TOLERANCE * scale + self.rounding
 
     @property
     def error(self) -> float:
+        if self.vanishes:
+            return 0.0
         doubt = (self.rounding + self.roughness) / TOLERANCE
         scale = max(self.norm, abs(self.measured), doubt)
         return abs(self.claimed - self.measured) / scale if scale else 0.0
@@ -146,6 +157,9 @@ def check_differences(
     g = {name: getattr(grads, name) for name in wrt}
     x: dict[str, Any] = {name: inputs[name] for name in wrt}
     magnitude = sum(_inner(np.abs(y_bar[leaf]), np.abs(y[leaf])) for leaf in y_bar)
+    # Of numbers of this size the output may be a difference that cancels.
+    spread = max((float(np.max(np.abs(x[name]), initial=0)) for name in wrt), default=0.0)
+    weight = sum(float(np.sum(np.abs(y_bar[leaf]))) for leaf in y_bar)
 
     stopped = _Stopped(module)
     stopped.record(lambda: module.apply(*inputs.values(), **options))
@@ -161,8 +175,9 @@ def check_differences(
         measured, roughness = _measure(lambda h: loss(name, h * v), h)
         claimed, norm = float(np.sum(g[name] * v)), float(np.linalg.norm(g[name]))
         rounding = _EPS * (32 * magnitude + 4 * size * norm) / h
-        noise = 64 * _EPS * magnitude
-        result = _Slope(claimed, measured, norm, noise, rounding, roughness)
+        cancelled = _EPS * 32 * (magnitude + weight * spread) / h
+        noise = 64 * _EPS * (magnitude + weight * spread)
+        result = _Slope(claimed, measured, norm, noise, rounding, roughness, cancelled)
         return result if result.is_smooth or shrunk == 3 else slope(name, v, shrunk + 1)
 
     if misshapen := [n for n in wrt if g[n] is None or np.shape(g[n]) != np.shape(x[n])]:

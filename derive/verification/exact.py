@@ -143,10 +143,31 @@ def like(output: Any, named: Mapping[str, np.ndarray]) -> Any:
     return named.get("output")
 
 
+def _exactly(name: str) -> Any:
+    """An operation of fractions that does not round where the other operand is a float."""
+
+    def operation(self: Fraction, other: Any) -> Any:
+        if isinstance(other, float) and math.isfinite(other):
+            other = Fraction(other)
+        result = getattr(Fraction, name)(self, other)
+        return _Exact(result) if isinstance(result, Fraction) else result
+
+    return operation
+
+
+class _Exact(Fraction):
+    """A fraction that a float does not turn into a float: an empty sum, divided, is 0.0."""
+
+    __add__, __radd__ = _exactly("__add__"), _exactly("__radd__")
+    __sub__, __rsub__ = _exactly("__sub__"), _exactly("__rsub__")
+    __mul__, __rmul__ = _exactly("__mul__"), _exactly("__rmul__")
+    __truediv__, __rtruediv__ = _exactly("__truediv__"), _exactly("__rtruediv__")
+
+
 def _exact_option(value: Any) -> Any:
-    """1e-5 → 1/100000; integers, spellings and what a float is exactly stay as they are."""
-    if isinstance(value, float) and math.isfinite(value) and not (2**16 * value).is_integer():
-        return Fraction(repr(float(value)))
+    """1e-5 → 1/100000, so that no quotient of options is rounded; all but floats stays as it is."""
+    if isinstance(value, float) and math.isfinite(value):
+        return _Exact(repr(float(value)))
     return value
 
 
@@ -163,10 +184,10 @@ def _inner(a: np.ndarray | None, b: np.ndarray) -> Element:
 
 
 def _subsets(names: tuple[str, ...]) -> list[tuple[str, ...]]:
-    """Each name alone, and all but each: 2n of the 2ⁿ, enough to see who needs whom."""
+    """None, each name alone, and all but each: 2n + 1 of the 2ⁿ show who needs whom."""
     alone = [(name,) for name in names]
     others = [tuple(n for n in names if n != name) for name in names]
-    return [subset for subset in dict.fromkeys(alone + others) if 0 < len(subset) < len(names)]
+    return [s for s in dict.fromkeys([(), *alone, *others]) if len(s) < len(names)]
 
 
 def _unequal(

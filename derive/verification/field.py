@@ -91,7 +91,7 @@ class Element:
         if not isinstance(exponent, (int, float, Fraction)):
             return NotImplemented
         power = Fraction(*exponent.as_integer_ratio())
-        if power.denominator > 1 and power.denominator & (power.denominator - 1) == 0:
+        if power.denominator in (2, 4, 8):
             return call("sqrt", self) ** (2 * power)
         if power.denominator != 1:
             raise TypeError(f"the field has integer powers, and roots of roots, not {exponent}")
@@ -203,6 +203,19 @@ def _softplus(x: Element) -> Element:
 _half_angle = partial(_odd, "tan(x/2)")
 _SQRT_PI = _hashed("√π", Element(0)) ** 2  # a square, so that √π is found again from π
 
+_SQRT_2 = _sqrt(Element(2))
+_CUBE = Element(44715) / 10**6
+
+
+def _cubic(x: Element) -> Element:
+    return _SQRT_2 / _SQRT_PI * (x + _CUBE * x**3)
+
+
+def _gated(gate: Callable[[Any], Any], slope: Callable[[Any], Any]):
+    """x·g(x), and its derivative g(x) + x·g'(x)"""
+    return (lambda x: x * gate(x)), (lambda x, v: gate(x) + x * slope(x))
+
+
 # name: (value f(x) at a plain x, derivative f'(x) in terms of x and of the value v)
 FUNCTIONS: dict[str, tuple[Callable[[Any], Any], Callable[[Any, Any], Any]]] = {
     "exp": (_exp, lambda x, v: v),
@@ -220,6 +233,20 @@ FUNCTIONS: dict[str, tuple[Callable[[Any], Any], Callable[[Any, Any], Any]]] = {
     "erf": (partial(_odd, "erf"), lambda x, v: 2 / _SQRT_PI * (-(x**2)).exp()),
     "sigmoid": (lambda x: (1 + (x / 2).tanh()) / 2, lambda x, v: v * (1 - v)),
     "softplus": (_softplus, lambda x, v: x.sigmoid()),
+    "bounded": (lambda x: x, lambda x, v: 1),
+    "softsign": (lambda x: x / (1 + abs(x)), lambda x, v: (1 + abs(x)) ** -2),
+    "silu": _gated(lambda x: x.sigmoid(), lambda x: x.sigmoid() * (1 - x.sigmoid())),
+    "mish": _gated(
+        lambda x: x.softplus().tanh(), lambda x: (1 - x.softplus().tanh() ** 2) * x.sigmoid()
+    ),
+    "gelu": _gated(
+        lambda x: (1 + (x / _SQRT_2).erf()) / 2,
+        lambda x: (-(x**2) / 2).exp() / (_SQRT_PI * _SQRT_2),
+    ),
+    "gelu_tanh": _gated(
+        lambda x: (1 + _cubic(x).tanh()) / 2,
+        lambda x: (1 - _cubic(x).tanh() ** 2) * (1 + 3 * _CUBE * x**2) * _SQRT_2 / _SQRT_PI / 2,
+    ),
     "relu": (lambda x: x if x > 0 else Element(0), lambda x, v: x.step()),
     "abs": (lambda x: x if x > 0 else -x, lambda x, v: x.sign()),
     "sign": (lambda x: Element(int(x > 0) - int(x < 0)), lambda x, v: 0),
@@ -228,7 +255,7 @@ FUNCTIONS: dict[str, tuple[Callable[[Any], Any], Callable[[Any, Any], Any]]] = {
 }
 
 _CONSTANTS = [
-    (math.pi ** (i / 2) * 2 ** (j / 2), _SQRT_PI**i * _sqrt(Element(2)) ** j)
+    (math.pi ** (i / 2) * 2 ** (j / 2), _SQRT_PI**i * _SQRT_2**j)
     for i in range(-4, 5)
     for j in (0, 1)
 ] + [(math.e, Element(1).exp()), (math.log(2), Element(2).log()), (math.log(10), Element(10).log())]
@@ -273,6 +300,7 @@ def seam(module: ModuleType) -> ModuleType:
     lifted: dict[str, Any] = {name: np.frompyfunc(partial(call, name), 1, 1) for name in FUNCTIONS}
     numpy = ModuleType("numpy")  # whose exp takes the 0 and −inf of np.where, which have no method
     vars(numpy).update(vars(np), **{name: f for name, f in lifted.items() if hasattr(np, name)})
+    vars(numpy)["full"] = _full
     copy = ModuleType(module.__name__)
     for name, value in vars(module).items():
         if value is np:
@@ -292,6 +320,12 @@ def seam(module: ModuleType) -> ModuleType:
 def _real(integers: Any, dtype: Any) -> np.ndarray:
     """Integers that are computed with are elements, too: the quotient of two is no float."""
     return as_elements(integers)
+
+
+def _full(shape: Any, value: Any, dtype: Any = None) -> np.ndarray:
+    """``np.full`` with elements: of integers, Python would make floats where they are divided."""
+    filled = np.full(shape, value, dtype)
+    return as_elements(filled) if filled.dtype == object else filled
 
 
 def _rebound(value: Any, old: dict[str, Any], new: dict[str, Any]) -> Any:

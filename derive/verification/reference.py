@@ -35,6 +35,10 @@ def _sigmoid(x):
     return 1 / (1 + mpmath.exp(-x))
 
 
+def _cubic(x):
+    return mpmath.sqrt(2 / mpmath.pi) * (x + mpmath.mpf("0.044715") * x**3)
+
+
 FUNCTIONS: dict[type, Callable] = {
     sympy.exp: mpmath.exp,
     sympy.log: mpmath.log,
@@ -58,6 +62,12 @@ FUNCTIONS: dict[type, Callable] = {
     scalars.expm1: mpmath.expm1,
     scalars.sigmoid: _sigmoid,
     scalars.softplus: lambda x: mpmath.log1p(mpmath.exp(-abs(x))) + max(x, 0),
+    scalars.bounded: lambda x: x,
+    scalars.silu: lambda x: x * _sigmoid(x),
+    scalars.mish: lambda x: x * mpmath.tanh(mpmath.log1p(mpmath.exp(x))),
+    scalars.gelu: lambda x: x * mpmath.ncdf(x),
+    scalars.gelu_tanh: lambda x: x * (1 + mpmath.tanh(_cubic(x))) / 2,
+    scalars.softsign: lambda x: x / (1 + abs(x)),
     scalars.relu: lambda x: max(x, 0),
     scalars.step: lambda x: int(x > 0),
     scalars.stop: lambda x: x,
@@ -100,7 +110,9 @@ class _Evaluation:
                 array = np.asarray(arrays[tensor.name])
                 self.given[tensor] = array.reshape(self.shape(tensor))
             elif tensor.default is not None:
-                self.given[tensor] = np.full(self.shape(tensor), self.number(tensor.default))
+                self.given[tensor] = np.full(
+                    self.shape(tensor), self.number(tensor.default), object
+                )
         self.memory: dict[tuple[Tensor, tuple[int, ...]], Any] = {}
         self.shapes = {t: self.shape(t) for t in system.tensors}
         self.operations = {s.target.tensor: s.op for s in system.statements}
@@ -223,13 +235,18 @@ def compiled(expression: Expr, read) -> Evaluate:
         fraction = Fraction(int(expression.p), int(expression.q))
         return lambda here: fraction
     if expression.is_NumberSymbol or expression.is_Float:
-        return lambda here: mpmath.mpf(str(sympy.N(expression, _PRECISION)))
+        number = _irrational(expression)
+        return lambda here: number
     if isinstance(expression, sympy.Piecewise):
         cases = [(compiled(v, read), compiled(c, read)) for v, c in expression.args]
         return lambda here: next((v(here) for v, c in cases if c(here)), 0)
     parts = [compiled(argument, read) for argument in expression.args]
     operation = _operation(expression)
     return lambda here: operation(*(part(here) for part in parts))
+
+
+def _irrational(number: Expr) -> Any:
+    return mpmath.mpf(str(sympy.N(number, _PRECISION)))
 
 
 def _operation(expression: Expr) -> Callable:
@@ -277,6 +294,8 @@ def _power(base, exponent):
         if exponent.denominator == 1:
             exponent = exponent.numerator
         else:
+            if not isinstance(base, int | float | Fraction | mpmath.mpf):
+                return base**exponent
             return mpmath.mpf(base) ** (mpmath.mpf(exponent.numerator) / exponent.denominator)
     if isinstance(exponent, int) and exponent < 0 and isinstance(base, int):
         return Fraction(1, base**-exponent)

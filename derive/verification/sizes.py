@@ -56,6 +56,7 @@ class Formulas:
             for t in (*operation.inputs, *operation.outputs)
         }
         self._below = {t.name: _Formula(t.below) for t in operation.inputs if t.integer}
+        self._besides = {t.name: _Formula(t.besides) for t in operation.inputs if t.besides}
         self._work = [
             [_Formula(axis.extent) for axis in statement.domain] for statement in system.statements
         ]
@@ -103,15 +104,26 @@ class Formulas:
         """The shape of an input or output as a caller sees it."""
         extents: list[int] = []
         for axis, factors in zip(tensor.axes_of, self._shapes[tensor.name], strict=True):
-            if isinstance(axis[0], Size) and axis[0].packed:
-                extents += leading[axis[0].name]
+            size = axis[0]
+            if isinstance(size, Size) and size.packed:
+                extents += self._packed(size, values, leading)
             else:
                 extents.append(prod(factor(values) for factor in factors))
         return tuple(extents)
 
+    def _packed(self, size: Size, values: Values, leading) -> tuple[int, ...]:
+        if size.kept is None:
+            return leading[size.name]
+        whole, condition = size.kept
+        return leading[whole.name] if _compiled(condition)(values) else ()
+
     def below(self, tensor: Tensor, values: Values) -> int:
         """What the entries of an integer input are less than."""
         return self._below[tensor.name](values)
+
+    def besides(self, tensor: Tensor, values: Values) -> int | None:
+        """The one number that may stand among the entries of an integer input, whatever it is."""
+        return self._besides[tensor.name](values) if tensor.name in self._besides else None
 
     def work(self, values: Values) -> int:
         """How many points the statements have together."""
@@ -182,6 +194,9 @@ def _compiled(expression: Any) -> Callable[[Values], Any]:
     if expression.is_Pow and expression.exp == -1:
         below = _compiled(expression.base)
         return lambda values: Fraction(1, below(values))
+    if isinstance(expression, sympy.Piecewise):
+        cases = [(_compiled(value), _compiled(condition)) for value, condition in expression.args]
+        return lambda values: next(value(values) for value, holds in cases if holds(values))
     operation = _OPERATIONS.get(expression.func)
     if operation is None:
         raise VerificationError(f"The size {expression} is not an expression of integers.")

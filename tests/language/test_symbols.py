@@ -1,8 +1,10 @@
 """Words of a definition: what names are refused, what indexes a tensor, what is the same symbol."""
 
+import numpy as np
 import pytest
-from sympy import Eq, Idx, Sum
+from sympy import Eq, Idx, Piecewise, Sum
 
+from derive import compile
 from derive.calculus.lift import to_system
 from derive.errors import DefinitionError
 from derive.language import (
@@ -10,6 +12,8 @@ from derive.language import (
     axes,
     axis,
     integers,
+    kept,
+    leading,
     option,
     parameter,
     size,
@@ -138,3 +142,49 @@ def test_a_state_begins_at_minus_one():
     assert h.shape == (N + 1, C, 2, C) and h.offset == (-1, 0, 0, 0)
     with pytest.raises(DefinitionError, match="no product axis"):
         state("h", (N, C))
+
+
+def test_axes_that_an_option_keeps():
+    """A kept size is that of the pack or 1; no input can have one, and none two packs."""
+    m = leading("M")
+    how = option("how", "all", spellings={"all": (1,), "one": (0,)}, numeric=False)
+    r = kept("R", m, when=how[0] >= 1)
+    assert r.packed and r.kept == (m, how[0] >= 1)
+    assert r.formula == Piecewise((m, how[0] >= 1), (1, True))
+    assert r != kept("R", m, when=how[0] >= 2)
+    x, y = tensor("x", m), tensor("y", r)
+    (i,), (j,) = axes("i", m), axes("j", r)
+    cases = Piecewise((x[j], how[0] >= 1), (Sum(x[i], i), True))
+    module = compile(Operation("f", "F.", (x,), (y,), (Eq(y[j], cases),), (how,)))
+    array = np.arange(6.0).reshape(2, 3)
+    assert module.apply(array) is not array and np.array_equal(module.apply(array), array)
+    assert module.apply(array, how="one").shape == () and module.apply(array, how="one") == 15
+    _, residuals = module.forward(array, how="one")
+    assert np.array_equal(module.backward(np.array(2.0), residuals).x, np.full((2, 3), 2.0))
+    for wrong in (tensor("z", r), tensor("z", m, leading("K"))):
+        with pytest.raises(DefinitionError, match="does not tell where the axes"):
+            indices = axes("p q", *wrong.shape) if wrong.rank > 1 else axes("p", *wrong.shape)
+            equation = Eq(y[j], cases + Sum(wrong[tuple(indices)], *indices))
+            compile(Operation("f", "F.", (x, wrong), (y,), (equation,), (how,)))
+
+
+def test_a_pack_may_stand_in_the_middle():
+    """``(N, *, C)``; what stands behind it is counted from the end."""
+    n, c, m = *sizes("N C"), leading("M")
+    x, weight, y = tensor("x", n, m, c), parameter("weight", c, default=2), tensor("y", n, m)
+    i, j, k = axes("i j k", n, m, c)
+    equation = Eq(y[i, j], Sum(x[i, j, k] * weight[k], k))
+    module = compile(Operation("f", "F.", (x, weight), (y,), (equation,)))
+    array = np.random.default_rng(0).standard_normal((2, 3, 4, 5))
+    given = np.arange(5.0)
+    np.testing.assert_allclose(module.apply(array, given), array @ given)
+    np.testing.assert_allclose(module.apply(array), 2 * array.sum(-1))
+    output, residuals = module.forward(array[:, 0, 0])
+    assert output.shape == (2,) and module.backward(output, residuals).weight is None
+    with pytest.raises(ValueError, match="axis 0 of weight"):
+        module.apply(array, given[1:])
+
+
+def test_a_default_is_not_optional():
+    with pytest.raises(DefinitionError, match="it is not optional"):
+        parameter("w", 3, optional=True, default=1)

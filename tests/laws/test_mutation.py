@@ -88,6 +88,57 @@ EQUIVALENT: tuple[tuple[str, str], ...] = (
         r"\1(?:1, )*\2(?:, 1)*\3",
         "with one filter and one group, axes of length 1 trade places until the result is reshaped",
     ),
+    (
+        r"(.*np\.(?:minimum|maximum)\()(.*), (.*)(\).*)  ->  \1\3, \2\4",
+        "the larger of two numbers is that in either order",
+    ),
+    (
+        r"(.*np\.minimum\([^()]*, )6(\) > 0.*)  ->  \1(?:7)\2",
+        "a bound above 0 does not change what is above 0",
+    ),
+    (
+        r"(y = )np\.where\(x == 0, x, 0\)( \* at_zero \+ _relu\(x\))  ->  \1np\.where\(.*\)\2",
+        "what is added is 0, and there for its slope alone",
+    ),
+    (
+        r"(.*np\.where\(x <= )0(, x, 0\).*)  ->  \1(?:1)\2"
+        r"|(.*np\.where\(x <= 0, x, )0(\).*)  ->  \3(?:-?1)\4"
+        r"|(.*np\.where\(x > 0, .*np\.where\(x <= 0, .*), 0(\)\).*)  ->  \5, -?1\6",
+        "it stands in the piece that is not taken",
+    ),
+    (
+        r"(.*)np\.square\(d\)(.*)  ->  \1np\.square\(Abs_d\)\2",
+        "|d| and d have one square",
+    ),
+    (
+        r"l_bar \+= (.*)  ->  l_bar = \1",
+        "losses are summed or kept apart: nothing was added before",
+    ),
+    (
+        r"(y \+= l\[.*:R\w)(.*\])  ->  \1 \+ 1\2",
+        "where losses are kept apart, the slice takes all of them",
+    ),
+    (
+        r"(divisor\[\.\.\.\] = np\.where\(\w+ > 0, \w+, )1\)  ->  \1.*\)",
+        "what is divided there is 0",
+    ),
+    (
+        r"(.*)max\(1, M\)(.*)  ->  \1max\(2, M\)\2",
+        "of a single number all differences from the mean are 0",
+    ),
+    (
+        r"(.*)\((target|\(target) >= 0\) & \(target <= C - 1\)(.*)  ->  "
+        r"\1\((\(?counts|\(?target) >= (0|1|-1)\) & \(target <= C - (0|1|2)\)\3",
+        "targets beyond the classes do not count, which makes their weight 0",
+    ),
+    (
+        r"return \(y,\)  ->  return \(x,\)|(x_bar.*)(M|:K)(.*)  ->  \1(K|:K \+ 1)\3",
+        "flat and not flat are the same memory; that they must not share it is a law of its own",
+    ),
+    (
+        r"weight_hh_bar \+= (.*)  ->  weight_hh_bar = \1|return \(h, a\)  ->  return \(h, h\)",
+        "of a single step there is one product, and max(a, 0) is positive where a is",
+    ),
 )
 
 # Far from the cases of `derive verify`: hardly two numbers agree, and both (u-1)*d > u-1+d and

@@ -1,5 +1,6 @@
 """The calculus is closed: the adjoint and the tangent of a system are systems again."""
 
+from fractions import Fraction
 from functools import partial
 from typing import Any
 
@@ -12,7 +13,14 @@ from derive.calculus.statements import System
 from derive.language.scalars import SCALARS
 from derive.verification import reference
 from derive.verification.cases import Case
-from derive.verification.field import FUNCTIONS, Element, as_elements, call, random_elements
+from derive.verification.field import (
+    FUNCTIONS,
+    Element,
+    as_elements,
+    call,
+    constant,
+    random_elements,
+)
 from derive.verification.reference import evaluate
 from tests.cases import SUBJECT, SUBJECTS, Subject
 
@@ -24,21 +32,54 @@ def _functions_of_the_field(monkeypatch):
         name = row.numpy.removeprefix("np.").removeprefix("_")
         if name in FUNCTIONS:
             monkeypatch.setitem(reference.FUNCTIONS, function, partial(call, name))
+    monkeypatch.setattr(reference, "_irrational", lambda number: constant(float(number)))
+    power = reference._power
+
+    def power_of_elements(base, exponent):
+        if isinstance(exponent, Fraction) and exponent.denominator == 2:
+            return call("sqrt", base) ** exponent.numerator
+        return power(base, exponent)
+
+    monkeypatch.setattr(reference, "_power", power_of_elements)
 
 
 TWICE = [case for name in ("linear", "correlate1d") for case in SUBJECT[name].cases[3::2]]
+SMOOTH = ("sigmoid", "gelu", "gelu_tanh", "silu", "mish", "softplus", "softsign", "elu", "softmax")
+SMOOTH += ("log_softmax", "glu", "layer_norm", "rms_norm", "group_norm", "batch_norm", "mse_loss")
+SMOOTH += ("cross_entropy", "binary_cross_entropy_with_logits", "kl_div", "ccc_loss")
 
 
 def elements(system: System, case: Case, rng) -> dict[str, Any]:
     """Random elements for every input of a system; None where the case has none."""
     drawn = {}
+    integers = case.draw(rng) if any(t.integer for t in system.inputs) else {}
     for tensor in system.inputs:
         shape = [int(str(extent.xreplace(case.values))) for extent in tensor.shape]
         absent = tensor.name in case.shapes and case.shapes[tensor.name] is None
         drawn[tensor.name] = None if absent else random_elements(tuple(shape), rng)
         if tensor.integer and not absent:
-            drawn[tensor.name] = case.draw(rng)[tensor.name]
+            drawn[tensor.name] = integers[tensor.name].reshape(shape)
     return drawn
+
+
+def exact(case: Case) -> dict:
+    """Sizes and settings; those that are real are fractions."""
+    return {s: Fraction(repr(v)) if isinstance(v, float) else v for s, v in case.values.items()}
+
+
+def directions(system: System, x: dict[str, Any], rng) -> dict[str, Any]:
+    """Random elements for every input that has a derivative and is there; None for the others."""
+    real = {t.name for t in system.inputs if not t.integer}
+    return {
+        n: None if a is None or n not in real else random_elements(np.shape(a), rng)
+        for n, a in x.items()
+    }
+
+
+def moved_along(x: dict[str, Any], v: dict[str, Any]) -> dict[str, Any]:
+    return {
+        n: a if v.get(n) is None else as_elements(a + v[n] * Element(0, 1)) for n, a in x.items()
+    }
 
 
 def inner(a: np.ndarray, b: np.ndarray) -> Element:
@@ -52,11 +93,11 @@ def check_adjoint(system: System, case: Case, rng) -> None:
     present = [t for t in system.inputs if x[t.name] is not None and t in reverse.cotangent]
     v = {t.name: random_elements(np.shape(x[t.name]), rng) for t in present}
     moved = {n: as_elements(a + v[n] * Element(0, 1)) if n in v else a for n, a in x.items()}
-    y = evaluate(system, moved, case.values)
+    y = evaluate(system, moved, exact(case))
     y_bar = {t.name: random_elements(y[t.name].shape, rng) for t in system.outputs}
     bars = reverse.cotangent  # none for an output that is zero whatever the inputs
     arriving = {bars[t].name: y_bar[t.name] for t in system.outputs if t in bars}
-    x_bar = evaluate(reverse.system, {**x, **arriving}, case.values)
+    x_bar = evaluate(reverse.system, {**x, **arriving}, exact(case))
 
     pushed = sum((inner(y_bar[n], as_elements(y[n])) for n in y_bar), Element(0))
     pulled = (inner(as_elements(x_bar[bars[t].name]), v[t.name]) for t in present)
@@ -82,6 +123,14 @@ def test_the_adjoint_of_an_adjoint_is_its_transpose(case: Case):
     """The second derivative: reverse mode applied to the result of reverse mode."""
     first = only(adjoint(to_system(case.operation)).system, case)
     check_adjoint(first, case, np.random.default_rng(6))
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_the_second_derivative_of_what_is_smooth(name):
+    """The rows of the table of scalar functions are closed under differentiation."""
+    for case in SUBJECT[name].cases[4::12]:
+        first = only(adjoint(to_system(case.operation)).system, case)
+        check_adjoint(first, case, np.random.default_rng(6))
 
 
 @pytest.mark.parametrize("case", TWICE[::4], ids=str)
@@ -110,12 +159,12 @@ def test_the_adjoint_of_an_adjoint_is_the_tangent_where_it_must_be(case: Case):
     }
     forward = tangent(system)
     dots = {f"{name}_dot": direction for name, direction in v.items()}
-    (moved,) = evaluate(forward, {**x, **dots}, case.values).values()
+    (moved,) = evaluate(forward, {**x, **dots}, exact(case)).values()
 
     shape = np.shape(moved)
     directions = {second.cotangent[first.cotangent[t]].name: v[t.name] for t in system.inputs}
     y_bar = {first.cotangent[y].name: random_elements(shape, rng)}
-    twice = evaluate(second.system, {**x, **y_bar, **directions}, case.values)
+    twice = evaluate(second.system, {**x, **y_bar, **directions}, exact(case))
     found = twice[second.cotangent[first.cotangent[y]].name]
     assert found.shape == shape and np.array_equal(as_elements(found), as_elements(moved))
 
@@ -127,12 +176,11 @@ def test_the_tangent_is_what_dual_numbers_say(subject: Subject):
     for case in subject.cases[4::8]:
         system = to_system(subject.operation)
         x = elements(system, case, rng)
-        real = {t.name for t in system.inputs if not t.integer and x[t.name] is not None}
-        v = {n: random_elements(np.shape(a), rng) if n in real else None for n, a in x.items()}
-        moved = {n: as_elements(a + v[n] * Element(0, 1)) if n in real else a for n, a in x.items()}
-        y = evaluate(system, moved, case.values)
+        v = directions(system, x, rng)
+        y = evaluate(system, moved_along(x, v), exact(case))
         dots = {f"{name}_dot": direction for name, direction in v.items()}
-        y_dot = evaluate(tangent(system), {**x, **dots}, case.values)
+        y_dot = evaluate(tangent(system), {**x, **dots}, exact(case))
         for name, found in y.items():
             tangents = [Element(e.tangent) for e in as_elements(found).flat]
-            assert tangents == list(as_elements(y_dot[f"{name}_dot"]).flat)
+            dot = y_dot.get(f"{name}_dot", np.zeros(np.shape(found), int))
+            assert tangents == list(as_elements(dot).flat)

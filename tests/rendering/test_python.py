@@ -93,8 +93,10 @@ def built(node: Node) -> str:
 names = st.sampled_from("abc").map(Name)
 trees = st.recursive(
     names,
-    lambda inner: st.builds(Binary, st.sampled_from(sorted(INFIX)), inner, inner)
-    | st.builds(Unary, st.just("-"), inner),
+    lambda inner: (
+        st.builds(Binary, st.sampled_from(sorted(INFIX)), inner, inner)
+        | st.builds(Unary, st.just("-"), inner)
+    ),
     max_leaves=8,
 )
 
@@ -109,10 +111,10 @@ def test_a_printed_tree_evaluates_as_it_was_built(tree):
 
 numbers = st.recursive(
     st.integers(0, 5).map(integer) | st.integers(1, 5).map(lambda n: Unary("-", integer(n))),
-    lambda inner: st.builds(
-        Binary, st.sampled_from(["+", "-", "*", "<", "and", "or"]), inner, inner
-    )
-    | st.builds(Unary, st.sampled_from(["-", "not"]), inner),
+    lambda inner: (
+        st.builds(Binary, st.sampled_from(["+", "-", "*", "<", "and", "or"]), inner, inner)
+        | st.builds(Unary, st.sampled_from(["-", "not"]), inner)
+    ),
     max_leaves=6,
 )
 

@@ -8,7 +8,7 @@ from derive.calculus.derivation import derivation
 from derive.calculus.lift import to_system
 from derive.calculus.statements import Guard, Statement
 from derive.calculus.step import PartialDerivative, TotalDerivative
-from derive.language import Equation, axes, option, parameter, size, sizes, tensor
+from derive.language import Equation, axes, integers, option, parameter, size, sizes, tensor
 from derive.ops.convolution import correlate
 from derive.ops.dense import linear
 from derive.rendering.text import (
@@ -27,6 +27,7 @@ n, h, u, k, p = axes("n h u k p", N, H, U, K, P)
 x, w = tensor("x", N, H, outside=0), parameter("w", K, U)
 y_bar = tensor("y_bar", N, K, P, outside=0)
 y = tensor("y", N, K, P)
+label = integers("label", N, below=K)
 
 
 @pytest.mark.parametrize(
@@ -69,6 +70,8 @@ def test_expressions(expression, text):
         (Guard("eq", h - d * u), "h = d·u"),
         (Guard("divides", h + pad - d * u, s), "s | h + pad − d·u"),
         (Guard("indivisible", h, s), "s ∤ h"),
+        (Guard("ge", label[n] - 1), "label[n] ≥ 1"),
+        (Guard("ge", K - 1 - label[n]), "label[n] ≤ K − 1"),
     ],
     ids=str,
 )

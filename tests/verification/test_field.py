@@ -87,9 +87,17 @@ def test_an_element_is_no_float():
         np.zeros(2)[:] = as_elements([1, 2])
 
 
-@pytest.mark.parametrize("exponent", [0.75, Fraction(1, 3), 0.1])
+def test_roots_of_roots():
+    """√√x is a root of √x, so powers of a quarter are consistent with their derivatives."""
+    for number in (2, 3, 5, 7):
+        x = Element(number)
+        assert (x**0.25) ** 2 == x**0.5
+        assert x**0.75 == (x**0.25) ** 3 and x**-0.25 * x**0.25 == 1
+
+
+@pytest.mark.parametrize("exponent", [Fraction(1, 3), 0.1])
 def test_other_powers_are_refused(exponent):
-    with pytest.raises(TypeError, match="integer and half powers only"):
+    with pytest.raises(TypeError, match="integer powers, and roots of roots"):
         Element(2) ** exponent
     with pytest.raises(TypeError, match="unsupported operand"):
         Element(2) ** Element(3)

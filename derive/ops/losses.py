@@ -1,0 +1,349 @@
+"""Losses: how far predictions are from targets, as one number.
+
+    loss = Σ_m l[m] / count        l = (x − target)², |x − target|, −log p[target], ...
+
+The option `reduction` says what is made of the losses of single entries: their mean, their sum, or
+none of both. Names, options and shapes are PyTorch's. A mean over nothing is 0.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sympy import Abs, Eq, Expr, Max, Mul, Piecewise, Sum, exp, log
+
+from derive.language import (
+    Axis,
+    Maximum,
+    Operation,
+    Option,
+    Size,
+    Tensor,
+    axes,
+    axis,
+    integers,
+    kept,
+    leading,
+    option,
+    parameter,
+    size,
+    sizes,
+    softplus,
+    stop,
+    tensor,
+)
+
+(N,) = sizes("N")
+C = size("C", minimum=1)
+M = leading("M")
+n, c, m = axes("n c m", N, C, M)
+
+NOTHING = "A mean over nothing is 0."
+PLACES = {"n": "sample", "c": "class", "m": "place (any axes)"}
+
+
+# ---- what is made of single losses ---------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """The option, the output, and the equation that reduces losses to it."""
+
+    option: Option
+    output: Tensor
+    places: tuple[Axis, ...]
+
+    def equation(self, loss: Tensor, over: tuple[Axis, ...], count: Expr | None = None) -> Eq:
+        """``y = Σ loss / count``, or the losses themselves."""
+        total = Sum(loss[over], *over) / (self.option[1] if count is None else count)
+        cases = Piecewise((loss[self.places], self.option[0] >= 1), (total, True))
+        return Eq(self.output[self.places], cases)
+
+
+def reduction(*extents: Size, second: str = "count", **words) -> Reduction:
+    """What losses of these extents are reduced to.
+
+    The first setting of the option says whether they stay apart, the second one by what their sum
+    is divided. That is for others to say in `words`, which may be more than those three.
+    """
+    words = {"mean": Max(Mul(*extents), 1), "sum": 1, "none": 1} | words
+    how = option(
+        "reduction", "mean", over=("kept", second), numeric=False,
+        spellings={word: (int(word == "none"), number) for word, number in words.items()},
+        meaning="what is made of the losses of single entries",
+    )  # fmt: skip
+    axes_kept = [kept(f"R{extent}", extent, when=how[0] >= 1) for extent in extents]
+    places = tuple(
+        axis(f"r{extent}".lower(), whole) for extent, whole in zip(extents, axes_kept, strict=True)
+    )
+    return Reduction(how, tensor("y", *axes_kept), places)
+
+
+# ---- entry by entry ------------------------------------------------------------------------
+
+
+def entrywise(
+    name: str, summary: str, loss: Callable[..., Expr], *options: Option, notes: str = "",
+    requires=(), source: str = "",
+) -> Operation:  # fmt: skip
+    """A loss of the difference of predictions and targets of the same shape."""
+    x, target, d, l = (tensor(name, M) for name in ("x", "target", "d", "l"))
+    reduced = reduction(M)
+    settings = (setting for o in options for setting in o.settings)
+    return Operation(
+        name=name,
+        summary=summary,
+        inputs=(x, target),
+        outputs=(reduced.output,),
+        options=(*options, reduced.option),
+        equations=(
+            Eq(d[m], x[m] - target[m]),
+            Eq(l[m], loss(d[m], *settings)),
+            reduced.equation(l, (m,)),
+        ),
+        legend={"m": "entry (any axes)", "l": "losses of the single entries"},
+        notes=f"{NOTHING} {notes}".strip(),
+        requires=requires,
+        source=source,
+    )
+
+
+def width(name: str, meaning: str) -> tuple[Option, tuple]:
+    """A positive real option, and the requirement that it is."""
+    made = option(name, 1.0, integer=False, samples=(0.5, 2), meaning=meaning)
+    return made, ((made[0] > 0, f"{name} must be above 0"),)
+
+
+BETA, BETA_IS_POSITIVE = width("beta", "difference at which the square turns into a line")
+DELTA, DELTA_IS_POSITIVE = width("delta", "difference at which the square turns into a line")
+
+DIFFERENCES = (
+    entrywise("mse_loss", "Squared differences.", lambda d: d**2),
+    entrywise("half_mse_loss", "Half the squared differences.", lambda d: d**2 / 2),
+    entrywise("l1_loss", "Absolute differences.", Abs, notes="The slope at 0 is 0."),
+    entrywise("smooth_l1_loss", "Absolute differences, rounded off at 0.",
+              lambda d, beta: Piecewise(
+                  (d**2 / (2 * beta), Abs(d) < beta), (Abs(d) - beta / 2, True)),
+              BETA, requires=BETA_IS_POSITIVE, source="Girshick, Fast R-CNN, 2015"),
+    entrywise("huber_loss", "Squared differences, with straight lines where they are large.",
+              lambda d, delta: Piecewise(
+                  (d**2 / 2, Abs(d) <= delta), (delta * (Abs(d) - delta / 2), True)),
+              DELTA, requires=DELTA_IS_POSITIVE,
+              source="Huber, Robust estimation of a location parameter, 1964"),
+)  # fmt: skip
+
+
+# ---- classes -------------------------------------------------------------------------------
+
+IGNORE = option("ignore_index", -100, samples=(0, 1), meaning="target of samples that do not count")
+SMOOTHING = option(
+    "label_smoothing", 0.0, integer=False, minimum=0, samples=(0.1, 0.5),
+    meaning="share of the target that is spread over all classes, from 0 to 1",
+)  # fmt: skip
+SMOOTHING_IS_A_SHARE = (SMOOTHING[0] <= 1, "label_smoothing must not be above 1")
+# What is read outside is 0: the class of a sample that does not count.
+WEIGHT = parameter("weight", C, outside=0, default=1)
+X = tensor("x", N, C, M)
+
+
+def log_probabilities(logits: Tensor, result: Tensor) -> tuple[Eq, ...]:
+    """Logits less the logarithm of the sum of their exponentials, the largest taken off before."""
+    top, total = tensor("top", N, M), tensor("total", N, M)
+    shifted = logits[n, c, m] - top[n, m]
+    return (
+        Eq(top[n, m], stop(Maximum(logits[n, c, m], c))),
+        Eq(total[n, m], Sum(exp(shifted), c)),
+        Eq(result[n, c, m], shifted - log(total[n, m])),
+    )
+
+
+def of_classes(name: str, summary: str, logits: bool) -> Operation:
+    """Minus the logarithm of the probability of the right class, of logits or of logarithms."""
+    target = integers("target", N, M, below=C, besides=IGNORE[0])
+    reduced = reduction(N, M, second="weighed", mean=1, sum=0)
+    w, l, smooth = (tensor(name, N, M) for name in ("w", "l", "smooth"))
+    counts = integers("counts", N, M, below=2)
+    logp, total, divisor = tensor("logp", N, C, M, outside=0), tensor("all_w"), tensor("divisor")
+    label, share = target[n, m], SMOOTHING[0]
+    ignored, plain = Eq(label, IGNORE[0]), w[n, m] * logp[n, label, m]
+    counted = Eq(counts[n, m], Piecewise((0, ignored), (1, True)))
+    if logits:
+        spread = Sum(WEIGHT[c] * logp[n, c, m], c)
+        rows = (
+            *log_probabilities(X, logp),
+            Eq(smooth[n, m], counts[n, m] * spread),
+            Eq(l[n, m], -(1 - share) * plain - share * smooth[n, m] / C),
+        )
+    else:
+        rows = (Eq(logp[n, c, m], X[n, c, m]), Eq(l[n, m], -plain))
+    count = Piecewise((Sum(w[n, m], n, m), reduced.option[1] >= 1), (1, True))
+    return Operation(
+        name=name,
+        summary=summary,
+        inputs=(X, target, WEIGHT),
+        outputs=(reduced.output,),
+        options=(IGNORE, *((SMOOTHING,) if logits else ()), reduced.option),
+        equations=(
+            counted,
+            *rows,
+            Eq(w[n, m], counts[n, m] * WEIGHT[label]),
+            Eq(total[()], count),
+            Eq(divisor[()], Piecewise((total[()], total[()] > 0), (1, True))),
+            reduced.equation(l, (n, m), divisor[()]),
+        ),
+        requires=(SMOOTHING_IS_A_SHARE,) if logits else (),
+        legend=PLACES,
+        notes="The mean is weighed by the weights of the targets. " + NOTHING,
+        cases=({"N": 2, "M": (3,), "C": 5} | ({"label_smoothing": 0.5} if logits else {}),),
+        source="Goodfellow, Bengio and Courville, Deep Learning, section 6.2.2",
+    )
+
+
+def _cross_entropy_probabilities() -> Operation:
+    reduced, share = reduction(N, M), SMOOTHING[0]
+    target, logp, l = tensor("target", N, C, M), tensor("logp", N, C, M), tensor("l", N, M)
+    mixed = (1 - share) * target[n, c, m] + share / C
+    return Operation(
+        name="cross_entropy_probabilities",
+        summary="Cross-entropy of logits with given probabilities of the classes.",
+        inputs=(X, target, WEIGHT),
+        outputs=(reduced.output,),
+        options=(SMOOTHING, reduced.option),
+        equations=(
+            *log_probabilities(X, logp),
+            Eq(l[n, m], -Sum(WEIGHT[c] * mixed * logp[n, c, m], c)),
+            reduced.equation(l, (n, m)),
+        ),
+        requires=(SMOOTHING_IS_A_SHARE,),
+        legend=PLACES,
+        notes="The mean is over samples and places, not over classes. " + NOTHING,
+    )
+
+
+# ---- probabilities -------------------------------------------------------------------------
+
+
+def _binary_cross_entropy() -> Operation:
+    x, l = tensor("x", M, interval=(0, 1)), tensor("l", M)
+    target, weight = tensor("target", M, interval=(0, 1)), tensor("weight", M, default=1)
+    reduced, rest = reduction(M), tensor("rest", M)
+
+    def logarithm(p: Expr) -> Expr:
+        return log(Max(p, exp(-100)))
+
+    return Operation(
+        name="binary_cross_entropy",
+        summary="Cross-entropy of probabilities of one class against the rest.",
+        inputs=(x, target, weight),
+        outputs=(reduced.output,),
+        options=(reduced.option,),
+        equations=(
+            Eq(rest[m], 1 - x[m]),
+            Eq(
+                l[m],
+                -weight[m] * (target[m] * logarithm(x[m]) + (1 - target[m]) * logarithm(rest[m])),
+            ),
+            reduced.equation(l, (m,)),
+        ),
+        legend={"m": "entry (any axes)", "l": "losses of the single entries"},
+        notes="Logarithms are cut off at -100, as in PyTorch, and have no slope beyond: a "
+        f"probability of 0 or 1 gets no gradient from there. {NOTHING}",
+    )
+
+
+def _binary_cross_entropy_with_logits() -> Operation:
+    rows = leading("N")
+    (i,) = axes("n", rows)
+    x, target, l = (tensor(name, rows, C) for name in ("x", "target", "l"))
+    weight, pos_weight = tensor("weight", rows, C, default=1), parameter("pos_weight", C, default=1)
+    reduced = reduction(rows, C)
+    t = target[i, c]
+    return Operation(
+        name="binary_cross_entropy_with_logits",
+        summary="Cross-entropy of the sigmoids of logits, each one class against the rest.",
+        inputs=(x, target, weight, pos_weight),
+        outputs=(reduced.output,),
+        options=(reduced.option,),
+        equations=(
+            Eq(
+                l[i, c],
+                weight[i, c]
+                * ((1 - t) * x[i, c] + (1 + (pos_weight[c] - 1) * t) * softplus(-x[i, c])),
+            ),
+            reduced.equation(l, (i, c)),
+        ),
+        legend={"n": "vector (any leading axes)", "c": "class"},
+        notes=NOTHING,
+        cases=({"N": (2,), "C": 5, "reduction": "none"},),
+    )
+
+
+def _kl_div(
+    name: str, summary: str, divergence: Callable[..., Expr], target, notes=""
+) -> Operation:
+    x, l = tensor("x", N, M), tensor("l", N, M)
+    reduced = reduction(N, M, batchmean=Max(N, 1))
+    return Operation(
+        name=name,
+        summary=summary,
+        inputs=(x, target),
+        outputs=(reduced.output,),
+        options=(reduced.option,),
+        equations=(
+            Eq(l[n, m], divergence(x[n, m], target[n, m])),
+            reduced.equation(l, (n, m)),
+        ),
+        legend={"n": "sample", "m": "place (any axes)"},
+        notes=f"Divide by the samples with batchmean; mean divides by all entries. {notes}"
+        + NOTHING,
+        source="Kullback and Leibler, On information and sufficiency, 1951",
+    )
+
+
+def _of_probabilities(x: Expr, p: Expr) -> Expr:
+    return p * (log(Piecewise((p, p > 0), (1, True))) - x)
+
+
+def _concordance() -> Operation:
+    x, target, y = tensor("x", M), tensor("target", M), tensor("y")
+    a, b = tensor("a", M), tensor("b", M)
+    mean_x, mean_target, apart = tensor("mean_x"), tensor("mean_target"), tensor("apart")
+    count = Max(M, 1)
+    difference = mean_x[()] - mean_target[()]
+    together = Sum(a[m] * b[m], m) / count
+    spread, divisor = tensor("spread"), tensor("divisor")
+    return Operation(
+        name="ccc_loss",
+        summary="One minus the concordance correlation coefficient.",
+        inputs=(x, target),
+        outputs=(y,),
+        equations=(
+            Eq(mean_x[()], Sum(x[m], m) / count),
+            Eq(mean_target[()], Sum(target[m], m) / count),
+            Eq(a[m], x[m] - mean_x[()]),
+            Eq(b[m], target[m] - mean_target[()]),
+            Eq(spread[()], Sum(a[m] ** 2, m) / count + Sum(b[m] ** 2, m) / count),
+            Eq(apart[()], spread[()] + difference**2),
+            Eq(divisor[()], Piecewise((apart[()], apart[()] > 0), (1, True))),
+            Eq(y[()], 1 - 2 * together / divisor[()]),
+        ),
+        legend={"m": "entry (any axes)"},
+        notes="Variances and covariance are those of a population. Two equal constants, and "
+        "nothing at all, have no coefficient: the loss is 1 and its gradient 0.",
+        source="Lin, A concordance correlation coefficient to evaluate reproducibility, 1989",
+    )
+
+
+OPERATIONS = (
+    *DIFFERENCES,
+    of_classes("cross_entropy", "Cross-entropy of logits with the classes of the targets.", True),
+    _cross_entropy_probabilities(),
+    of_classes("nll_loss", "Minus the logarithms of the probabilities of the targets.", False),
+    _binary_cross_entropy(),
+    _binary_cross_entropy_with_logits(),
+    _kl_div("kl_div", "Divergence of logarithms of probabilities from probabilities.",
+            _of_probabilities, tensor("target", N, M, interval=(0, 1)),
+            "The slope by a target of 0, which has none, is -x. "),
+    _kl_div("kl_div_log_target", "Divergence of logarithms of probabilities from logarithms.",
+            lambda x, t: exp(t) * (t - x), tensor("target", N, M)),
+    _concordance(),
+)  # fmt: skip
