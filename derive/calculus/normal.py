@@ -60,11 +60,12 @@ def put(term: Statement, values: dict[Expr, Expr]) -> Statement:
     """Replace symbols everywhere but in the box, and bring indices into their normal form."""
     target: Any = term.target.xreplace(values)
     value = term.value.xreplace(values)
-    changed = {
-        access: Access(access.tensor, *(tidy(i) for i in access.index))
-        for access in value.atoms(Access)
-    }
     where = tuple(g.substitute(values) for g in term.where)
-    where = tuple(replace(g, expression=tidy(g.expression)) for g in where)
+    where = tuple(replace(g, expression=_with_tidy_indices(tidy(g.expression))) for g in where)
     target = Access(target.tensor, *(tidy(i) for i in target.index))
-    return replace(term, target=target, value=value.xreplace(changed), where=where)
+    return replace(term, target=target, value=_with_tidy_indices(value), where=where)
+
+
+def _with_tidy_indices(expression: Expr) -> Expr:
+    tidied = {a: Access(a.tensor, *map(tidy, a.index)) for a in expression.atoms(Access)}
+    return expression.xreplace(tidied)

@@ -90,8 +90,11 @@ def absorb(term: Statement, outputs: frozenset[Tensor]) -> Rewritten:
 def flip(term: Statement, outputs: frozenset[Tensor]) -> Rewritten:
     """Σᵤ ȳ[h + P − u] w[u]  →  Σᵤ ȳ[h + P − (U−1) + u] w[U−1−u]        u → U − 1 − u
 
-    Afterwards an index of the image rises as the tap rises, which is a correlation.
+    Afterwards an index of the image rises as the tap rises, which is a correlation. Where the taps
+    are numbered by integers, that order stays.
     """
+    if any(g.expression.has(Access) for g in term.where):
+        return None
     flipped = []
     for tap in bound(term):
         signs = [
@@ -181,15 +184,19 @@ def _range(axis: Axis, solution: Expr) -> tuple[Guard, ...]:
 def _solvable(
     term: Statement, outputs: frozenset[Tensor]
 ) -> Iterator[tuple[Guard, Axis, Expr, Expr]]:
-    """Deltas and bound indices in them, with coefficient and rest; an output's indices first."""
+    """Deltas and bound indices in them, with coefficient and rest; an output's indices first.
+
+    What is selected among bound indices alone (where a maximum lies) is no index to solve for.
+    """
     summed = bound(term)
+    own = set(free_axes(term))
     of_output = {
         s for access in every_access(term) if access.tensor in outputs for s in access.free_symbols
     }
     ordered = sorted(summed, key=lambda a: a not in of_output)
     for delta in sorted(term.where, key=lambda g: g.expression.has(Access)):
         form = index_form(delta.expression) if delta.kind == "eq" else None
-        if form is None:
+        if form is None or (form.reads and not own.intersection(form.iterators)):
             continue
         for axis in ordered:
             coefficient = form.coefficient(axis)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sympy import Expr
+from sympy import Expr, Mul
 
 from derive.calculus.derivation import Derivation
 from derive.calculus.step import Step, listing
@@ -118,7 +118,7 @@ def document(derivation: Derivation) -> Document:
 
 def printer_of(derivation: Derivation) -> Latex:
     """A printer that knows the derivation's symbols."""
-    used = {t.name for t in derivation.order}
+    used = {"L", *(t.name for t in derivation.order)}  # L is what is differentiated
     for step in derivation.steps:
         for statement in (*step.before, *step.after):
             used |= {a.name.rstrip("'") for a in statement.domain}
@@ -167,8 +167,7 @@ def _indices(key: str) -> str:
 def _tensor_rows(derivation: Derivation, printer: Latex) -> Iterable[Row]:
     operation = derivation.operation
     for tensor in dict.fromkeys((*operation.inputs, *operation.outputs)):
-        shape = [printer.product([printer.expression(f, PRODUCT) for f in fs])
-                 for fs in tensor.axes_of]  # fmt: skip
+        shape = [_extent(factors, printer) for factors in tensor.axes_of]
         size = joined(r" \times ".join(f"({s})" if "," in s or BREAK in s else s for s in shape))
         notes = ["input" if tensor in operation.inputs else "output"]
         notes += ["may be left out"] * (not tensor.required)
@@ -180,6 +179,13 @@ def _tensor_rows(derivation: Derivation, printer: Latex) -> Iterable[Row]:
             notes.append(f"integers from $0$ to {last}")
         meaning = f"${size}$; " if shape else "a number; "
         yield Row(f"${printer.tensor(tensor)}$", escaped(tensor.name), meaning + ", ".join(notes))
+
+
+def _extent(factors: tuple[Expr, ...], printer: Latex) -> str:
+    """The extent of an axis, its factors apart; their numbers are one."""
+    number = Mul(*(f for f in factors if f.is_number))
+    parts = ([] if number == 1 else [number]) + [f for f in factors if not f.is_number]
+    return printer.product([printer.expression(f, PRODUCT) for f in parts or [number]])
 
 
 def _symbol_rows(derivation: Derivation, printer: Latex) -> Iterable[Row]:

@@ -140,7 +140,7 @@ class Latex(Formula):
         return f"${joined(formula)}$"
 
     def lines(self, terms: Sequence[Statement], deltas: bool = False) -> list[str]:
-        """Lines of one ``aligned``; conditions stand in lines of their own where they can."""
+        """Lines of one ``align*``; conditions stand in lines of their own where they can."""
         equations, conditions = [], []
         for _, group in by_target(terms):
             below: list[str] = []
@@ -158,7 +158,7 @@ class Latex(Formula):
         return ended([x for row, below in zip(rows, conditions, strict=True) for x in row + below])
 
     def display(self, sides: Iterable[tuple[str, str, str]]) -> list[str]:
-        """Lines of one ``aligned``, from left sides, signs and right sides."""
+        """Lines of one ``align*``, from left sides, signs and right sides."""
         return ended([line for row in wrapped(list(map(_signs, sides))) for line in row])
 
 

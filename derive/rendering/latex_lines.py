@@ -104,7 +104,7 @@ def _rows(inside: str) -> list[str]:
 
 
 def wrapped(equations: list[tuple[str, str, str]]) -> list[list[str]]:
-    """Lines of an ``aligned`` for each equation (left side, sign, right side).
+    """Lines of an ``align*`` for each equation (left side, sign, right side).
 
     Signs stand below each other unless a left side takes too much of the page.
     """

@@ -118,7 +118,7 @@ def test_documents_are_complete_and_plain(operation):
     assert text.isascii()
     assert BREAK not in text
     assert text.count("{") - text.count(r"\{") == text.count("}") - text.count(r"\}")
-    assert text.count(r"\begin{aligned}") == text.count(r"\end{aligned}")
+    assert text.count(r"\begin{align*}") == text.count(r"\end{align*}")
 
 
 # Commands that both amsmath and KaTeX know.
