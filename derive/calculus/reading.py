@@ -48,9 +48,11 @@ def read_form(terms: Sequence[Statement], rest: bool = True, detail: bool = True
     routes = [a.tensor for g in term.where if g.kind == "eq" for a in accesses(g.expression)]
     if routes and plain and len(reads) == 1:
         return (reads[0].tensor, ", routed by ", *listing(dict.fromkeys(routes)))
+    summed = bound(term)
+    if plain and len(reads) == 1 and summed and term.where and _is_spread(term):
+        return (reads[0].tensor, " spread over windows, an upsampling")
     if not plain or any(g.kind in ("ge", "eq") for g in term.where):
         return ()
-    summed = bound(term)
     if len(reads) == 1 and summed and not term.where:
         return ("the sum of ", reads[0].tensor, " over ", *listing(summed))
     if len(reads) == 2 and summed:
@@ -62,6 +64,15 @@ def read_form(terms: Sequence[Statement], rest: bool = True, detail: bool = True
                 return (*words, *also) if words else ()
         return _product_words(term, *reads)
     return ()
+
+
+def _is_spread(term: Statement) -> bool:
+    """Whether an entry goes to a stretch of the result: Σ a[q] over the q with 0 ≤ w − s·q < V."""
+    free, summed = set(free_axes(term)), set(bound(term))
+    forms = [index_form(g.expression) for g in term.where if g.kind == "ge"]
+    moving = [set(form.iterators) for form in forms if form is not None]
+    both = all(axes & free and axes & summed for axes in moving)
+    return len(moving) == len(term.where) and both and set().union(*moving) >= summed
 
 
 def read_recurrence(terms: Iterable[Statement], cycle: frozenset[Tensor]) -> Phrase:
