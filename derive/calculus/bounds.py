@@ -33,6 +33,7 @@ _DEPTH = 4  # how many facts one proof may combine; four suffice for every shipp
 _CORNERS = 64  # corners tried where the sign of a coefficient is unknown
 
 
+@lru_cache(maxsize=65536)
 def nonnegative(expression: Expr, domain: tuple[Axis, ...], where: tuple[Guard, ...] = ()) -> bool:
     """Whether `expression` is provably at least 0 at every point of a box.
 

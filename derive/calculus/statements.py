@@ -34,7 +34,7 @@ class Guard:
         return Guard(self.kind, self.expression.xreplace(values), self.modulus.xreplace(values))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Statement:
     """``target += value`` for every point of the box `domain` within the guards.
 
@@ -48,6 +48,23 @@ class Statement:
     value: Expr
     where: tuple[Guard, ...] = ()
     op: Literal["add", "max", "first"] = "add"
+
+    @cached_property
+    def _parts(self) -> tuple:
+        return self.domain, self.target, self.value, self.where, self.op
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash(self._parts)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        """Whether they say the same. SymPy compares slowly, and most statements differ."""
+        if self is other or not isinstance(other, Statement):
+            return self is other
+        return self._hash == other._hash and self._parts == other._parts
 
     def substitute(self, values: dict) -> Statement:
         """Replace symbols everywhere at once; axes replaced by axes keep their place."""

@@ -70,7 +70,8 @@ def _schedule(
     statements: Sequence[Statement], edges: Sequence[Edge], outer: tuple[Axis, ...], name: str
 ) -> Iterator[Item]:
     for component in _gathered(_components(statements, edges), edges):
-        inside = [e for e in edges if e.writer in component and e.reader in component]
+        among = set(component)
+        inside = [e for e in edges if e.writer in among and e.reader in among]
         if not inside:
             yield from component
             continue
@@ -85,7 +86,7 @@ def _components(
     """Strongly connected components, each after those it reads."""
     needs = dict.fromkeys((edge.reader, edge.writer) for edge in edges)
     found = strongly_connected_components((list(statements), list(needs)))
-    return [tuple(s for s in statements if s in component) for component in found]
+    return [tuple(s for s in statements if s in among) for among in map(set, found)]
 
 
 def _gathered(

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import combinations
 
 from sympy import Expr, Integer, Symbol
@@ -147,14 +148,15 @@ def _constants(access: Access) -> list[tuple[int, Expr]]:
     return [(d, i) for d, (i, size) in pairs if i.is_Integer and size.is_Integer]
 
 
-def _places(statement: Statement) -> list[Access]:
+@lru_cache(maxsize=4096)
+def _places(statement: Statement) -> tuple[Access, ...]:
     """The target, and the reads in an order that siblings share."""
 
     def key(read: Access) -> tuple:
         alike = str([i for i in read.index if not i.is_Integer]), str(read.tensor.carried)
         return (*alike, read.tensor.name if _constants(read) else "")
 
-    return [statement.target, *sorted(statement.reads, key=key)]
+    return (statement.target, *sorted(statement.reads, key=key))
 
 
 def _order(statement: Statement) -> list[int]:
@@ -164,13 +166,17 @@ def _order(statement: Statement) -> list[int]:
 def _use(statement: Statement, statements: Statements) -> list[str]:
     """The functions that are applied to the target: their arguments had better be neighbours."""
     target = statement.target.tensor
-    found = {
-        node.func.__name__
-        for s in statements
-        for node in s.value.atoms(*SCALARS)
-        if any(r.tensor == target for r in node.atoms(Access))
-    }
-    return sorted(found)
+    return sorted({name for s in statements for name, tensor in _applied(s) if tensor == target})
+
+
+@lru_cache(maxsize=4096)
+def _applied(statement: Statement) -> frozenset[tuple[str, Tensor]]:
+    """The functions in a statement, with the tensors they are applied to."""
+    return frozenset(
+        (node.func.__name__, read.tensor)
+        for node in statement.value.atoms(*SCALARS)
+        for read in node.atoms(Access)
+    )
 
 
 def _neighbours(group: Sequence[Statement]) -> Iterable[list[Statement]]:
@@ -331,7 +337,7 @@ def _merged(told: Sequence[Told]) -> tuple[Told, ...]:
 def _one_merged(told: tuple[Told, ...]) -> tuple[Told, ...] | None:
     groups: dict[Statement, list[tuple[int, Told]]] = {}
     for one in told:
-        for form, base in _relative(one.statement):
+        for form, base in _forms(one.statement):
             groups.setdefault(form, []).append((base, one))
     best: list[tuple[int, Told]] = []
     for members in groups.values():
@@ -351,6 +357,11 @@ def _one_merged(told: tuple[Told, ...]) -> tuple[Told, ...] | None:
     rest = [None if one in gone else one for one in told]
     rest[place] = Told(merged, originals)
     return tuple(one for one in rest if one is not None)
+
+
+@lru_cache(maxsize=4096)
+def _forms(statement: Statement) -> tuple[tuple[Statement, int], ...]:
+    return tuple(_relative(statement))
 
 
 def _relative(statement: Statement) -> Iterable[tuple[Statement, int]]:
