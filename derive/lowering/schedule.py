@@ -56,12 +56,15 @@ def schedule(statements: Sequence[Statement], name: str) -> tuple[Item, ...]:
     DefinitionError
         If there is none; the message names the cycle.
     """
+    writers: dict[Tensor, list[Statement]] = {}
+    for statement in statements:
+        writers.setdefault(statement.target.tensor, []).append(statement)
     edges = [
         Edge(writer, reader, read)
         for reader in statements
         for read in reader.entries
-        for writer in statements
-        if writer.target.tensor == read.tensor and _meet(writer.target, read)
+        for writer in writers.get(read.tensor, ())
+        if _meet(writer.target, read)
     ]
     return tuple(_schedule(statements, edges, (), name))
 
