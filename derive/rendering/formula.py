@@ -226,7 +226,7 @@ class Formula(ABC):
         sign = "≥" if guard.kind == "ge" else "="
         if sign == "≥" and sympy.expand(left - right + guard.expression) == 0:
             sign = "≤"  # an entry that stood with a minus sign stands on the left
-        if sign == "≥" and right.has(Axis) and not left.has(Axis):
+        if sign == "≥" and _by_index(right) and not _by_index(left):
             if right.as_coeff_Add()[0] >= 1:
                 return self.relation("<", self.expression(right - 1), self.expression(left))
             return self.relation("≤", self.expression(right), self.expression(left))
@@ -342,3 +342,8 @@ class Formula(ABC):
 
 
 FUNCTION_NAMES = {floor: "floor", ceiling: "ceil", Max: "max", Min: "min", Mod: "mod"}
+
+
+def _by_index(expression: Expr) -> bool:
+    """Whether indices occur beside entries: t + 1, but not lengths[n]."""
+    return expression.xreplace({entry: Integer(0) for entry in expression.atoms(Access)}).has(Axis)

@@ -19,7 +19,7 @@ from derive.ops.convolution import OPERATIONS as CONVOLUTIONS
 from derive.ops.recurrent import OPERATIONS as RECURRENT
 from derive.rendering.text import Text
 from derive.verification.reference import evaluate
-from tests.calculus.evaluation import Numbers
+from tests.calculus.evaluation import Numbers, number
 
 T, N, H = sizes("T N H")
 t, n, j, k = axes("t n j k", T, N, H, H)
@@ -67,9 +67,16 @@ SMALL = {"T": 2, "N": 2, "I": 1, "H": 2, "clip": 1, "stiffness": 2, "friction": 
 
 
 class Soft(Numbers):
-    """Numbers near 0: gates that are neither open nor shut, so that no derivative is almost 0."""
+    """Numbers near 0: gates that are neither open nor shut, so that no derivative is almost 0.
+
+    Sequences are as long as they can be, so that the last state is that of the last step.
+    """
 
     def array(self, tensor, sizes, rng):
+        if tensor.integer:
+            return np.full(
+                [number(e, sizes) for e in tensor.shape], number(tensor.below - 1, sizes)
+            )
         return (super().array(tensor, sizes, rng) / 8).astype(object)
 
     def sizes(self, given):
@@ -156,7 +163,8 @@ def by_differences(case, operation, step=1e-5):
     sizes, arrays = case.environment({})
     module = derive.compile(operation)
     given = {
-        i.name: arrays[i.name].astype(float).reshape(case_shape(i, sizes)) for i in operation.inputs
+        i.name: arrays[i.name].astype(int if i.integer else float).reshape(case_shape(i, sizes))
+        for i in operation.inputs
     }
     options = {s.name: v for s, v in sizes.items() if s.name in {o.name for o in operation.options}}
 
@@ -315,10 +323,10 @@ def test_a_cotangent_reads_at_t_with_the_boundary_apart():
     lines = [f"{left} = {right}" for left, _, right in printer.equations(final.shown)]
     assert lines == [
         "h_bar[t,n,k] = Σ_{gate,j} q_bar[t + 1, n, gate, j]·weight_hh[gate,j,k] + "
-        "[t + 1 < T]·h_bar[t + 1, n, k]·update_gate[t + 1, n, k] + y_bar[t,n,k] + "
-        "[t + 1 = T]·h_n_bar[n,k]",
+        "[t + 1 < T]·h_bar[t + 1, n, k]·update_gate[t + 1, n, k] + "
+        "[t < lengths[n]]·y_bar[t,n,k] + [lengths[n] = t + 1]·h_n_bar[n,k]",
         "h_bar[−1,n,k] = Σ_{gate,j} q_bar[0,n,gate,j]·weight_hh[gate,j,k] + "
-        "[T ≥ 1]·h_bar[0,n,k]·update_gate[0,n,k] + [T = 0]·h_n_bar[n,k]",
+        "[T ≥ 1]·h_bar[0,n,k]·update_gate[0,n,k] + [lengths[n] = 0]·h_n_bar[n,k]",
     ]
     assert printer.phrase(final.reading) == "a recurrence that runs backwards in t"
 

@@ -139,6 +139,26 @@ EQUIVALENT: tuple[tuple[str, str], ...] = (
         r"weight_hh_bar \+= (.*)  ->  weight_hh_bar = \1|return \(h, a\)  ->  return \(h, h\)",
         "of a single step there is one product, and max(a, 0) is positive where a is",
     ),
+    (
+        r"(.*\w+_factor(?:_\d+)?\[t - )first(\].*)  ->  \1last\2",
+        "factors are made for the steps from first to last: the same row, counted from the end",
+    ),
+    (
+        r"(.*_span\()(\w+), (\w+)(, 1, 0\))  ->  \1\3, \2\4",
+        "from 0 to the smaller of two extents, whichever is named first",
+    ),
+    (
+        r"(base(?:_part)?\[\.\.\.\] = np\.where\(total(?:_part)? == 0, )1(, .*)  ->  \1[2]\2",
+        "the root of a sum of 0 is a piece of its own; 1 only keeps the other piece finite",
+    ),
+    (
+        r"(.*)([tuv]) \+ (stride_\w \* [opq]_first)(:.*norm_type.*)  ->  \1\2 - \3\4",
+        "windows without padding start inside of the input: the first is 0",
+    ),
+    (
+        r"(y_argmax_part.*_first\(_attains\(.*:start_\w\[\w\] \+ \w_end)(\].*)  ->  \1 \+ 1\2",
+        "what attains the maximum first lies before the entry behind the window",
+    ),
 )
 
 # Far from the cases of `derive verify`: hardly two numbers agree, and both (u-1)*d > u-1+d and
