@@ -218,7 +218,8 @@ class Writer:
             else:
                 work = correlate([form], self.looped(form), self.asked, lambda _: assign)
         else:
-            lowering = Fallback(statement, self.loops[statement], tensor in self.parts)
+            again = tensor in self.allocated
+            lowering = Fallback(statement, self.loops[statement], tensor in self.parts, again)
             fill = is_copy_with_fill(statement)
             assign = fill or (not absent and lowering.exact and self.is_first(statement))
             if fill:
