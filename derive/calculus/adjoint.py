@@ -85,7 +85,8 @@ def adjoint(system: System, wrt: Iterable[Tensor] | None = None) -> Adjoint:
     outputs = tuple(bars[t] for t in wanted)
     arriving = tuple(bars[t] for t in system.outputs if t in bars)
     statements = _prune(_nonzero(statements, {*system.tensors, *arriving}), outputs)
-    used = {r.tensor for s in statements for r in s.entries}
+    others = (s for s in system.statements if s.op != "first")
+    used = {r.tensor for s in (*statements, *others) for r in s.entries} | {*system.outputs}
     onward = tuple(s for s in system.statements if s.op != "first" or s.target.tensor in used)
     system = System(system.inputs, system.outputs, onward)
     full = System((*system.inputs, *arriving), outputs, (*onward, *statements))

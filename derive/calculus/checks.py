@@ -274,9 +274,11 @@ def _check_functions(operation: Operation, equation: Equation, value: Expr) -> N
         _check_functions(operation, equation, value.function)
         return
     if isinstance(value, Piecewise):
+        read = {access for _, condition in value.args for access in condition.atoms(Access)}
+        about_integers = all(access.tensor.integer for access in read)
         for piece, condition in value.args:
             _check_functions(operation, equation, piece)
-            for part in condition.atoms(sympy.core.relational.Relational):
+            for part in () if about_integers else condition.atoms(sympy.core.relational.Relational):
                 for side in part.args:
                     _check_functions(operation, equation, side)
         return

@@ -123,8 +123,10 @@ class _Lift:
     taken: set[str]
     statements: list[Statement] = field(default_factory=list)
     maxima: dict[Expr, Access] = field(default_factory=dict)
+    integer: bool = False  # whether integers are defined
 
     def equation(self, equation: Equation) -> None:
+        self.integer = equation.left.tensor.integer
         written = axes_in(equation.left.index)
         domain = _ordered(equation.left, written)
         if equation.scatter:
@@ -174,6 +176,7 @@ class _Lift:
         self, target: Access, value: ArgMaximum, domain: tuple[Axis, ...], where: tuple[Guard, ...]
     ) -> None:
         """Add the statements of where a maximum lies, and of the maximum unless it is known."""
+        integer, self.integer = self.integer, False  # real numbers are compared
         same = Maximum(*value.args)
         if same not in self.maxima:
             free = tuple(a for a in domain if a in free_axes(value))
@@ -183,6 +186,7 @@ class _Lift:
             if statement.op == "max" and statement.target == largest:
                 found = attains(statement.value, largest)
                 self.statements.append(replace(statement, target=target, value=found, op="first"))
+        self.integer = integer
 
     def terms(
         self, value: Expr, domain: tuple[Axis, ...], where: tuple[Guard, ...]
@@ -269,7 +273,7 @@ class _Lift:
         names = (*_TEMPORARY_NAMES, *(f"a{i}" for i in range(1, 1000)))
         name = next(n for n in names if n not in self.taken)
         self.taken.add(name)
-        return Access(Tensor(name, tuple((a.extent,) for a in free)), *free)
+        return Access(Tensor(name, tuple((a.extent,) for a in free), integer=self.integer), *free)
 
 
 def _ordered(access: Access, axes: set[Axis]) -> tuple[Axis, ...]:

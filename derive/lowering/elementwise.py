@@ -38,7 +38,7 @@ class Elementwise:
             return Name(e.name)
         if e.is_Rational and e.q in (2, 4, 8, 16):
             return Literal(float(e))
-        if e.is_number and not e.has(sympy.zoo, sympy.oo, sympy.nan):
+        if e.is_number and not e.has(sympy.zoo, sympy.oo, -sympy.oo, sympy.nan):
             return self.constant(e)
         if e in (sympy.oo, -sympy.oo):
             infinity = Attribute(Name("np"), "inf")

@@ -157,12 +157,19 @@ class Lowered:
 
 
 class Fallback:
-    """Lowers one statement, inside of `outer` loops; `in_place`, its target exists."""
+    """Lowers one statement, inside of `outer` loops.
+
+    With `in_place`, its target exists; with `again`, another statement has written to it.
+    """
 
     def __init__(
-        self, statement: Statement, outer: tuple[Axis, ...] = (), in_place: bool = False
+        self,
+        statement: Statement,
+        outer: tuple[Axis, ...] = (),
+        in_place: bool = False,
+        again: bool = False,
     ) -> None:
-        self.statement, self.in_place = statement, in_place
+        self.statement, self.in_place, self.again = statement, in_place, again
         self.own_loops = tuple(a for a in loops_of(statement, outer) if a not in outer)
         self.loops = (*outer, *self.own_loops)
         self.inner = tuple(a for a in statement.domain if a not in self.loops)
@@ -400,6 +407,7 @@ class Fallback:
         if assign:
             return (Assign(place, aligned, shape),), False
         if self.statement.op == "max":
+            place = _array(target)
             return (Do(numpy("maximum", place, aligned, out=place)),), False
         gathered = next((i.gathered for i in self.target if i.gathered), ())
         places = [affine(i.expression) for i in self.target if i.inside or _wraps_once(i)]
@@ -418,15 +426,17 @@ class Fallback:
         test = self.elementwise.lower(value)
         mask = self.mask(order)
         test = test if mask is None else Binary("&", test, mask)
-        place = target.node if isinstance(target.node, Subscript) else target.node[Literal(...)]
+        place = _array(target)
+        place = place if isinstance(place, Subscript) else place[Literal(...)]
         if not gone:
             number = lower_integer(rank(self.statement))
+            if self.again:
+                test = Binary("&", test, Binary("!=", call("_earlier", number, place), place))
             return (Do(numpy("copyto", place, number, where=test)),)
-        found = call("_first", test, Literal(len(gone)))
-        for axis in gone:  # which may begin later
-            begin = extent_of(axis, self.extents).start
-            found = found if begin == Literal(0) else found + begin
-        return (Assign(place, found),)
+        begins = (extent_of(axis, self.extents).start for axis in gone)
+        begin = [b for b in begins if b != Literal(0)]  # one at most, as `loops_of` sees to
+        found = call("_first", test, Literal(len(gone)), *begin)
+        return (Assign(place, call("_earlier", found, place) if self.again else found),)
 
     def largest(self, keep: tuple[Axis, ...]) -> View:
         """The largest of the values."""
@@ -545,6 +555,15 @@ def _before(entries: list[Line | Node], lines: tuple[Line, ...]) -> tuple[Line, 
     for entry in (e for e in entries if isinstance(e, Node)):
         lines = (If(entry, lines),)
     return (*(e for e in entries if isinstance(e, Line)), *lines)
+
+
+def _array(target: View) -> Node:
+    """The part of an array that is written, as an array even where it is one entry."""
+    if target.axes:
+        return target.node
+    node = target.node
+    items = node.items if isinstance(node, Subscript) else ()
+    return Subscript(node.value if isinstance(node, Subscript) else node, (*items, Literal(...)))
 
 
 def _as_object(item: Node) -> Node:

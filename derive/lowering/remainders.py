@@ -50,8 +50,6 @@ def _routed(statement: Statement, selection: Statement, others: Statements) -> S
     alike = statement.domain == selection.domain and guard in statement.where
     if not alike or not isinstance(source, Access) or source.index != selection.target.index:
         return ()
-    if not set(reduced(selection)) <= set(loops_of(statement)):
-        return ()  # the points of a whole array are not visited one after another
     names = {t.name for s in others for t in (s.target.tensor, *(r.tensor for r in s.entries))}
     name = f"{selection.value.args[1].tensor.name}_left"  # type: ignore[attr-defined]
     while name in names:
@@ -59,7 +57,8 @@ def _routed(statement: Statement, selection: Statement, others: Statements) -> S
     left = Access(Tensor(name, source.tensor.axes_of, offset=source.tensor.offset), *source.index)
     where = tuple(g for g in statement.where if g != guard)
     axes = tuple(a for a in statement.domain if a in axes_in(source.index))
-    return (
-        Statement(axes, left, source),
-        replace(statement, value=taken(left, selection.value), where=where),
-    )
+    taking = replace(statement, value=taken(left, selection.value), where=where)
+    loops = set(loops_of(taking))
+    if not set(reduced(selection)) <= loops or (axes and set(axes) <= loops):
+        return ()  # points are visited one after another, and what is left is an array to write to
+    return Statement(axes, left, source), taking

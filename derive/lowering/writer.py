@@ -218,7 +218,9 @@ class Writer:
             else:
                 work = correlate([form], self.looped(form), self.asked, lambda _: assign)
         else:
-            lowering = Fallback(statement, self.loops[statement], tensor in self.parts)
+            earlier = self.order[: self.order.index(statement)]
+            again = any(other.target.tensor == tensor for other in earlier)
+            lowering = Fallback(statement, self.loops[statement], tensor in self.parts, again)
             fill = is_copy_with_fill(statement)
             assign = fill or (not absent and lowering.exact and self.is_first(statement))
             if fill:

@@ -156,8 +156,38 @@ EQUIVALENT: tuple[tuple[str, str], ...] = (
         "windows without padding start inside of the input: the first is 0",
     ),
     (
-        r"(y_argmax_part.*_first\(_attains\(.*:start_\w\[\w\] \+ \w_end)(\].*)  ->  \1 \+ 1\2",
-        "what attains the maximum first lies before the entry behind the window",
+        r"(\w+_argmax\w*\[.*_first\(_attains\(.*:)start(_\w\[\w\] \+ \w_end)(\].*)  ->  "
+        r"\1(?:start\2 \+ 1|end\2)\3",
+        "what attains the maximum first lies before the entries behind the window",
+    ),
+    (
+        r"(\w+_argmax = np\.full\(.*, )-1(, int\))  ->  \1(?:\+1|-2|-0)\2",
+        "every window has an entry, and its number is written over this one",
+    ),
+    (
+        r"(\w+_first, \w+_end = _overlap\()(.*\)), (_until\(.*\))\)  ->  \1\3, \2\)",
+        "what two ranges have in common does not depend on their order",
+    ),
+    (
+        r"(.*start_\w\[\w\] )\+( \w_first:.*)  ->  \1-\2",
+        "a window that starts inside of the input has no tap before it: the first is 0",
+    ),
+    (
+        r"(.*_first, \w+_end = _overlap\(_span\(\w+, \w+, 1, start_\w\[)\w(\].*)  ->  "
+        r"\1\w_first\2",
+        "windows end inside of the input, whatever is asked beside the number of their entries",
+    ),
+    (
+        r"(a(?:_over_\w)?\[.*\]) \+= (\w+\[.*:start_.*\]\.sum\(axis=\d\))  ->  \1 = \2",
+        "one window makes all of an entry, which was 0",
+    ),
+    (
+        r"(.*_attains\()(.*), (\w+(?:\[.*\])?)(\).*)  ->  \1\3, \2\4",
+        "two numbers are equal in either order, and a maximum is NaN where an entry is",
+    ),
+    (
+        r"(\w+ = x\.(?:max|sum)\(axis=\()[0-9, ]+(\).*)  ->  \1[0-9, ]+\2",
+        "the axes of a sum or a maximum have no order",
     ),
 )
 
@@ -169,7 +199,10 @@ ALONE = {"N": 1, "C": 1, "K": 1, "T": 3, "U": 3, "V": 3, "O": 3, "P": 3, "Q": 4}
 STATED: tuple[tuple[dict[str, int], dict[str, tuple]], ...] = (
     (SIZES, {"dilation": (1, 2, 4), "padding": ((0, 1), (1, 0), (2, 1))}),
     (SIZES, {"stride": (1, 2, 1), "dilation": (1, 3, 2), "padding": ((1, 0), (2, 1), (0, 1))}),
-    ({**ALONE, "D": 9, "H": 8, "W": 7}, {"dilation": (4, 3, 2), "padding": ((1, 0),) * 3}),
+    (
+        {**ALONE, "D": 9, "H": 8, "W": 7},
+        {"dilation": (4, 3, 2), "padding": ((1, 0),) * 3, "output_size": (7, 5, 5)},
+    ),
     ({**ALONE, "T": 2, "U": 2, "V": 2, "D": 10, "H": 8, "W": 8}, {"stride": (4, 3, 2)}),
 )
 
