@@ -34,37 +34,10 @@ import typer
 from matplotlib.figure import Figure
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TimeElapsedColumn
-from sympy import Eq, Sum, exp, log
 
-import derive
-from generated import linear, lstm, lstm_cell
+from generated import cross_entropy, linear, lstm, lstm_cell, softmax
 
 STREAMS, STEPS, CLIP, RATE = 32, 64, 1.0, 4e-3
-
-# ── The loss, as an equation ────────────────────────────────────────────────────────────────────
-
-M, V = derive.sizes("M V")
-m, v = derive.axes("m v", M, V)
-scores, wanted = derive.tensor("scores", M, V), derive.tensor("wanted", M, V)
-top, loss = derive.tensor("top", M), derive.tensor("loss", M)
-# −Σ wanted·log softmax(scores). `top` may be any number, so it needs no gradient; the largest score
-# keeps exp from overflowing.
-cross_entropy = derive.compile(
-    derive.Operation(
-        name="cross_entropy",
-        summary="Measure how surprised softmax(scores) is by what was wanted.",
-        inputs=(scores, wanted, top),
-        outputs=(loss,),
-        equations=(
-            Eq(
-                loss[m],
-                log(Sum(exp(scores[m, v] - top[m]), v))
-                - Sum(wanted[m, v] * (scores[m, v] - top[m]), v),
-            ),
-        ),
-    )
-)
-
 
 # ── The text ────────────────────────────────────────────────────────────────────────────────────
 
@@ -78,14 +51,15 @@ def read_text():
 
 
 def stretches(codes, size):
-    """Pairs (seen, next), each (STEPS, STREAMS, size): ones at the characters, else zeros."""
+    """Pairs (seen, next): ones at the characters, else zeros, (STEPS, STREAMS, size); and the codes
+    of those that follow, (STEPS, STREAMS)."""
     length = (len(codes) - 1) // STREAMS
     ones = np.eye(size, dtype=np.float32)
     seen, following = (
         codes[shift : shift + STREAMS * length].reshape(STREAMS, length).T for shift in (0, 1)
     )
     for start in range(0, length - STEPS + 1, STEPS):
-        yield ones[seen[start : start + STEPS]], ones[following[start : start + STEPS]]
+        yield ones[seen[start : start + STEPS]], following[start : start + STEPS]
 
 
 # ── The network ─────────────────────────────────────────────────────────────────────────────────
@@ -106,23 +80,19 @@ def initial(size, hidden, rng):
 def gradients(parameters, seen, following, state):
     """The loss of a stretch, its gradients, and the state to go on with."""
     weight_ih, weight_hh, bias_ih, weight_out, bias_out = parameters.values()
-    size = seen.shape[-1]
     result, through_lstm = lstm.forward(seen, weight_ih, weight_hh, bias_ih, None, *state)
-    flat = result.y.reshape(-1, result.y.shape[-1])
-    scores, through_linear = linear.forward(flat, weight_out, bias_out)
-    losses, through_loss = cross_entropy.forward(
-        scores, following.reshape(-1, size), scores.max(axis=1)
-    )
+    scores, through_linear = linear.forward(result.y, weight_out, bias_out)
+    flat = scores.reshape(-1, scores.shape[-1])
+    loss, through_loss = cross_entropy.forward(flat, following.ravel())
 
-    losses_bar = np.full_like(losses, 1 / len(losses))  # of their average
-    scores_bar = cross_entropy.backward(losses_bar, through_loss, wrt="scores").scores
-    out = linear.backward(scores_bar, through_linear)
-    y_bar = result._replace(y=out.x.reshape(result.y.shape), h_n=None, c_n=None)
+    flat_bar = cross_entropy.backward(np.ones_like(loss), through_loss, wrt="x").x
+    out = linear.backward(flat_bar.reshape(scores.shape), through_linear)
+    y_bar = result._replace(y=out.x, h_n=None, c_n=None)
     cell = lstm.backward(y_bar, through_lstm, wrt=("weight_ih", "weight_hh", "bias_ih"))
 
     found = (cell.weight_ih, cell.weight_hh, cell.bias_ih, out.weight, out.bias)
     named = dict(zip(parameters, found, strict=True))
-    return float(losses.mean()), named, (result.h_n, result.c_n)
+    return float(loss), named, (result.h_n, result.c_n)
 
 
 def clipped(gradients, threshold):
@@ -166,9 +136,8 @@ def sample(parameters, alphabet, length, rng, temperature=0.7):
     code, h, c, written = alphabet.index("\n"), None, None, []
     for _ in range(length):
         h, c = lstm_cell.apply(ones[[code]], weight_ih, weight_hh, bias_ih, None, h, c)
-        scores = linear.apply(h, weight_out, bias_out)[0].astype(float) / temperature
-        chances = np.exp(scores - scores.max())
-        code = rng.choice(len(alphabet), p=chances / chances.sum())
+        scores = linear.apply(h, weight_out, bias_out)[0].astype(float)
+        code = rng.choice(len(alphabet), p=softmax.apply(scores / temperature))
         written.append(alphabet[code])
     return "".join(written)
 

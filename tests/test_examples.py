@@ -12,12 +12,15 @@ import pytest
 
 from generated import correlate2d
 
-pytest.importorskip("matplotlib", reason="the examples need the extra `examples`")
+NEEDED = "the examples need the extra `examples`"
+pytest.importorskip("matplotlib", reason=NEEDED)
+needs_sklearn = pytest.mark.skipif(importlib.util.find_spec("sklearn") is None, reason=NEEDED)
 
 ROOT = Path(__file__).parents[1]
 FILTER_PHOTOGRAPH = ROOT / "examples" / "filter_photograph.py"
 CHARACTER_MODEL = ROOT / "examples" / "character_model.py"
 VANISHING_GRADIENTS = ROOT / "examples" / "vanishing_gradients.py"
+DIGITS_CNN = ROOT / "examples" / "digits_cnn.py"
 
 
 def run(script, *arguments, folder):
@@ -51,6 +54,12 @@ def example():
 @pytest.fixture(scope="module")
 def model():
     return loaded(CHARACTER_MODEL)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    pytest.importorskip("sklearn", reason=NEEDED)
+    return loaded(DIGITS_CNN)
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +131,11 @@ def test_the_character_model_learns_and_writes(tmp_path):
     assert 4 < first < 5 and last < first - 1  # log 94 = 4.5: at first it guesses
 
 
-@pytest.mark.parametrize("script", [CHARACTER_MODEL, VANISHING_GRADIENTS], ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "script",
+    [CHARACTER_MODEL, VANISHING_GRADIENTS, pytest.param(DIGITS_CNN, marks=needs_sklearn)],
+    ids=lambda p: p.stem,
+)
 def test_a_missing_folder_is_refused_before_anything_is_computed(script, tmp_path):
     result = run(script, "--out", "no/such.png", folder=tmp_path)
     assert result.returncode == 2
@@ -168,8 +181,8 @@ def test_no_gradient_and_one_beyond_the_largest_number(model):
 def small_model(model, rng, steps=4):
     """Parameters and a stretch in float64."""
     parameters = {n: p.astype(float) for n, p in model.initial(5, 3, rng).items()}
-    seen, following = np.eye(5)[rng.integers(0, 5, (2, steps, 2))]
-    return parameters, seen, following
+    seen, following = rng.integers(0, 5, (2, steps, 2))
+    return parameters, np.eye(5)[seen], following
 
 
 def test_the_gradients_are_the_slopes_of_the_loss(model):
@@ -200,16 +213,8 @@ def test_the_state_is_carried_on(model):
 def test_stretches_follow_each_other(model):
     codes = np.arange(model.STREAMS * 2 * model.STEPS + 1) % 7
     (one, following), (two, _) = model.stretches(codes, 7)
-    np.testing.assert_array_equal(following[:-1], one[1:])
-    np.testing.assert_array_equal(following[-1], two[0])
-
-
-def test_the_loss_does_not_overflow(model):
-    scores, wanted = np.array([[1e4, 0.0, -1e4]]), np.array([[0.0, 1.0, 0.0]])
-    loss, residuals = model.cross_entropy.forward(scores, wanted, scores.max(axis=1))
-    np.testing.assert_allclose(loss, [1e4])
-    slope = model.cross_entropy.backward(np.ones(1), residuals, wrt="scores").scores
-    np.testing.assert_allclose(slope, [[1.0, -1.0, 0.0]])  # softmax(scores) - wanted
+    np.testing.assert_array_equal(following[:-1], one[1:].argmax(axis=-1))
+    np.testing.assert_array_equal(following[-1], two[0].argmax(axis=-1))
 
 
 # ---- vanishing gradients -------------------------------------------------------------------
@@ -252,3 +257,51 @@ def test_the_gradient_is_the_product_of_the_matrices(vanishing):
             gradient = gradient @ vanishing.jacobian(cell, row, states)
             expected.append(np.linalg.norm(gradient))
         np.testing.assert_allclose(norms, expected[::-1], rtol=1e-10)
+
+
+# ---- digits --------------------------------------------------------------------------------
+
+
+@needs_sklearn
+def test_the_digits_are_learned(tmp_path):
+    result = run(DIGITS_CNN, "--epochs", "2", "--out", "digits.png", folder=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "digits.png").read_bytes().startswith(b"\x89PNG")
+    first, last = map(float, re.findall(r"^loss (\S+) -> (\S+)$", result.stdout, re.MULTILINE)[0])
+    assert last < first / 4
+    share, count = re.findall(r"^read rightly: (\S+)% of (\d+)", result.stdout, re.MULTILINE)[0]
+    assert float(share) > 90 and int(count) == 360
+    assert "epoch 2" in result.stderr
+
+
+def test_the_loop_over_layers_is_the_chain_rule(digits):
+    """In float64, beside central differences along a direction in all parameters at once."""
+    rng = np.random.default_rng(0)
+    parameters = [[w.astype(float) for w in layer] for layer in digits.initial(rng)]
+    images, expected = rng.uniform(0, 1, (3, 1, 8, 8)), rng.integers(0, 10, 3)
+    direction = [[rng.standard_normal(w.shape) for w in layer] for layer in parameters]
+
+    def moved(step):
+        return [
+            [w + step * d for w, d in zip(*layer, strict=True)]
+            for layer in zip(parameters, direction, strict=True)
+        ]
+
+    _, found = digits.loss_and_gradients(parameters, images, expected)
+    slope = sum(
+        np.vdot(g, d)
+        for layer in zip(found, direction, strict=True)
+        for g, d in zip(*layer, strict=True)
+    )
+    ahead, behind = (
+        digits.loss_and_gradients(moved(step), images, expected)[0] for step in (1e-7, -1e-7)
+    )
+    np.testing.assert_allclose(slope, (ahead - behind) / 2e-7, rtol=1e-6)
+
+
+def test_a_picture_without_mistakes_and_one_with_more_than_it_shows(digits):
+    filters, images = np.ones((16, 1, 3, 3)), np.zeros((30, 1, 8, 8))
+    expected = np.arange(30) % 10
+    for predicted, count in ((expected, 0), ((expected + 1) % 10, 24)):
+        figure = digits.draw(filters, images, expected, predicted)
+        assert sum("read as" in axes.get_title() for axes in figure.axes) == count

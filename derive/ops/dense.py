@@ -49,13 +49,17 @@ def _embedding() -> Operation:
         "padding_idx", "none", minimum=0, samples=(0, 1), spellings={"none": (-1,)},
         meaning="row that gets no gradient",
     )  # fmt: skip
-    row = table[index[n], d]
+    # One condition on integers is one scatter; "another number" would be two, below and above.
+    learns, row = integers("learns", N, below=2), table[index[n], d]
     return Operation(
         name="embedding",
         summary="Look rows of a table up.",
         inputs=(table, index),
         outputs=(rows,),
-        equations=(Eq(rows[n, d], Piecewise((stop(row), Eq(index[n], padding[0])), (row, True))),),
+        equations=(
+            Eq(learns[n], Piecewise((0, Eq(index[n], padding[0])), (1, True))),
+            Eq(rows[n, d], Piecewise((row, learns[n] >= 1), (stop(row), True))),
+        ),
         options=(padding,),
         legend={"n": "entry of indices (any axes)", "d": "feature"},
         source="Bengio et al., A neural probabilistic language model, JMLR 3, 2003",

@@ -1,3 +1,3 @@
 def _step(x, out=None):
     """1 where x > 0, else 0."""
-    return np.multiply(x > 0, np.ones_like(x), out=out)
+    return np.greater(x, 0, out=np.empty_like(x) if out is None else out)
