@@ -24,9 +24,13 @@ from derive.language.symbols import Access, Axis, Tensor
 
 
 class attains(Function):
-    """Whether two numbers are equal, or both of them NaN."""
+    """Whether two numbers are equal, or both of them NaN.
 
-    nargs = 2
+    Where there is a third, it counts the points behind this one, if it is known that one of them
+    all attains the maximum: with none behind it nothing has to be compared.
+    """
+
+    nargs = (2, 3)
 
 
 class taken(Function):

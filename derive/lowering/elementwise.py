@@ -44,7 +44,11 @@ class Elementwise:
             infinity = Attribute(Name("np"), "inf")
             return infinity if e == sympy.oo else Unary("-", infinity)
         if isinstance(e, attains | taken):
-            return call(f"_{e.func.__name__}", *(self.lower(a) for a in e.args))
+            *values, behind = (*e.args, None) if len(e.args) == 2 else e.args
+            found = call(f"_{e.func.__name__}", *(self.lower(a) for a in values))
+            if behind is None:
+                return found
+            return Binary("or", Binary("==", lower_integer(behind), Literal(0)), found)
         if isinstance(e, sympy.Add):
             return self.sum(e)
         if isinstance(e, Mul):

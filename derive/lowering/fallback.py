@@ -21,6 +21,7 @@ from derive.lowering.contraction import axes_of, product
 from derive.lowering.elementwise import Elementwise
 from derive.lowering.integers import lower_integer
 from derive.lowering.program import (
+    ALL,
     NONE,
     Assign,
     Attribute,
@@ -413,6 +414,9 @@ class Fallback:
         places = [affine(i.expression) for i in self.target if i.inside or _wraps_once(i)]
         apart = moves_apart(places, set(gathered))
         if isinstance(place, Subscript) and not apart:
+            rows, *rest = place.items
+            if not isinstance(rows, Slice) and all(item == ALL for item in rest):
+                return (Do(call("_add_rows", place.value, rows, aligned)),), False
             where = TupleOf(tuple(_as_object(item) for item in place.items))
             add = Attribute(Name("np"), "add")
             return (Do(method(add, "at", place.value, where, aligned)),), False
@@ -452,9 +456,10 @@ class Fallback:
             node, fresh = numpy("where", mask, node, lowest), True
         over = [order.index(a) for a in gone if a in present]
         if over:
-            axes: Node = TupleOf(tuple(Literal(p) for p in over))
-            axes = Literal(over[0]) if len(over) == 1 else axes
-            node = method(node, "max", axis=axes, initial=lowest)
+            axes = TupleOf(tuple(Literal(p) for p in over))
+            alone = over == [len(order) - 1]
+            found = method(node, "max", axis=axes, initial=lowest)
+            node = call("_largest", node) if alone else found
         return View(node, tuple(a for a in keep if a in present), fresh or bool(over))
 
     def count(self, keep: tuple[Axis, ...]) -> View:

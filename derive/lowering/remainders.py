@@ -9,16 +9,20 @@ becomes, in one loop over u,
     x_bar[s*p + u] += taken(y_left[p], attains(x[s*p + u], y[p]))
 
 A point that attains the maximum takes what is left, and nothing is left for those behind it. No
-selection is computed or kept: backward compares again.
+selection is computed or kept: backward compares again. What no point before the last one has taken
+is the last one's, without a comparison, where nothing else can be the maximum.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from derive.calculus.affine import axes_in
-from derive.calculus.selection import rank, reduced, taken
-from derive.calculus.statements import Guard, Statement
+import sympy
+from sympy import Mul
+
+from derive.calculus.affine import affine, axes_in
+from derive.calculus.selection import attains, rank, reduced, taken
+from derive.calculus.statements import Guard, Statement, accesses
 from derive.language.symbols import Access, Tensor
 from derive.lowering.fallback import loops_of
 
@@ -57,8 +61,22 @@ def _routed(statement: Statement, selection: Statement, others: Statements) -> S
     left = Access(Tensor(name, source.tensor.axes_of, offset=source.tensor.offset), *source.index)
     where = tuple(g for g in statement.where if g != guard)
     axes = tuple(a for a in statement.domain if a in axes_in(source.index))
-    taking = replace(statement, value=taken(left, selection.value), where=where)
+    found = selection.value
+    if _among(selection, others):
+        behind = Mul(*(a.extent for a in reduced(selection))) - 1 - rank(selection)
+        found = attains(*found.args, sympy.expand(behind))
+    taking = replace(statement, value=taken(left, found), where=where)
     loops = set(loops_of(taking))
     if not set(reduced(selection)) <= loops or (axes and set(axes) <= loops):
         return ()  # points are visited one after another, and what is left is an array to write to
     return Statement(axes, left, source), taking
+
+
+def _among(selection: Statement, others: Statements) -> bool:
+    """Whether one of the points is always the maximum: no other statement, nothing outside."""
+    value, largest = selection.value.args
+    writing = [s for s in others if s.target.tensor == largest.tensor]  # type: ignore[union-attr]
+    inside = all(a.tensor.outside is None for a in accesses(value))
+    below = isinstance(value, Access) and value.tensor.outside == -sympy.oo
+    plain = not any(affine(g.expression).reads for g in selection.where)
+    return len(writing) == 1 and plain and (inside or below)

@@ -3,9 +3,10 @@
     y[p,q] max= x[s*p + u, r*q + v]        becomes     y_over_v[h,q] max= x[h, r*q + v]
                                                        y[p,q] max= y_over_v[s*p + u, q]
 
-For windows of U by V that is U + V passes over the data and not U V. The last axis goes first: then
-the first maximum is that of row-major order, for it lies in the first row whose maximum attains the
-maximum of the window, and in that row in the first column.
+For windows of U by V that is U + V passes over the data and not U V. For a maximum the last axis
+goes first: then the first maximum is that of row-major order, for it lies in the first row whose
+maximum attains the maximum of the window, and in that row in the first column. For a sum it goes
+last, when the fewest rows are left: along it entries are far apart and runs of them short.
 """
 
 from __future__ import annotations
@@ -89,14 +90,15 @@ def _entry(statement: Statement) -> Access | None:
 
 
 def _stages(statement: Statement, windows: tuple[_Window, ...], taken: set[str]) -> list[Statement]:
-    """Statements that leave one window after another behind, the last one first."""
+    """Statements that leave one window after another behind."""
     entry = source = _entry(statement)
     assert entry is not None and source is not None
     stages, known = [], [g for w in windows for g in w.where]
     index = list(source.index)
-    for window in reversed(windows[1:]):
-        earlier = [w for w in windows if w.position < window.position]
-        rows = {w.position: _row(w, source.tensor.shape[w.position], taken) for w in earlier}
+    order = windows[::-1] if statement.op == "max" else windows
+    for number, window in enumerate(order[:-1], 1):
+        later = order[number:]
+        rows = {w.position: _row(w, source.tensor.shape[w.position], taken) for w in later}
         read = Access(source.tensor, *(rows.get(p, i) for p, i in enumerate(index)))
         axes = tuple(
             rows.get(p) or (window.place if p == window.position else i)
@@ -110,7 +112,7 @@ def _stages(statement: Statement, windows: tuple[_Window, ...], taken: set[str])
         source = Access(between, *index)
         known = [g for g in known if g not in window.where]
     where = tuple(g for g in statement.where if g in known or not _axes_of(g))
-    gone = {a for w in windows[1:] for a in w.taps}
+    gone = {a for w in order[:-1] for a in w.taps}
     domain = tuple(a for a in statement.domain if a not in gone)
     value = statement.value.xreplace({entry: source})
     return [*stages, replace(statement, domain=domain, value=value, where=where)]

@@ -3,7 +3,8 @@
     h += o*tanh(c);  o_bar += h_bar*tanh(c)    becomes
     m += tanh(c);  h += o*m;  o_bar += h_bar*m
 
-Forward computes and keeps it, backward reads it: residuals are chosen here and nowhere else.
+Forward computes and keeps it, backward reads it: residuals are chosen here and nowhere else. What
+a statement of backward alone has several times is named there, and not kept.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sympy import Expr
+from sympy import Expr, preorder_traversal
 
 from derive.calculus.affine import axes_in
 from derive.calculus.statements import Statement
@@ -34,19 +35,36 @@ def share_values(forward: Sequence[Statement], backward: Sequence[Statement]) ->
                 continue
             if not any(value in _functions(s.value) for s in backward):
                 continue
-            axes = tuple(a for a in statement.domain if a in axes_in((value,)) | _axes(value))
-            if any(not _covers(read, axes) for read in value.atoms(Access)):
-                continue
-            name = _fresh(value, taken)
-            named = Access(Tensor(name, tuple((a.extent,) for a in axes)), *axes)
-            made = Statement(axes, named, value)
-            forward = (made, *(_with(s, value, named) for s in forward))
-            backward = tuple(_with(s, value, named) for s in backward)
+            if made := _named(statement, value, taken):
+                forward = (made, *(_with(s, made) for s in forward))
+                backward = tuple(_with(s, made) for s in backward)
+    while made := _repeated(backward, taken):
+        place = next(i for i, s in enumerate(backward) if made.value in _functions(s.value))
+        backward = (*backward[:place], made, *(_with(s, made) for s in backward[place:]))
     return forward, backward
 
 
-def _with(statement: Statement, value: Expr, named: Access) -> Statement:
-    return replace(statement, value=statement.value.xreplace({value: named}))
+def _repeated(statements: Statements, taken: set[str]) -> Statement | None:
+    """What computes a function value that a statement has more than once."""
+    for statement in (s for s in statements if not s.where):
+        for value in _functions(statement.value):
+            again = sum(node == value for node in preorder_traversal(statement.value))
+            if again > 1 and (made := _named(statement, value, taken)):
+                return made
+    return None
+
+
+def _named(statement: Statement, value: Expr, taken: set[str]) -> Statement | None:
+    """The statement that computes a value for all of its axes, if they are those of `statement`."""
+    axes = tuple(a for a in statement.domain if a in axes_in((value,)) | _axes(value))
+    if any(not _covers(read, axes) for read in value.atoms(Access)):
+        return None
+    shape = tuple((a.extent,) for a in axes)
+    return Statement(axes, Access(Tensor(_fresh(value, taken), shape), *axes), value)
+
+
+def _with(statement: Statement, made: Statement) -> Statement:
+    return replace(statement, value=statement.value.xreplace({made.value: made.target}))
 
 
 def _functions(value: Expr) -> list[Expr]:

@@ -14,7 +14,7 @@ from derive.language.symbols import Access, Axis, Tensor
 from derive.lowering.batches import COUNT, Batch, with_batches
 from derive.lowering.carries import with_carries
 from derive.lowering.columns import correlate, scatter
-from derive.lowering.destinations import in_place
+from derive.lowering.destinations import WHOLE, in_place
 from derive.lowering.elementwise import Elementwise
 from derive.lowering.fallback import Fallback
 from derive.lowering.integers import lower_integer
@@ -263,19 +263,24 @@ class Writer:
                 return False
         return True
 
-    def allocate(self, tensor: Tensor, empty: bool, operation: str = "add") -> list[Line]:
+    def allocate(self, tensor: Tensor, empty: bool) -> list[Line]:
         if tensor in self.allocated:
             return []
         self.allocated.add(tensor)
         shape = TupleOf(tuple(lower_integer(extent) for extent in tensor.shape))
         dtype = Name("int" if tensor.integer else "dtype")
-        operations = {s.op for s in self.order if s.target.tensor == tensor} or {operation}
-        if empty or operations == {"add"}:
+        start = self.start(tensor)
+        if empty or start == Literal(0):
             made = numpy("empty" if empty else "zeros", shape, dtype)
         else:
-            lowest = Literal(1) if tensor.integer else Attribute(Name("np"), "inf")
-            made = numpy("full", shape, Unary("-", lowest), dtype)
+            made = numpy("full", shape, start, dtype)
         return [Assign(Name(tensor.name), made)]
+
+    def start(self, tensor: Tensor) -> Node:
+        """What a tensor holds before the first statement adds to it."""
+        if {s.op for s in self.order if s.target.tensor == tensor} <= {"add"}:
+            return Literal(0)
+        return Unary("-", Literal(1) if tensor.integer else Attribute(Name("np"), "inf"))
 
     def allocate_filled(self, tensor: Tensor, outside: Expr | None) -> list[Line]:
         """The target of a copy holds what is read outside, until it is overwritten."""
@@ -323,8 +328,13 @@ class Writer:
         return call("reversed", steps) if loop.falling else steps
 
     def batch(self, batch: Batch) -> list[Line]:
-        """Statements for one part of an axis after another; what stays is allocated before them."""
+        """Statements for one part of an axis after another; what stays is allocated before them.
+
+        A part is filled where it is computed: then it is in the cache, and a whole array of zeros
+        would be written and read twice.
+        """
         before: list[Line] = []
+        filled: list[Line] = []
         written = {s.target.tensor for s in batch.statements}
         self.parts |= {part for _, part in batch.parts}
         for whole, part in batch.parts:
@@ -333,11 +343,14 @@ class Writer:
                 first = next(s for s in batch.statements if s.target.tensor == part)
                 lowering = Fallback(first)
                 exact = lowering.exact and lowering.whole and self.is_first(first)
-                before += self.allocate(whole, exact, first.op)
+                before += self.allocate(whole, True)
+                if not exact:
+                    filled.append(Assign(Subscript(Name(part.name), (WHOLE,)), self.start(part)))
         body: list[Line] = []
         span = Slice(Name("first"), Name("last"))
         for whole, part in batch.parts:
             body.append(Assign(Name(part.name), Subscript(Name(whole.name), (span,))))
+        body += filled
         for statement in batch.statements:
             body += self.statement(statement)
         if COUNT.name in names_in(tuple(body)):

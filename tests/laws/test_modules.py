@@ -48,6 +48,7 @@ BUILTINS = [
 ]
 NUMPY = [
     "ndarray",
+    "all",
     "arange",
     "bool_",
     "clip",
@@ -106,6 +107,7 @@ NUMPY = [
     "generic",
     "inf",
     "bool_",
+    "all",
     "arange",
     "clip",
 ]

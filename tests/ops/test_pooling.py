@@ -167,3 +167,18 @@ def test_maxima_of_a_users_own():
     assert output.where.tolist() == [2, 0]
     grads = module.backward((np.ones(2), np.ones(2), None), residuals)
     assert grads.x.tolist() == [[0, -12 + 1, -1], [-1, 0, -4 + 1]]
+
+
+def test_large_and_small_arrays_have_the_same_maxima():
+    """Along short axes large arrays are run over in another way; ties and NaN included."""
+    rng = np.random.default_rng(5)
+    x = rng.integers(-2, 3, (40, 8, 6, 7)).astype(float)
+    x[3, 1, 2, 3] = np.nan
+    module = generated.adaptive_max_pool2d
+    output, residuals = module.forward(x, output_size=3)
+    y_bar = rng.standard_normal(output.shape)
+    x_bar = module.backward(y_bar, residuals).x
+    for i in range(len(x)):
+        one, residuals = module.forward(x[i : i + 1], output_size=3)
+        assert np.array_equal(one[0], output[i], equal_nan=True)
+        assert np.array_equal(module.backward(y_bar[i : i + 1], residuals).x[0], x_bar[i])

@@ -1,3 +1,6 @@
 def _attains(values, largest):
     """Where a value is the largest one; that is NaN if any value is."""
-    return (values == largest) | (values != values)
+    found = values == largest
+    if not np.all(largest == largest):
+        found |= values != values
+    return found

@@ -1,5 +1,7 @@
 def _taken(left, condition):
-    """What is left where the condition holds; it is taken out of `left`."""
+    """What is left where the condition holds, or all of it if that is True; it is taken out of `left`."""
+    if condition is True:
+        return left
     if left.max(initial=0) < np.inf and left.min(initial=0) > -np.inf:
         found = left * condition
         left -= found
