@@ -161,6 +161,14 @@ EQUIVALENT: tuple[tuple[str, str], ...] = (
         "what attains the maximum first lies before the entries behind the window",
     ),
     (
+        r"(base_bar = np\.where\(total_part == 0, )0(, .*norm_type.*)  ->  \1(1|-1)\2",
+        "where the sum is 0, total_bar is 0 whatever base_bar is",
+    ),
+    (
+        r"(\w+_argmax_part\[\.\.\.\] = )-1  ->  \1(?:\+1|1|-2|-0)",
+        "every window has an entry, and its number is written over this one",
+    ),
+    (
         r"(\w+_argmax = np\.full\(.*, )-1(, int\))  ->  \1(?:\+1|-2|-0)\2",
         "every window has an entry, and its number is written over this one",
     ),
