@@ -193,9 +193,12 @@ def of_classes(name: str, summary: str, logits: bool) -> Operation:
         requires=(SMOOTHING_IS_A_SHARE,) if logits else (),
         legend=PLACES,
         notes="The mean is weighed by the weights of the targets. " + NOTHING,
-        cases=(
-            {"N": 2, "M": (3,), "C": 5} | ({"label_smoothing": 0.5} if logits else {}),
-            {"N": 3, "M": (4,), "C": 2, "reduction": "none"},
+        cases=tuple(
+            case | ({"label_smoothing": 0.5} if logits else {})
+            for case in (
+                {"N": 2, "M": (3,), "C": 5},
+                {"N": 3, "M": (4,), "C": 2, "reduction": "none"},
+            )
         ),
         source="Goodfellow, Bengio and Courville, Deep Learning, section 6.2.2",
     )
