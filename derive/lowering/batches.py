@@ -17,7 +17,7 @@ from sympy import Expr, Max, Mul, Symbol
 from derive.calculus.affine import axes_in
 from derive.calculus.statements import Statement
 from derive.language.symbols import Axis, Tensor
-from derive.lowering.fallback import loops_of
+from derive.lowering.loops import loops_of
 from derive.lowering.schedule import Item
 
 COUNT = Symbol("count", integer=True, nonnegative=True)  # of what is in a part

@@ -24,7 +24,7 @@ from derive.calculus.affine import affine, axes_in
 from derive.calculus.selection import attains, rank, reduced, taken
 from derive.calculus.statements import Guard, Statement, accesses
 from derive.language.symbols import Access, Tensor
-from derive.lowering.fallback import loops_of
+from derive.lowering.loops import loops_of
 
 Statements = tuple[Statement, ...]
 
