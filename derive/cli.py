@@ -12,7 +12,7 @@ import io
 import shlex
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -132,12 +132,14 @@ def build(
     start = perf_counter()
     targets = _select(names)
     root = _directory(targets, out)
-    rendered = _render(targets)
+    known = {} if names or force else _written(targets, root)
+    rendered = _render(targets, known)
     outputs = _outputs(rendered)
     changes = files.plan(outputs, root)
     if not names:
         changes += files.orphans(outputs, root)
     left_alone = files.write(changes, force=force)
+    _remember_engine(root, everything=not names)
 
     _summarise(rendered, changes, left_alone, root, perf_counter() - start)
     if left_alone:
@@ -316,8 +318,44 @@ _REASON = {
 _MANY = 8  # operations for which starting a second process pays
 
 
-def _render(targets: Sequence[_Target]) -> list[_Rendered]:
-    """Build everything in memory, many shipped operations on all cores: none needs another."""
+_ENGINE = ".engine"  # beside the generated files: the hash of what wrote all of them
+
+
+def _written(targets: Sequence[_Target], root: Path) -> dict[str, Build]:
+    """What need not be derived again, because neither its definition nor the engine has changed."""
+    from derive.pipeline import engine_hash, written
+
+    stamp = root / _ENGINE
+    if not stamp.is_file() or stamp.read_text(encoding="utf-8") != engine_hash():
+        return {}
+    found = {t.operation.name: written(t.operation, t.folder, root) for t in targets}
+    return {name: build for name, build in found.items() if build is not None}
+
+
+def _remember_engine(root: Path, *, everything: bool) -> None:
+    """Note which engine wrote the files, if one wrote them all."""
+    from derive.pipeline import engine_hash
+
+    stamp, own = root / _ENGINE, engine_hash()
+    if everything:
+        stamp.write_text(own, encoding="utf-8")
+    elif stamp.is_file() and stamp.read_text(encoding="utf-8") != own:
+        stamp.unlink()
+
+
+def _render(
+    targets: Sequence[_Target], known: Mapping[str, Build] | None = None
+) -> list[_Rendered]:
+    """Build everything in memory that is not known, many shipped operations on all cores."""
+    given = known or {}
+    new = [t for t in targets if t.operation.name not in given]
+    built = {each.target.operation.name: each for each in _derived(new)}
+    old = {t.operation.name: _Rendered(t, given[t.operation.name], 0.0) for t in targets
+           if t.operation.name in given}  # fmt: skip
+    return [(built | old)[t.operation.name] for t in targets]
+
+
+def _derived(targets: Sequence[_Target]) -> list[_Rendered]:
     from rich.progress import track
 
     console = _console()
@@ -397,7 +435,7 @@ def _summarise(
     for column in ("steps", "lines", "time"):
         table.add_column(column, justify="right")
     table.add_column("files")
-    for each in rendered:
+    for each in (r for r in rendered if r.build.steps):  # the others did not have to be derived
         paths = {root / output.path for output in each.build.outputs}
         fate = "left alone" if paths & kept else "unchanged" if paths <= current else "written"
         lines = sum(o.text.count("\n") for o in each.build.outputs if o.path.suffix == ".py")

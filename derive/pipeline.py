@@ -5,7 +5,8 @@ from __future__ import annotations
 import builtins
 import hashlib
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from importlib.metadata import version
+from pathlib import Path, PurePosixPath
 from types import ModuleType
 
 from derive.calculus.adjoint import adjoint
@@ -14,13 +15,15 @@ from derive.calculus.derivation import Derivation, derivation
 from derive.calculus.lift import equations_of, to_system
 from derive.calculus.statements import System
 from derive.language.operation import Operation
-from derive.language.symbols import Access
+from derive.language.symbols import Access, Axis
+from derive.lowering.entry import all_sizes
 from derive.lowering.lower import lower
 from derive.lowering.separate import with_separate_windows
-from derive.rendering.files import Output, with_header
+from derive.rendering.files import Output, intact, with_header
 from derive.rendering.latex import render_latex
 from derive.rendering.module import comment, render_module
 from derive.rendering.package import family_file, index_file
+from derive.rendering.templates import environment
 from derive.rendering.text import derivation_text
 
 
@@ -28,7 +31,8 @@ from derive.rendering.text import derivation_text
 class Build:
     """The generated files of one operation, and the number of steps of its derivation.
 
-    The operation is None in a build that comes from another process.
+    The operation is None in a build that comes from another process; the number is 0 where nothing
+    had to be derived.
     """
 
     operation: Operation | None
@@ -75,6 +79,37 @@ def _derived(operation: Operation) -> tuple[System, Derivation]:
     return system, derivation(operation, system, adjoint(system))
 
 
+def written(operation: Operation, folder: str, root: Path) -> Build | None:
+    """What was generated before, if the definition has not changed since, nor anybody the files.
+
+    Says nothing of the engine: compare `engine_hash` with that of the time of writing.
+    """
+    place, stamp = PurePosixPath(folder) / operation.name, definition_hash(operation)
+    outputs = []
+    for suffix in (".py", ".tex"):
+        text = intact(root / place.with_suffix(suffix), stamp)
+        if text is None:
+            return None
+        outputs.append(Output(place.with_suffix(suffix), text))
+    return Build(operation, tuple(outputs), 0)
+
+
+def engine_hash() -> str:
+    """A hash of everything but definitions that generated files depend on."""
+    package = Path(__file__).resolve().parent
+    sources = [p for p in package.rglob("*.py") if p.parent != package / "ops"]
+    digest = hashlib.sha256()
+    for path in sorted(sources):
+        digest.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
+    for name in sorted(environment().list_templates()):
+        assert environment().loader is not None
+        source, _, _ = environment().loader.get_source(environment(), name)  # type: ignore
+        digest.update(name.encode() + source.encode())
+    for library in ("sympy", "jinja2", "black"):
+        digest.update(version(library).encode())
+    return digest.hexdigest()[:16]
+
+
 def show(operation: Operation, format: str) -> str:
     """The derivation of an operation, as ``"text"`` or ``"latex"``."""
     _, steps = _derived(operation)
@@ -114,6 +149,9 @@ def definition_hash(operation: Operation) -> str:
     tensors = {*operation.inputs, *operation.outputs, *named}
     parts += sorted(f"{t.name}{t.axes_of}{t.carried[1:]}" for t in tensors)
     parts += [f"{e}{e.scatter}" for e in equations]
+    axes = {a for e in equations for side in (e.left, e.right) for a in side.atoms(Axis)}
+    parts += sorted(f"{a.name}<{a.extent}" for a in axes)
+    parts += [f"{s.name}={s.formula}{s.minimum}{s.packed}" for s in all_sizes(operation)]
     parts += [
         f"{o.name}={o.default!r}{o.settings}{sorted(o.spellings.items(), key=str)}"
         f"{o.minimum}{o.meaning}{o.ranked}{o.sides}{o.integer}{o.numeric}"

@@ -99,7 +99,7 @@ class _Binder:
             self.compare(tensor)
         for relation, words in operation.requires:
             self.require(relation, words)
-        for size in _all_sizes(operation):
+        for size in all_sizes(operation):
             if size.formula is None or size.kept:
                 continue
             if not nonnegative(size.formula, ()):
@@ -226,7 +226,7 @@ class _Binder:
 
     def formulas(self) -> None:
         """Compute the sizes whose formulas are known by now."""
-        for size in _all_sizes(self.operation):
+        for size in all_sizes(self.operation):
             if size in self.known or size.formula is None:
                 continue
             if all(s in self.known for s in size.formula.free_symbols):
@@ -317,7 +317,7 @@ class _Binder:
 
     def complete(self) -> None:
         """Every size the mathematics uses has a value by now."""
-        for size in _all_sizes(self.operation):
+        for size in all_sizes(self.operation):
             if size not in self.known:
                 raise DefinitionError(
                     self.operation.name,
@@ -424,7 +424,7 @@ def _layout(tensor: Tensor) -> list[tuple[str, bool]]:
     ]
 
 
-def _all_sizes(operation: Operation) -> list[Size]:
+def all_sizes(operation: Operation) -> list[Size]:
     """Every size of the operation, those that formulas mention included, in a fixed order."""
     found: dict[Size, None] = {}
 

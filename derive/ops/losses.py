@@ -139,6 +139,7 @@ SMOOTHING = option(
     "label_smoothing", 0.0, integer=False, minimum=0, samples=(0.1, 0.5),
     meaning="share of the target that is spread over all classes, from 0 to 1",
 )  # fmt: skip
+LEAST = -(10**30)  # below it, a logarithm of a probability is that of 0
 SMOOTHING_IS_A_SHARE = (SMOOTHING[0] <= 1, "label_smoothing must not be above 1")
 # What is read outside is 0: the class of a sample that does not count.
 WEIGHT = parameter("weight", C, outside=0, default=1)
@@ -167,7 +168,9 @@ def of_classes(name: str, summary: str, logits: bool) -> Operation:
     ignored, plain = Eq(label, IGNORE[0]), w[n, m] * logp[n, label, m]
     counted = Eq(counts[n, m], Piecewise((0, ignored), (1, True)))
     if logits:
-        spread = Sum(WEIGHT[c] * logp[n, c, m], c)
+        # A class that is ruled out (a logit of -oo) takes no part in smoothing.
+        possible = Piecewise((WEIGHT[c] * logp[n, c, m], logp[n, c, m] > LEAST), (0, True))
+        spread = Sum(possible, c)
         rows = (
             *log_probabilities(X, logp),
             Eq(smooth[n, m], counts[n, m] * spread),

@@ -95,6 +95,15 @@ def with_header(body: str, comment: str, definition_hash: str, command: str) -> 
     return "".join(f"{comment} {line}\n" for line in lines) + body
 
 
+def intact(path: Path, definition_hash: str) -> str | None:
+    """The text of a file that came from this definition, if nobody has changed it since."""
+    text = _read(path) or ""
+    header = _HEADER.match(text)
+    if header is None or header["definition"] != definition_hash or is_hand_edited(text):
+        return None
+    return text
+
+
 def is_generated(text: str) -> bool:
     """Whether the first line is derive's marker."""
     return _FIRST_LINE.match(text) is not None

@@ -125,7 +125,10 @@ def derivation_text(derivation: Derivation) -> str:
     printer = Text(derivation.order, derivation.axes)
     lines = [derivation.operation.name, derivation.operation.summary, ""]
     lines += [f"  {printer.defined(e)}" for e in derivation.definition]
-    lines += [f"  {printer.statements((s,))}" for s in derivation.forward if s.op == "first"]
+    given = {e.left.tensor for e in derivation.definition}
+    named = [s for s in derivation.forward if s.target.tensor not in given]
+    for tensor in dict.fromkeys(s.target.tensor for s in named):
+        lines.append(f"  {printer.statements([s for s in named if s.target.tensor == tensor])}")
     for tensor, steps in (*derivation.gradients.items(), *derivation.jacobians.items()):
         lines += ["", tensor.name]
         for step in steps:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import generated
 from tests.cases import SUBJECT
 
 INFINITY = np.inf
@@ -235,3 +236,13 @@ def test_arrays_one_behind_the_other():
     grads = module("concatenate").backward(np.cumsum(np.ones_like(y), 1), residuals)
     assert np.array_equal(grads.left, left) and np.array_equal(grads.right[0, :, 0], [2, 3])
     assert module("flatten").apply(left).shape == (2, 3)
+
+
+def test_a_class_that_is_ruled_out_has_no_part_in_a_loss():
+    """A logit of -oo is a probability of 0: the loss is that of the other classes."""
+    x = np.array([[2.0, 1.0, -np.inf]])
+    alone = generated.cross_entropy.apply(x[:, :2].copy(), np.array([0]))
+    y, residuals = generated.cross_entropy.forward(x, np.array([0]))
+    assert y == alone
+    grads = generated.cross_entropy.backward(np.ones(()), residuals)
+    assert np.isfinite(grads.x).all() and grads.x[0, 2] == 0

@@ -136,7 +136,7 @@ def test_functions_are_deterministic_and_plain_on_plain_elements(name):
 )
 def test_derivative_rule_follows_from_the_value_rule(name, x):
     """These values are made from other rows, so the chain rule finds their tangent again."""
-    assume(x != 0)
+    assume(x not in (0, -1))  # a kink, and the pole of log1p
     assert same(FUNCTIONS[name][0](x), field.call(name, x))
 
 

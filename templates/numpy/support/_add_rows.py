@@ -5,6 +5,8 @@ def _add_rows(array, rows, values):
         return
     # NumPy is several times as fast at single entries as at rows.
     width = _count(array.shape[1:])
-    entries = (rows.reshape((rows.size, 1)) * width + np.arange(width)).reshape((rows.size * width,))
+    entries = (rows.reshape((rows.size, 1)) * width + np.arange(width)).reshape(
+        (rows.size * width,)
+    )
     values = np.broadcast_to(values, (*rows.shape, *array.shape[1:]))
     np.add.at(array.reshape((array.size,)), entries, values.reshape((values.size,)))
