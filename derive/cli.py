@@ -348,14 +348,15 @@ def _render(
 ) -> list[_Rendered]:
     """Build everything in memory that is not known, many shipped operations on all cores."""
     given = known or {}
-    new = [t for t in targets if t.operation.name not in given]
-    built = {each.target.operation.name: each for each in _derived(new)}
-    old = {t.operation.name: _Rendered(t, given[t.operation.name], 0.0) for t in targets
-           if t.operation.name in given}  # fmt: skip
-    return [(built | old)[t.operation.name] for t in targets]
+    derived = iter(_derived([t for t in targets if t.operation.name not in given]))
+    return [
+        _Rendered(t, given[t.operation.name], 0.0) if t.operation.name in given else next(derived)
+        for t in targets
+    ]
 
 
 def _derived(targets: Sequence[_Target]) -> list[_Rendered]:
+    """Build everything in memory: none needs another."""
     from rich.progress import track
 
     console = _console()

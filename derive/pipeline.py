@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import hashlib
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from types import ModuleType
@@ -94,6 +95,7 @@ def written(operation: Operation, folder: str, root: Path) -> Build | None:
     return Build(operation, tuple(outputs), 0)
 
 
+@cache
 def engine_hash() -> str:
     """A hash of everything but definitions that generated files depend on."""
     package = Path(__file__).resolve().parent
@@ -101,9 +103,10 @@ def engine_hash() -> str:
     digest = hashlib.sha256()
     for path in sorted(sources):
         digest.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
-    for name in sorted(environment().list_templates()):
-        assert environment().loader is not None
-        source, _, _ = environment().loader.get_source(environment(), name)  # type: ignore
+    templates = environment()
+    assert templates.loader is not None
+    for name in sorted(templates.list_templates()):
+        source, _, _ = templates.loader.get_source(templates, name)
         digest.update(name.encode() + source.encode())
     for library in ("sympy", "jinja2", "black"):
         digest.update(version(library).encode())
