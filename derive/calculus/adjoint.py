@@ -20,6 +20,7 @@ from sympy import Add, Expr, Mul, Piecewise
 from derive.calculus.differentiate import partial
 from derive.calculus.selection import selected, with_selections
 from derive.calculus.statements import Statement, System
+from derive.language.names import fresh
 from derive.language.symbols import Access, Tensor
 
 
@@ -181,10 +182,7 @@ def _companions(system: System, active: set[Tensor], suffix: str) -> dict[Tensor
     for primal in system.tensors:
         if primal not in active:
             continue
-        name = f"{primal.name}_{suffix}"
-        while name in taken:
-            name += "_"
-        taken.add(name)
+        name = fresh(f"{primal.name}_{suffix}", taken)
         companions[primal] = Tensor(
             name, primal.axes_of, outside=0, offset=primal.offset, parameter=primal.parameter
         )

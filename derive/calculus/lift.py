@@ -21,6 +21,7 @@ from derive.calculus.selection import attains
 from derive.calculus.statements import Guard, Statement, System, accesses
 from derive.errors import DefinitionError
 from derive.language.maximum import ArgMaximum, Maximum
+from derive.language.names import fresh
 from derive.language.operation import Equation, Operation
 from derive.language.scalars import SCALARS
 from derive.language.symbols import Access, Axis, Tensor
@@ -95,10 +96,7 @@ def _outputs_apart(system: System) -> System:
     for output in system.outputs:
         if output not in read:
             continue
-        name = f"{output.name}_value"
-        while name in taken:
-            name += "_"
-        taken.add(name)
+        name = fresh(f"{output.name}_value", taken)
         inner = Tensor(name, output.axes_of, output.outside, output.offset)
         axes = tuple(
             Axis(_axis_name(number, taken), extent) for number, extent in enumerate(output.shape)

@@ -20,6 +20,7 @@ from sympy import Expr, Function, Integer
 
 from derive.calculus.affine import axes_in
 from derive.calculus.statements import Guard, Statement, System
+from derive.language.names import fresh
 from derive.language.symbols import Access, Axis, Tensor
 
 
@@ -90,8 +91,5 @@ def _attained(selection: Statement) -> Expr:
 
 
 def _selection(written: Tensor, taken: set[str]) -> Tensor:
-    name = f"{written.name}_argmax"
-    while name in taken:
-        name += "_"
-    taken.add(name)
+    name = fresh(f"{written.name}_argmax", taken)
     return Tensor(name, written.axes_of, offset=written.offset, integer=True)

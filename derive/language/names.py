@@ -52,3 +52,11 @@ def _check_identifier(name: str, what: str) -> None:
         )
     if keyword.iskeyword(name) or keyword.issoftkeyword(name):
         raise DefinitionError(name, f"the name of {what} is the Python keyword {name!r}")
+
+
+def fresh(name: str, taken: set[str]) -> str:
+    """The name, or it with as many underscores as make it new; it is taken then."""
+    while name in taken:
+        name += "_"
+    taken.add(name)
+    return name

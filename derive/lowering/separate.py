@@ -18,6 +18,7 @@ from sympy import Expr, Mul, Symbol
 from derive.calculus.affine import affine, axes_in
 from derive.calculus.selection import reduced
 from derive.calculus.statements import Guard, Statement, System
+from derive.language.names import fresh
 from derive.language.symbols import Access, Axis, Tensor
 
 
@@ -104,7 +105,7 @@ def _stages(statement: Statement, windows: tuple[_Window, ...], taken: set[str])
             rows.get(p) or (window.place if p == window.position else i)
             for p, i in enumerate(index)
         )
-        name = _fresh(f"{statement.target.tensor.name}_over_{window.taps[-1].name}", taken)
+        name = fresh(f"{statement.target.tensor.name}_over_{window.taps[-1].name}", taken)
         between = Tensor(name, tuple((a.extent,) for a in axes), source.tensor.outside)
         domain = (*axes, *window.taps)
         stages.append(Statement(domain, Access(between, *axes), read, window.where, statement.op))
@@ -121,11 +122,4 @@ def _stages(statement: Statement, windows: tuple[_Window, ...], taken: set[str])
 def _row(window: _Window, extent: Expr, taken: set[str]) -> Axis:
     """An axis over all entries, where a window is yet to be run over."""
     own = extent.name.lower() if isinstance(extent, Symbol) else f"{window.place.name}_row"
-    return Axis(_fresh(own, taken), extent)
-
-
-def _fresh(name: str, taken: set[str]) -> str:
-    while name in taken:
-        name += "_"
-    taken.add(name)
-    return name
+    return Axis(fresh(own, taken), extent)
