@@ -1,8 +1,12 @@
-"""The definition, read literally: plain Python loops over the statements of a system.
+"""The equations, read literally: plain Python loops over what the author wrote.
 
-Every entry is computed on demand from the statements that write it, so no schedule is trusted and
-a recurrence is nothing special. Numbers may be floats, ``mpmath`` numbers, fractions or elements
-of a finite field: whatever supports Python's arithmetic.
+Every entry is computed on demand from the equations that define it, sums and maxima inside them
+point by point. Nothing is split, named, scheduled or differentiated: values are numbers of
+`derive.verification.number`, which remember what they were computed from, and gradients are read
+off that memory. So a misreading of the compiler is not shared.
+
+Systems of statements are equations, too, and can be evaluated in the same way; their numbers may
+then be anything that supports Python's arithmetic, such as fractions or elements of a field.
 """
 
 from __future__ import annotations
@@ -11,24 +15,25 @@ import itertools
 import math
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
 import mpmath
 import numpy as np
 import sympy
-from sympy import Expr, Symbol
+from sympy import Add, Expr, Idx, Piecewise, Sum, Symbol
 
-from derive.calculus.selection import attains, reduced
+from derive.calculus.selection import attains
 from derive.calculus.statements import Guard, Statement, System
 from derive.language import scalars
-from derive.language.symbols import Access, Axis, Tensor
+from derive.language.maximum import ArgMaximum, Maximum
+from derive.language.operation import Equation, Operation, sides
+from derive.language.symbols import Access, Tensor
+from derive.verification.number import Number, through
 
-Environment = dict[Symbol, Any]
+Environment = dict[Any, Any]
 Evaluate = Callable[[Environment], Any]
-
-_PRECISION = 40  # decimal digits of `high_precision`
 
 
 def _sigmoid(x):
@@ -39,7 +44,7 @@ def _cubic(x):
     return mpmath.sqrt(2 / mpmath.pi) * (x + mpmath.mpf("0.044715") * x**3)
 
 
-FUNCTIONS: dict[type, Callable] = {
+_SMOOTH: dict[type, Callable] = {
     sympy.exp: mpmath.exp,
     sympy.log: mpmath.log,
     sympy.tanh: mpmath.tanh,
@@ -50,42 +55,83 @@ FUNCTIONS: dict[type, Callable] = {
     sympy.tan: mpmath.tan,
     sympy.atan: mpmath.atan,
     sympy.erf: mpmath.erf,
-    sympy.Abs: abs,
-    sympy.sign: lambda x: (x > 0) - (x < 0),
-    sympy.floor: math.floor,
-    sympy.ceiling: math.ceil,
-    sympy.Max: max,
-    sympy.Min: min,
-    sympy.Mod: lambda a, b: a % b,
-    attains: lambda a, b: a == b or (a != a and b != b),
     scalars.log1p: mpmath.log1p,
     scalars.expm1: mpmath.expm1,
     scalars.sigmoid: _sigmoid,
     scalars.softplus: lambda x: mpmath.log1p(mpmath.exp(-abs(x))) + max(x, 0),
-    scalars.bounded: lambda x: x,
     scalars.silu: lambda x: x * _sigmoid(x),
     scalars.mish: lambda x: x * mpmath.tanh(mpmath.log1p(mpmath.exp(x))),
     scalars.gelu: lambda x: x * mpmath.ncdf(x),
     scalars.gelu_tanh: lambda x: x * (1 + mpmath.tanh(_cubic(x))) / 2,
     scalars.softsign: lambda x: x / (1 + abs(x)),
-    scalars.relu: lambda x: max(x, 0),
-    scalars.step: lambda x: int(x > 0),
-    scalars.stop: lambda x: x,
 }
+# Their slopes are measured; none of them has a kink.
+
+
+def _chosen(better: Callable[[Any, Any], bool]) -> Callable:
+    """The first of several numbers that none beats; a NaN if there is one."""
+
+    def choose(*numbers: Any) -> Any:
+        best = numbers[0]
+        for number in numbers[1:]:
+            if best == best and (better(number, best) or number != number):
+                best = number
+        return best
+
+    return choose
+
+
+FUNCTIONS: dict[type, Callable] = {
+    **{name: through(function) for name, function in _SMOOTH.items()},
+    sympy.Abs: lambda x: -x if x < 0 else x if x != 0 else 0,
+    sympy.sign: lambda x: (x > 0) - (x < 0) if x == x else x,
+    sympy.floor: math.floor,
+    sympy.ceiling: math.ceil,
+    sympy.Max: _chosen(lambda a, b: a > b),
+    sympy.Min: _chosen(lambda a, b: a < b),
+    sympy.Mod: lambda a, b: a % b,
+    attains: lambda a, b: a == b or (a != a and b != b),
+    scalars.bounded: lambda x: x,
+    scalars.relu: lambda x: 0 if x <= 0 else x,
+    scalars.step: lambda x: int(x > 0) if x == x else x,
+    scalars.stop: lambda x: Number(x.value) if isinstance(x, Number) else x,
+}
+"""Every function of a definition. One with a kink, or no slope at all, hands a number on or not."""
+
+
+def as_written(operation: Operation) -> System:
+    """The equations of an operation as they stand, with the sums inside them."""
+    statements = []
+    for given in operation.equations:
+        left, right = sides(given)
+        right = sympy.sympify(right)
+        scatter = isinstance(given, Equation) and given.scatter
+        free = sorted(left.atoms(Idx) | (_free(right) if scatter else set()), key=str)
+        statements.append(Statement(tuple(free), left, right))  # type: ignore[arg-type]
+    return System(operation.inputs, operation.outputs, tuple(statements))
+
+
+def _free(value: Any) -> set[Idx]:
+    """The indices that nothing inside `value` binds."""
+    if isinstance(value, Idx):
+        return {value}
+    found = set().union(*map(_free, value.args)) if value.args else set()
+    bound = {limit[0] for limit in value.limits} if isinstance(value, Sum | Maximum) else set()
+    return found - bound
 
 
 def evaluate(
-    system: System, arrays: Mapping[str, np.ndarray | None], sizes: Mapping[Symbol, int]
+    system: System, arrays: Mapping[str, np.ndarray | None], sizes: Mapping[Symbol, Any]
 ) -> dict[str, np.ndarray]:
     """Every output of `system`, entry by entry.
 
     Parameters
     ----------
     system : System
-        Any system, adjoint and tangent ones included.
+        Equations as written, or any system of statements, adjoint and tangent ones included.
     arrays : mapping of str to ndarray or None
         The inputs by name, product axes merged or split; None for one that is left out: it has
-        its default, or its statements are dropped.
+        its default, or the terms that read it are dropped.
     sizes : mapping of Symbol to int
         A value for each size and setting that occurs.
 
@@ -104,7 +150,8 @@ class _Evaluation:
         self.environment: Environment = dict(sizes)
         self.given: dict[Tensor, np.ndarray] = {}
         left_out = {t for t in system.inputs if arrays.get(t.name) is None}
-        self.absent = {t for t in left_out if t.default is None}
+        absent = {t for t in left_out if t.default is None}
+        self.compiler = _Compiler(self.read, absent)
         for tensor in system.inputs:
             if tensor not in left_out:
                 array = np.asarray(arrays[tensor.name])
@@ -118,8 +165,8 @@ class _Evaluation:
         self.operations = {s.target.tensor: s.op for s in system.statements}
         self.writers: dict[Tensor, dict[tuple[int, ...], list]] = {}
 
-    def number(self, expression: Expr) -> int:
-        return int(compiled(expression, self.read)(self.environment))
+    def number(self, expression: Any) -> int:
+        return int(self.compiler.compiled(expression)(self.environment))
 
     def shape(self, tensor: Tensor) -> tuple[int, ...]:
         return tuple(self.number(extent) for extent in tensor.shape)
@@ -146,16 +193,14 @@ class _Evaluation:
             return self.writers[tensor]
         writers: dict[tuple[int, ...], list] = defaultdict(list)
         for statement in self.system.writing(tensor):
-            if any(read.tensor in self.absent for read in statement.entries):
+            if any(map(self.compiler.is_dropped, (statement.value, *_places(statement)))):
                 continue
-            value = compiled(statement.value, self.read)
-            index = [compiled(i, self.read) for i in statement.target.index]
-            guards = [guard_holds(g, self.read) for g in statement.where]
-            extents = [range(self.number(axis.extent)) for axis in statement.domain]
-            for point in itertools.product(*extents):
-                here = {**self.environment, **dict(zip(statement.domain, point, strict=True))}
+            value = self.compiler.compiled(statement.value)
+            index = [self.compiler.compiled(i) for i in statement.target.index]
+            guards = [self.compiler.guard(g) for g in statement.where]
+            for here in _points(statement.domain, self.compiler.compiled, self.environment):
                 if all(holds(here) for holds in guards):
-                    writers[tuple(int(i(here)) for i in index)].append((statement, value, point))
+                    writers[tuple(int(i(here)) for i in index)].append((statement, value, here))
         self.writers[tensor] = writers
         return writers
 
@@ -168,12 +213,12 @@ class _Evaluation:
         if not all(0 <= i < n for i, n in zip(place, shape, strict=True)):
             if tensor.outside is None:
                 raise IndexError(f"{tensor.name}{list(index)} is outside its shape {shape}")
+            self.compiler.beyond |= tensor.outside == -sympy.oo
             return _constant(tensor.outside)
         if tensor in self.given:
             return self.given[tensor][place]
         values: list[Any] = []
-        for statement, value, point in self.points(tensor).get(index, ()):
-            here = {**self.environment, **dict(zip(statement.domain, point, strict=True))}
+        for statement, value, here in self.points(tensor).get(index, ()):
             if statement.op != "first":
                 values.append(value(here))
             elif value(here):
@@ -183,21 +228,43 @@ class _Evaluation:
 
     def rank(self, statement: Statement, here: Environment) -> int:
         """The number of a point in row-major order of the axes that are run over."""
+        named = {a for i in statement.target.index for a in i.atoms(Idx)}
         number = 0
-        for axis in reduced(statement):
-            number = number * self.number(axis.extent) + here[axis]
+        for axis in statement.domain:
+            if axis not in named:
+                number = number * self.number(axis.extent) + here[axis]
         return number
 
 
-def _maximum(values: list[Any]) -> Any:
-    """The largest; NaN if there is one, and -oo of nothing."""
-    unordered = [v for v in values if v != v]
-    return unordered[0] if unordered else max(values, default=-math.inf)
+def _places(statement: Statement) -> Iterator[Expr]:
+    """What says where a statement writes, and whether."""
+    yield from statement.target.index
+    for guard in statement.where:
+        yield from (guard.expression, guard.modulus)
+
+
+def _points(
+    axes: Sequence[Any], compiled: Callable[[Any], Evaluate], here: Environment
+) -> Iterator[Environment]:
+    """The environment at every point of a box, in row-major order."""
+    ranges = []
+    for axis in axes:
+        index, *ends = axis if isinstance(axis, tuple | sympy.Tuple) else (axis,)
+        first, last = ends or (index.lower, index.upper)
+        ranges.append((index, range(int(compiled(first)(here)), int(compiled(last)(here)) + 1)))
+    indices = [index for index, _ in ranges]
+    for point in itertools.product(*(numbers for _, numbers in ranges)):
+        yield {**here, **dict(zip(indices, point, strict=True))}
+
+
+def _maximum(values: Collection[Any]) -> Any:
+    """The first of the largest; NaN if there is one, and -oo of nothing."""
+    return FUNCTIONS[sympy.Max](*values) if values else -math.inf
 
 
 # Of no values: 0, -oo, and a number that no point has.
 _REDUCTIONS: dict[str, Callable[[list[Any]], Any]] = {
-    "add": lambda values: sum(values, 0),
+    "add": lambda values: sum(values[1:], values[0]) if values else 0,
     "max": _maximum,
     "first": lambda values: min(values, default=-1),
 }
@@ -206,105 +273,189 @@ _REDUCTIONS: dict[str, Callable[[list[Any]], Any]] = {
 def _constant(value: Expr) -> Any:
     if value.is_Integer:
         return int(value)
+    if value.is_Rational:
+        return Fraction(int(value.p), int(value.q))
     return float(value)
 
 
-def guard_holds(guard: Guard, read) -> Evaluate:
-    """The guard as a function of the environment."""
-    expression, modulus = compiled(guard.expression, read), compiled(guard.modulus, read)
-    return {
-        "ge": lambda here: expression(here) >= 0,
-        "eq": lambda here: expression(here) == 0,
-        "divides": lambda here: expression(here) % modulus(here) == 0,
-        "indivisible": lambda here: expression(here) % modulus(here) != 0,
-    }[guard.kind]
+class _Compiler:
+    """SymPy expressions as Python closures; no text is ever evaluated.
 
+    Attributes
+    ----------
+    read : callable
+        Gives the entry of a tensor at an index.
+    absent : set of Tensor
+        Inputs that were left out: a term that reads one is dropped.
+    beyond : bool
+        Whether something was read that is -oo because it lies outside its tensor.
+    """
 
-def compiled(expression: Expr, read) -> Evaluate:
-    """A SymPy expression as a Python closure (no text is ever evaluated)."""
-    if isinstance(expression, Access):
-        tensor = expression.tensor
-        index = [compiled(i, read) for i in expression.index]
-        return lambda here: read(tensor, tuple(int(i(here)) for i in index))
-    if isinstance(expression, Symbol | Axis):
-        return lambda here: here[expression]
-    if expression.is_Integer:
-        integer = int(expression)
-        return lambda here: integer
-    if expression.is_Rational:
-        fraction = Fraction(int(expression.p), int(expression.q))
-        return lambda here: fraction
-    if expression.is_NumberSymbol or expression.is_Float:
-        number = _irrational(expression)
-        return lambda here: number
-    if isinstance(expression, sympy.Piecewise):
-        cases = [(compiled(v, read), compiled(c, read)) for v, c in expression.args]
-        return lambda here: next((v(here) for v, c in cases if c(here)), 0)
-    parts = [compiled(argument, read) for argument in expression.args]
-    operation = _operation(expression)
-    return lambda here: operation(*(part(here) for part in parts))
+    def __init__(self, read: Callable[..., Any], absent: Collection[Tensor]) -> None:
+        self.read, self.absent, self.beyond = read, absent, False
+        self.known: dict[Any, Evaluate] = {}
 
+    def is_dropped(self, value: Any) -> bool:
+        """Whether an input that was left out takes the whole value with it."""
+        if isinstance(value, Access):
+            return value.tensor in self.absent or any(map(self.is_dropped, value.index))
+        if not self.absent or isinstance(value, Add | Sum | Maximum) or _by_index(value):
+            return False  # these lose a term
+        return any(map(self.is_dropped, value.args))
 
-def _irrational(number: Expr) -> Any:
-    return mpmath.mpf(str(sympy.N(number, _PRECISION)))
+    def compiled(self, value: Any) -> Evaluate:
+        if value not in self.known:
+            self.known[value] = self.closure(value)
+        return self.known[value]
 
+    def closure(self, value: Any) -> Evaluate:
+        if isinstance(value, Access):
+            tensor, read = value.tensor, self.read
+            index = [self.compiled(i) for i in value.index]
+            return lambda here: read(tensor, tuple(int(i(here)) for i in index))
+        if isinstance(value, Symbol | Idx):
+            return lambda here: here[value]
+        if value in (sympy.true, sympy.false):
+            truth = bool(value)
+            return lambda here: truth
+        if value.is_Rational:
+            rational = _constant(value)
+            return lambda here: rational
+        if value.is_infinite:
+            infinite = float(value)
+            return lambda here: infinite
+        if value.is_number and not value.args:
+            real = _irrational(value)
+            return lambda here: real
+        if isinstance(value, ArgMaximum):
+            return self.argmaximum(value)
+        if isinstance(value, Maximum):
+            return self.maximum(value)
+        if isinstance(value, Sum):
+            return self.sum(value)
+        if isinstance(value, Piecewise):
+            cases = self.cases(value, 0)
+            return lambda here: next((v(here) for v, c in cases if c(here)), 0)
+        arguments = value.args
+        if isinstance(value, Add):
+            arguments = [a for a in arguments if not self.is_dropped(a)]
+        parts = [self.compiled(argument) for argument in arguments]
+        operation = _operation(value)
+        return lambda here: operation(*(part(here) for part in parts))
 
-def _operation(expression: Expr) -> Callable:
-    if isinstance(expression, sympy.Add):
-        return lambda *parts: sum(parts[1:], parts[0])
-    if isinstance(expression, sympy.Mul):
-        return _product
-    if isinstance(expression, sympy.Pow):
-        return _power
-    comparisons = {
-        sympy.Ge: lambda a, b: a >= b,
-        sympy.Gt: lambda a, b: a > b,
-        sympy.Le: lambda a, b: a <= b,
-        sympy.Lt: lambda a, b: a < b,
-        sympy.Eq: lambda a, b: a == b,
-        sympy.Ne: lambda a, b: a != b,
-        sympy.And: lambda *parts: all(parts),
-        sympy.Or: lambda *parts: any(parts),
-        sympy.Not: lambda a: not a,
-    }
-    if expression == sympy.true or expression == sympy.false:
-        truth = bool(expression)
-        return lambda: truth
-    if expression.func in comparisons:
-        return comparisons[expression.func]
-    return FUNCTIONS[expression.func]
+    def cases(self, value: Piecewise, nothing: Any) -> list[tuple[Evaluate, Evaluate]]:
+        """Pieces and conditions; a piece that is dropped is `nothing`."""
+        return [
+            (
+                (lambda here: nothing) if self.is_dropped(piece) else self.compiled(piece),
+                self.compiled(condition),
+            )
+            for piece, condition in value.args
+        ]
 
+    def sum(self, value: Sum) -> Evaluate:
+        function, *limits = value.args
+        if self.is_dropped(function):
+            return lambda here: 0
+        term = self.compiled(function)
+        axes = limits[::-1]  # SymPy lists the innermost first
 
-def _product(*parts):
-    result = parts[0]
-    for part in parts[1:]:
-        result = _lift(result, part) * _lift(part, result)
-    return result
+        def total(here: Environment) -> Any:
+            values = [term(there) for there in _points(axes, self.compiled, here)]
+            return _REDUCTIONS["add"](values)
 
+        return total
 
-def _lift(number, other):
-    """A fraction beside a float or an mpmath number becomes one of these."""
-    if isinstance(number, Fraction) and isinstance(other, float | np.floating | mpmath.mpf):
-        return mpmath.mpf(number.numerator) / number.denominator
-    return number
+    def maximum(self, value: Maximum) -> Evaluate:
+        compared = self.compared(value)
+        return lambda here: _maximum([v for v in compared(here) if v is not None])
 
+    def argmaximum(self, value: ArgMaximum) -> Evaluate:
+        compared = self.compared(value)
 
-def _power(base, exponent):
-    if isinstance(exponent, Fraction):
-        if exponent.denominator == 1:
-            exponent = exponent.numerator
+        def first(here: Environment) -> int:
+            values = compared(here)
+            largest = _maximum([v for v in values if v is not None])
+            same = FUNCTIONS[attains]
+            ranks = (r for r, v in enumerate(values) if v is not None and same(v, largest))
+            return next(ranks, -1)
+
+        return first
+
+    def compared(self, value: Maximum) -> Callable[[Environment], list[Any]]:
+        """What is compared at every point, in order; None where a point does not take part."""
+        function, *limits = value.args
+        if self.is_dropped(function):
+            return lambda here: []
+        if _by_index(function):
+            cases = self.cases(function, None)
         else:
-            if not isinstance(base, int | float | Fraction | mpmath.mpf):
-                return base**exponent
-            return mpmath.mpf(base) ** (mpmath.mpf(exponent.numerator) / exponent.denominator)
-    if isinstance(exponent, int) and exponent < 0 and isinstance(base, int):
-        return Fraction(1, base**-exponent)
-    return base**exponent
+            cases = [(self.compiled(function), lambda here: True)]
+
+        def entry(here: Environment) -> Any:
+            before, self.beyond = self.beyond, False
+            found = next((v(here) for v, c in cases if c(here)), None)
+            outside, self.beyond = self.beyond, before
+            return None if outside and found == -math.inf else found
+
+        return lambda here: [entry(there) for there in _points(limits, self.compiled, here)]
+
+    def guard(self, guard: Guard) -> Evaluate:
+        """Whether a guard holds, as a function of the environment."""
+        expression, modulus = self.compiled(guard.expression), self.compiled(guard.modulus)
+        return {
+            "ge": lambda here: expression(here) >= 0,
+            "eq": lambda here: expression(here) == 0,
+            "divides": lambda here: expression(here) % modulus(here) == 0,
+            "indivisible": lambda here: expression(here) % modulus(here) != 0,
+        }[guard.kind]
 
 
-def high_precision(array: np.ndarray) -> np.ndarray:
-    """The entries as ``mpmath`` numbers; the working precision is 40 digits."""
-    mpmath.mp.dps = _PRECISION
-    return np.array([mpmath.mpf(float(v)) for v in array.ravel()], dtype=object).reshape(
-        array.shape
+def _by_index(value: Any) -> bool:
+    """Whether a value has cases that compare integers alone: each of them is a term."""
+    if not isinstance(value, Piecewise):
+        return False
+    read = {a for _, condition in value.args for a in condition.atoms(Access)}
+    return all(access.tensor.integer for access in read)
+
+
+def _irrational(value: Expr) -> Any:
+    """A named constant to the working precision; a float is the decimal that it prints as."""
+    return Number(
+        mpmath.mpf(repr(float(value)) if value.is_Float else str(sympy.N(value, mpmath.mp.dps)))
     )
+
+
+_COMPARISONS: dict[Any, Callable] = {
+    sympy.Ge: lambda a, b: a >= b,
+    sympy.Gt: lambda a, b: a > b,
+    sympy.Le: lambda a, b: a <= b,
+    sympy.Lt: lambda a, b: a < b,
+    sympy.Eq: lambda a, b: a == b,
+    sympy.Ne: lambda a, b: a != b,
+    sympy.And: lambda *parts: all(parts),
+    sympy.Or: lambda *parts: any(parts),
+    sympy.Not: lambda a: not a,
+}
+
+
+def _operation(value: Any) -> Callable:
+    if isinstance(value, Add):
+        return lambda *parts: sum(parts[1:], parts[0]) if parts else 0
+    if isinstance(value, sympy.Mul):
+        return lambda *parts: math.prod(parts[1:], start=parts[0])
+    if isinstance(value, sympy.Pow):
+        return _power
+    return (_COMPARISONS | FUNCTIONS)[value.func]
+
+
+def _power(base: Any, exponent: Any) -> Any:
+    if isinstance(exponent, Fraction) and exponent.denominator == 1:
+        exponent = exponent.numerator
+    if isinstance(base, int) and isinstance(exponent, int) and exponent < 0 and base:
+        return Fraction(1, base**-exponent)
+    if isinstance(base, int | float | Fraction) and not isinstance(exponent, int):
+        base = Number(base)
+    if isinstance(base, int) and isinstance(exponent, int) and exponent < 0:
+        base = Number(base)
+    return base**exponent

@@ -1,6 +1,6 @@
 """`derive verify`: three verifications that do not trust each other, on a generated file.
 
-Reference     values and gradients are those of plain loops over the system and its adjoint.
+Reference     values and gradients are those of plain loops over the equations as written.
 Exact         the gradients are the transpose of the derivative, modulo a large prime.
 Differences   the gradients are the slopes of the values, in floating point.
 
@@ -16,14 +16,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import mpmath
 import numpy as np
 import sympy
 
-from derive.calculus.adjoint import adjoint
-from derive.calculus.lift import to_system
-from derive.calculus.selection import attains
-from derive.calculus.statements import System
 from derive.language import scalars
 from derive.language.operation import Operation
 from derive.language.options import Setting
@@ -31,7 +26,8 @@ from derive.language.symbols import Access
 from derive.verification.cases import Case, cases
 from derive.verification.differences import Diagnosis, check_differences
 from derive.verification.exact import leaves, like, transpose_defect
-from derive.verification.reference import evaluate, high_precision
+from derive.verification.number import gradients, numbers
+from derive.verification.reference import as_written, evaluate
 from derive.verification.strategies import Loaded
 
 TOLERANCE = 1e-11
@@ -103,9 +99,7 @@ class Verification:
     def __init__(self, operation: Operation, chosen: tuple[Case, ...]) -> None:
         self.operation = operation
         self.cases = chosen
-        self.system = to_system(operation)
-        self.adjoint = adjoint(self.system)
-        self.functions = _has_functions(self.adjoint.system)
+        self.system = as_written(operation)
         self._expected: dict[Case, _Expected] = {}
 
     def report(self, loaded: Loaded) -> Report:
@@ -211,24 +205,22 @@ class Verification:
         rng = np.random.default_rng(len(case.values))
         inputs = case.draw(rng, positive=positive, kinks=kinks)
         y_bar = {name: rng.standard_normal(shape) for name, shape in case.outputs.items()}
-        bars = self.adjoint.cotangent
-        arriving = {bars[t].name: y_bar[t.name] for t in self.operation.outputs if t in bars}
-        numbers = {
-            name: None if array is None else _numbers(array, self.functions)
-            for name, array in {**inputs, **arriving}.items()
+        given = {
+            name: array
+            if array is None or array.dtype.kind in "iu"
+            else numbers(array, active=name in case.differentiable)
+            for name, array in inputs.items()
         }
-        wanted = {bars[t]: t for t in self.operation.inputs if t.name in case.differentiable}
-        system = System(
-            self.adjoint.system.inputs,
-            (*self.system.outputs, *wanted),
-            self.adjoint.system.statements,
-        )
-        found = evaluate(system, numbers, case.values)
+        found = evaluate(self.system, given, case.values)
         values = {name: _floats(found[name], shape) for name, shape in case.outputs.items()}
-        for bar, tensor in wanted.items():
-            shape = case.shapes[tensor.name]
-            assert shape is not None
-            values[f"the gradient of {tensor.name}"] = _floats(found[bar.name], shape)
+        weighed = [
+            pair for name in y_bar for pair in zip(found[name].flat, y_bar[name].flat, strict=True)
+        ]
+        inner = {name: np.asarray(given[name]) for name in case.differentiable}
+        slopes = iter(gradients(weighed, [leaf for array in inner.values() for leaf in array.flat]))
+        for name, array in inner.items():
+            entries = np.array([float(next(slopes)) for _ in array.flat])
+            values[f"the gradient of {name}"] = entries.reshape(array.shape)
         return _Expected(inputs, y_bar, values, positive)
 
 
@@ -257,34 +249,9 @@ class _Expected:
         return all(np.isfinite(value).all() for value in self.values.values())
 
 
-def _has_functions(system: System) -> bool:
-    """Whether values take more than + - *: the reference then computes with 40 digits."""
-    plain = (sympy.Add, sympy.Mul, sympy.Piecewise, sympy.Tuple, attains)
-
-    def beyond(value: Any) -> bool:
-        if isinstance(value, Access) or not value.args:
-            return False
-        if isinstance(value, sympy.Pow) and value.exp.is_Integer and bool(value.exp > 0):
-            return beyond(value.base)
-        return not isinstance(value, plain) or any(map(beyond, value.args))
-
-    return any(beyond(statement.value) for statement in system.statements)
-
-
-def _numbers(array: np.ndarray, functions: bool) -> np.ndarray:
-    """The entries as Python's integers and floats, or as numbers of 40 digits."""
-    if functions and array.dtype.kind == "f":
-        return high_precision(array)
-    return array.astype(object)
-
-
 def _floats(entries: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Rounded to float64, product axes multiplied; NaN where a number is not real."""
-
-    def rounded(entry: Any) -> float:
-        return float("nan") if isinstance(entry, mpmath.mpc | complex) else float(entry)
-
-    return np.array([rounded(entry) for entry in entries.flat]).reshape(shape)
+    """Rounded to float64, product axes multiplied."""
+    return np.array([float(entry) for entry in entries.flat]).reshape(shape)
 
 
 def _zeros(array: np.ndarray | None) -> np.ndarray | None:
