@@ -12,11 +12,13 @@ import io
 import shlex
 import sys
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
+from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
 from signal import SIG_IGN, SIGINT, signal
@@ -27,7 +29,7 @@ import typer
 from typer.core import TyperGroup
 
 import derive
-from derive.errors import DefinitionError, DeriveError, FileError, UsageError
+from derive.errors import DefinitionError, DeriveError, FileError, NotVerified, UsageError
 from derive.rendering import files
 
 if TYPE_CHECKING:
@@ -127,19 +129,27 @@ def build(
     force: Annotated[
         bool, typer.Option("--force", help="Overwrite what was edited by hand, too.")
     ] = False,
+    no_verify: Annotated[
+        bool,
+        typer.Option("--no-verify", help="Write modules that were not checked; they say so."),
+    ] = False,
 ) -> None:
-    """Write modules and derivations; only what has changed, each file whole or not at all."""
+    """Check modules and write them, with their derivations; only what has changed."""
+    from derive.pipeline import build as checked
+    from derive.pipeline import rendered as unchecked
+
     start = perf_counter()
     targets = _select(names)
     root = _directory(targets, out)
-    known = {} if names or force else _written(targets, root)
-    rendered = _render(targets, known)
+    known = {} if names or force or no_verify else _written(targets, root)
+    make = partial(unchecked, verified=False) if no_verify else partial(checked, root=root)
+    rendered, refused = _render(targets, make, known)
     outputs = _outputs(rendered)
     changes = files.plan(outputs, root)
-    if not names:
+    if not names and not refused:
         changes += files.orphans(outputs, root)
     left_alone = files.write(changes, force=force)
-    _remember_engine(root, everything=not names)
+    _remember_engine(root, everything=not names and not refused and not no_verify)
 
     _summarise(rendered, changes, left_alone, root, perf_counter() - start)
     if left_alone:
@@ -152,14 +162,19 @@ def build(
                 ]
             )
         )
+    if refused:
+        raise typer.Exit(2)
 
 
 @app.command()
 def check(names: Names = None, out: Out = None) -> None:
     """Compare the generated files with their definitions: 0 current, 1 stale, 2 failure."""
+    from derive.pipeline import rendered
+
     targets = _select(names)
     root = _directory(targets, out)
-    stale = files.stale(_outputs(_render(targets)), root, complete=not names)
+    current, _ = _render(targets, rendered)
+    stale = files.stale(_outputs(current), root, complete=not names)
     for change in stale:
         typer.echo(files.diff(change), nl=False)
     if not stale:
@@ -244,6 +259,9 @@ class _Rendered:
     target: _Target
     build: Build
     seconds: float
+
+
+_Make = Callable[..., "Build"]  # of an operation and its folder
 
 
 def _shipped() -> dict[str, _Target]:
@@ -344,54 +362,62 @@ def _remember_engine(root: Path, *, everything: bool) -> None:
 
 
 def _render(
-    targets: Sequence[_Target], known: Mapping[str, Build] | None = None
-) -> list[_Rendered]:
-    """Build everything in memory that is not known, many shipped operations on all cores."""
+    targets: Sequence[_Target], make: _Make, known: Mapping[str, Build] | None = None
+) -> tuple[list[_Rendered], list[_Target]]:
+    """Make everything in memory that is not known; and what was refused, which is said at once."""
     given = known or {}
-    derived = iter(_derived([t for t in targets if t.operation.name not in given]))
-    return [
-        _Rendered(t, given[t.operation.name], 0.0) if t.operation.name in given else next(derived)
-        for t in targets
-    ]
+    made = iter(_made([t for t in targets if t.operation.name not in given], make))
+    rendered, refused = [], []
+    for target in targets:
+        name = target.operation.name
+        result, seconds = (given[name], 0.0) if name in given else next(made)
+        if isinstance(result, NotVerified):
+            _say(str(result))
+            refused.append(target)
+        else:
+            rendered.append(_Rendered(target, result, seconds))
+    return rendered, refused
 
 
-def _derived(targets: Sequence[_Target]) -> list[_Rendered]:
-    """Build everything in memory: none needs another."""
+def _made(targets: Sequence[_Target], make: _Make) -> list[tuple[Build | NotVerified, float]]:
+    """Make everything in memory, many shipped operations on all cores: none needs another."""
     from rich.progress import track
 
     console = _console()
     with ExitStack() as stack:
-        results = map(_build, targets)
+        results = map(_make, repeat(make), targets)
         if len(targets) >= _MANY and not any(target.source for target in targets):
             pool = ProcessPoolExecutor(mp_context=get_context("spawn"), initializer=_quiet)
             stack.enter_context(pool)
-            results = pool.map(_build_by_name, [target.operation.name for target in targets])
-        results = track(
-            results,
-            description="deriving",
-            total=len(targets),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
+            names = [target.operation.name for target in targets]
+            results = pool.map(_make_by_name, repeat(make), names)
+        return list(
+            track(
+                results,
+                description="deriving and checking",
+                total=len(targets),
+                console=console,
+                transient=True,
+                disable=not console.is_terminal,
+            )
         )
-        pairs = zip(targets, results, strict=True)
-        return [_Rendered(target, built, seconds) for target, (built, seconds) in pairs]
 
 
-def _build(target: _Target) -> tuple[Build, float]:
-    """What is generated for a target, and the seconds that took."""
-    from derive.pipeline import build as build_operation
-
+def _make(make: _Make, target: _Target) -> tuple[Build | NotVerified, float]:
+    """What is generated for a target or why it is not, and the seconds that took."""
     start = perf_counter()
     with _named(target):
-        built = build_operation(target.operation, target.folder)
-    return built, perf_counter() - start
+        try:
+            made = make(target.operation, target.folder)
+        except NotVerified as refusal:
+            made = refusal
+    return made, perf_counter() - start
 
 
-def _build_by_name(name: str) -> tuple[Build, float]:
+def _make_by_name(make: _Make, name: str) -> tuple[Build | NotVerified, float]:
     """The same in another process, which makes the operation itself."""
-    built, seconds = _build(_shipped()[name])
-    return replace(built, operation=None), seconds
+    made, seconds = _make(make, _shipped()[name])
+    return (replace(made, operation=None) if not isinstance(made, NotVerified) else made), seconds
 
 
 def _quiet() -> None:
@@ -433,7 +459,7 @@ def _summarise(
     current = {change.path for change in changes if change.status == "unchanged"}
     table = Table(box=None)
     table.add_column("operation")
-    for column in ("steps", "lines", "time"):
+    for column in ("steps", "lines", "checked on", "time"):
         table.add_column(column, justify="right")
     table.add_column("files")
     for each in (r for r in rendered if r.build.steps):  # the others did not have to be derived
@@ -444,10 +470,14 @@ def _summarise(
             each.target.operation.name,
             str(each.build.steps),
             str(lines),
+            _checked(each.build),
             f"{each.seconds:.2f} s",
             fate,
         )
     _console().print(table)
+    for each in rendered:
+        for what in each.build.findings.unchecked if each.build.findings else ():
+            _say(f"{each.target.operation.name}: checked {what}.")
 
     removed = sum(change.new is None for change in changes if change.path not in kept)
     counts = {
@@ -458,6 +488,11 @@ def _summarise(
     }
     told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
     _say(f"{root}: {told} ({seconds:.1f} s)")
+
+
+def _checked(build: Build) -> str:
+    """On how many cases a module was checked just now."""
+    return f"{build.findings.cases} cases" if build.findings else "-"
 
 
 def _console() -> Console:

@@ -55,6 +55,41 @@ class VerificationError(DeriveError):
     """A verification that could not be carried out, as opposed to one that failed."""
 
 
+class NotVerified(DeriveError):
+    """A module that is not what its definition says; it was not written.
+
+    Parameters
+    ----------
+    operation : str
+        Name of the operation.
+    check : str
+        Which check failed.
+    case : str
+        The call it failed on.
+    strategy : str
+        The strategies that were forced; empty if there was no choice.
+    what : str
+        What came, and what should have.
+    """
+
+    def __init__(self, operation: str, check: str, case: str, strategy: str, what: str) -> None:
+        super().__init__(operation, check, case, strategy, what)
+        self.operation, self.check, self.case = operation, check, case
+        self.strategy, self.what = strategy, what
+
+    def __str__(self) -> str:
+        forced = f", by {self.strategy}" if self.strategy else ""
+        return (
+            f"{self.operation}: the module that was made is not what the definition says, "
+            "so it was not written.\n"
+            f"  check  {self.check}\n"
+            f"  call   {self.case}{forced}\n"
+            f"  found  {self.what}\n"
+            "This is a defect of derive, not of the definition; please report it with the "
+            "definition. --no-verify (in Python, verify=False) gives the module all the same."
+        )
+
+
 class UsageError(DeriveError):
     """A command that asks for something that does not exist."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
@@ -18,14 +18,15 @@ from derive.calculus.statements import System
 from derive.language.operation import Operation
 from derive.language.symbols import Access, Axis
 from derive.lowering.entry import all_sizes
-from derive.lowering.lower import lower
+from derive.lowering.lower import Program, lower
 from derive.lowering.separate import with_separate_windows
-from derive.rendering.files import Output, intact, with_header
+from derive.rendering.files import Output, intact, is_current, with_header
 from derive.rendering.latex import render_latex
 from derive.rendering.module import comment, render_module
 from derive.rendering.package import family_file, index_file
 from derive.rendering.templates import environment
 from derive.rendering.text import derivation_text
+from derive.verification.gate import Findings, examine
 
 
 @dataclass(frozen=True)
@@ -33,16 +34,17 @@ class Build:
     """The generated files of one operation, and the number of steps of its derivation.
 
     The operation is None in a build that comes from another process; the number is 0 where nothing
-    had to be derived.
+    had to be derived; the findings are None where nothing was checked.
     """
 
     operation: Operation | None
     outputs: tuple[Output, ...]
     steps: int
+    findings: Findings | None = None
 
 
-def build(operation: Operation, folder: str) -> Build:
-    """Everything that is generated for an operation.
+def build(operation: Operation, folder: str, root: Path) -> Build:
+    """Everything that is generated for an operation, the module checked unless it is on disk.
 
     Parameters
     ----------
@@ -50,26 +52,43 @@ def build(operation: Operation, folder: str) -> Build:
         The definition.
     folder : str
         Folder of the files below the output directory; empty for the directory itself.
+    root : Path
+        The output directory: a module that it holds already is not checked again.
 
     Raises
     ------
     DefinitionError
         If the definition does not make sense; the message says where and how to mend it.
+    NotVerified
+        If the module is not what the definition says.
     """
+    built = rendered(operation, folder)
+    module = built.outputs[0]
+    if is_current(module, root):
+        return built
+    return replace(built, findings=examine(operation, module.text))
+
+
+def rendered(operation: Operation, folder: str, *, verified: bool = True) -> Build:
+    """What `build` would write; the files say that they were checked, or that they were not."""
     system, steps = _derived(operation)
-    apart = with_separate_windows(system)
-    program = lower(operation.name, apart, adjoint(apart), comment(steps))
-    module = render_module(program, steps)
+    module = render_module(_lowered(operation, system, steps), steps)
     paper = render_latex(steps)
 
     stamp = definition_hash(operation)
     command = f"derive build {operation.name}" if folder else "derive build FILE.py --out DIR"
     place = PurePosixPath(folder) / operation.name
+    header = with_header(module, "#", stamp, command, verified=verified)
     outputs = (
-        Output(place.with_suffix(".py"), with_header(module, "#", stamp, command)),
+        Output(place.with_suffix(".py"), header),
         Output(place.with_suffix(".tex"), with_header(paper, "%", stamp, command)),
     )
     return Build(operation, outputs, len(steps.steps))
+
+
+def _lowered(operation: Operation, system: System, steps: Derivation) -> Program:
+    apart = with_separate_windows(system)
+    return lower(operation.name, apart, adjoint(apart), comment(steps))
 
 
 def _derived(operation: Operation) -> tuple[System, Derivation]:
@@ -119,13 +138,15 @@ def show(operation: Operation, format: str) -> str:
     return render_latex(steps) if format == "latex" else derivation_text(steps)
 
 
-def compile(operation: Operation) -> ModuleType:
+def compile(operation: Operation, *, verify: bool = True) -> ModuleType:
     """The generated module of an operation, in memory: for notebooks and tests.
 
     Parameters
     ----------
     operation : Operation
         The definition.
+    verify : bool, optional
+        Whether the module is checked against the definition before it is handed out.
 
     Returns
     -------
@@ -136,8 +157,13 @@ def compile(operation: Operation) -> ModuleType:
     ------
     DefinitionError
         If the definition does not make sense.
+    NotVerified
+        If the module is not what the definition says.
     """
-    text = next(o.text for o in build(operation, "").outputs if o.path.suffix == ".py")
+    system, steps = _derived(operation)
+    text = render_module(_lowered(operation, system, steps), steps, layout=False)
+    if verify:
+        examine(operation, text)
     module = ModuleType(operation.name)
     module.__doc__ = operation.summary
     exec(builtins.compile(text, f"<derived {operation.name}>", "exec"), module.__dict__)

@@ -7,7 +7,7 @@ import pytest
 
 import derive
 from derive.language.load import load
-from derive.pipeline import build
+from derive.pipeline import rendered
 from derive.verification import verify
 
 CELLS = sorted((Path(__file__).parents[1] / "examples" / "cells").glob("*.py"))
@@ -28,7 +28,7 @@ def test_builds_and_verifies(path, tmp_path):
     """What `derive build FILE --out DIR` and `derive verify` do: three checks, no defect."""
     (operation,) = load(path)
     assert operation.name == path.stem
-    for output in build(operation, "").outputs:
+    for output in rendered(operation, "").outputs:
         (tmp_path / output.path).write_text(output.text, encoding="utf-8")
     report = verify(operation, tmp_path / f"{path.stem}.py")
     assert report.ok, "\n".join(report.failures[:3])

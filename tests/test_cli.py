@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import derive
 from derive import cli
-from derive.errors import DefinitionError, UsageError
+from derive.errors import DefinitionError, NotVerified, UsageError
 from derive.rendering import files
 from derive.rendering.files import Output, with_header
 
@@ -41,24 +41,29 @@ class Engine:
     def shipped(self):
         return self.families
 
-    def build(self, operation, folder):
+    def build(self, operation, folder, root):
+        if "wrong" in operation.body:
+            raise NotVerified(operation.name, "values", f"{operation.name} x[1]", "", "y is 2")
+        return self.rendered(operation, folder)
+
+    def rendered(self, operation, folder, verified=True):
         self.derived.append(operation.name)
         if "defect" in operation.body:
             raise DefinitionError(operation.name, "index c is not bound.", remedy="Sum over it.")
         if "crash" in operation.body:
             raise ZeroDivisionError
         outputs = tuple(
-            stamped(f"{folder}/{operation.name}{ending}".lstrip("/"), operation.body)
+            stamped(f"{folder}/{operation.name}{ending}".lstrip("/"), operation.body, verified)
             for ending in (".py", ".tex")
         )
-        return SimpleNamespace(operation=operation, outputs=outputs, steps=7)
+        return SimpleNamespace(operation=operation, outputs=outputs, steps=7, findings=None)
 
     def engine_hash(self):
         return self.version
 
     def written(self, operation, folder, root):
         done = (root / folder / f"{operation.name}.py").is_file()
-        return replace_steps(Engine.build(Engine(), operation, folder)) if done else None
+        return replace_steps(Engine.rendered(Engine(), operation, folder)) if done else None
 
     def package_files(self):
         return tuple(stamped(f"{folder}/__init__.py") for folder in (".", *self.families))
@@ -72,12 +77,13 @@ class Engine:
 
 
 def replace_steps(build: SimpleNamespace) -> SimpleNamespace:
-    return SimpleNamespace(operation=build.operation, outputs=build.outputs, steps=0)
+    return SimpleNamespace(operation=build.operation, outputs=build.outputs, steps=0, findings=None)
 
 
-def stamped(path: str, body: str = "x = 1\n") -> Output:
+def stamped(path: str, body: str = "x = 1\n", verified: bool = True) -> Output:
     comment = "%" if path.endswith(".tex") else "#"
-    return Output(PurePosixPath(path), with_header(body, comment, "0" * 16, "derive build"))
+    text = with_header(body, comment, "0" * 16, "derive build", verified=verified)
+    return Output(PurePosixPath(path), text)
 
 
 @pytest.fixture(autouse=True)
@@ -199,6 +205,28 @@ def test_hand_edits_are_kept_and_the_rest_is_written():
     assert not edited.read_text().endswith("# mine\n")
 
 
+def test_what_is_not_verified_is_not_written(engine):
+    """The others are; what failed, and where, is said."""
+    own = own_file(
+        'a = Operation("a", "One.", body="wrong")\nb = Operation("b", "Another.", body="x = 2\\n")\n'
+    )
+    result = run("build", own, "--out", "out", code=2)
+    assert "a: the module that was made is not what the definition says" in result.stderr
+    assert "a x[1]" in result.stderr and "y is 2" in result.stderr
+    assert written() == ["b.py", "b.tex"]
+
+
+def test_a_module_that_was_not_checked_says_so():
+    """And is not what the definition gives, until it has been checked."""
+    own = own_file('a = Operation("a", "One.")\n')
+    run("build", own, "--out", "out", "--no-verify")
+    assert "\n# not verified\n" in Path("out/a.py").read_text()
+    run("check", own, "--out", "out", code=1)
+    run("build", own, "--out", "out")
+    assert "not verified" not in Path("out/a.py").read_text()
+    run("check", own, "--out", "out")
+
+
 def test_nothing_is_written_before_everything_is_rendered(engine):
     engine.families["convolution"] = (Operation("correlate2d", body="defect"),)
     result = run("build", "--out", "out", code=2)
@@ -271,7 +299,7 @@ def test_an_own_file_needs_a_directory(command):
         ('a = Operation("a")\nb = Operation("a")\n', "own.py: a: two operations of the file"),
         ('a = Operation("a", body="defect")\n', "own.py: a: index c is not bound."),
         (
-            "from derive.errors import DefinitionError\n"
+            "from derive.errors import DefinitionError, NotVerified\n"
             'raise DefinitionError("a", "x has no axis n.", equation="y[n] = x[n]")\n',
             "own.py:3: a: x has no axis n.\n  y[n] = x[n]\n",
         ),

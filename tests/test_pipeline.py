@@ -5,7 +5,7 @@ from dataclasses import replace
 from sympy import Eq
 
 from derive import Operation, axes, size, sizes, tensor
-from derive.pipeline import build, definition_hash, engine_hash, written
+from derive.pipeline import definition_hash, engine_hash, rendered, written
 
 N, M = sizes("N M")
 (n,) = axes("n", N)
@@ -14,7 +14,7 @@ double = Operation("double", "Twice.", (x,), (y,), (Eq(y[n], 2 * x[n]),))
 
 
 def test_what_has_not_changed_is_read_from_its_files(tmp_path):
-    outputs = build(double, "").outputs
+    outputs = rendered(double, "").outputs
     assert written(double, "", tmp_path) is None
     for output in outputs:
         (tmp_path / output.path).write_text(output.text, encoding="utf-8")

@@ -118,12 +118,13 @@ def comment(derivation: Derivation) -> Describe:
     return describe
 
 
-def render_module(program: Program, derivation: Derivation) -> str:
-    """The text of a module, without its header, laid out by black."""
+def render_module(program: Program, derivation: Derivation, *, layout: bool = True) -> str:
+    """The text of a module, without its header; laid out by black if people are to read it."""
     view = module_view(program, derivation)
     text = environment().get_template("numpy/module.py.j2").render(module=view)
     # The functions behind it are laid out already (a test sees to that), and most of the text.
-    return "\n\n".join((black.format_str(text, mode=MODE), *view.support))
+    text = black.format_str(text, mode=MODE) if layout else text
+    return "\n\n".join((text, *view.support))
 
 
 def _docstring(derivation: Derivation) -> str:

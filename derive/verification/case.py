@@ -59,16 +59,33 @@ class Case:
         return tuple(t.name for t in inputs if not t.integer and self.shapes[t.name] is not None)
 
     def draw(
-        self, rng: np.random.Generator, *, positive: bool = False, kinks: tuple[float, ...] = ()
+        self,
+        rng: np.random.Generator,
+        *,
+        positive: bool = False,
+        kinks: tuple[float, ...] = (),
+        ties: bool = False,
     ) -> dict[str, Any]:
-        """Random inputs in the order of the signature; all above 0 if `positive`.
+        """Random inputs in the order of the signature.
 
-        A third of them are near one of `kinks`, and half of these are on it.
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+        positive : bool
+            All real numbers are above 0.
+        kinks : tuple of float
+            A third of them are near one of these, and half of these are on it.
+        ties : bool
+            They are -1, 0 or 1, so that many are equal.
         """
         drawn = {t.name: self._array(t, rng, positive) for t in self.operation.inputs}
-        for tensor in self.operation.inputs if kinks else ():
+        for tensor in self.operation.inputs:
             array = drawn[tensor.name]
             if array is None or tensor.integer or tensor.interval is not None:
+                continue
+            if ties:
+                drawn[tensor.name] = rng.integers(-1, 2, array.shape).astype(float)
+            if not kinks:
                 continue
             near = rng.choice(kinks, array.shape) + rng.choice((-0.25, 0, 0, 0.25), array.shape)
             drawn[tensor.name] = np.where(rng.random(array.shape) < 1 / 3, near, array)
@@ -81,7 +98,11 @@ class Case:
         if tensor.integer:
             names = {symbol.name: value for symbol, value in self.values.items()}
             formulas = formulas_of(self.operation)
-            drawn = rng.integers(0, max(formulas.below(tensor, names), 1), shape)
+            below = max(formulas.below(tensor, names), 1)
+            drawn = rng.integers(0, below, shape)
+            hits = [n for n in formulas.compared(names) if 0 <= n < below]
+            if hits:
+                drawn = np.where(rng.random(shape) < 1 / 3, rng.choice(hits, shape), drawn)
             besides = formulas.besides(tensor, names)
             if besides is not None:
                 drawn = np.where(rng.random(shape) < 0.2, besides, drawn)

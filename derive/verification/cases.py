@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import combinations
 from math import prod
@@ -23,7 +24,9 @@ from derive.verification.sizes import Formulas, Unmet, formulas_of
 
 COUNT = 24  # cases of an operation
 FEWEST = 5  # below this, an operation is not verified
+FEW = 8  # cases before a module is written
 _ATTEMPTS = 400  # candidates
+_FEW_ATTEMPTS = 80
 _WORK = 360  # points of all statements of a case; plain loops take about 0.1 ms for each
 _EMPTY = 3  # cases with an axis of length 0: there is little to see in them
 _WEIGHT = 4  # of what a case shows, against what it shows once more of a neutral option
@@ -40,18 +43,90 @@ def cases(operation: Operation) -> tuple[Case, ...]:
     """
     formulas = formulas_of(operation)
     own = [_stated(formulas, given) for given in operation.cases]
-    found = _select(own, _candidates(formulas))
+    found = _select(own, _candidates(formulas, _ATTEMPTS))
     if found and not formulas.free and not formulas.operation.options:
         found = (found * FEWEST)[:FEWEST]  # nothing can vary but the numbers drawn
     if len(found) < FEWEST:
-        names = [f"{size.name!r}: 5" for size in formulas.free[:2]]
-        names += [f"{o.name!r}: {o.default!r}" for o in operation.options[:2]]
-        raise VerificationError(
-            f"{operation.name}: only {len(found)} cases were found to verify it on, of the "
-            f"{FEWEST} that it takes.\n"
-            f"State some in the definition: cases=({{{', '.join(names)}}}, ...)."
-        )
+        raise _too_few(operation, len(found))
     return tuple(candidate.case for candidate in found)
+
+
+def few(operation: Operation) -> tuple[Case, ...]:
+    """The cases on which a module is checked before it is written: up to `FEW`, small ones first.
+
+    One of each kind that there is: nothing but defaults; options off neutral and sides unequal;
+    optional inputs left out; an empty axis; all sizes 1. The others show what was not yet shown.
+
+    Raises
+    ------
+    VerificationError
+        If there is none, or the definition says something in `cases=` that cannot be.
+    """
+    formulas = formulas_of(operation)
+    own = [_stated(formulas, given) for given in operation.cases[:1]]
+    pool = _candidates(formulas, _FEW_ATTEMPTS)
+    with suppress(VerificationError):
+        pool.append(_stated(formulas, {s.name: max(1, s.minimum) for s in formulas.free}))
+    if not own and not pool:
+        raise _too_few(operation, 0)
+    chosen = list(own)
+    for wish in (_plainness, _busyness, _bareness, _emptiness, _oneness):
+        best = max(pool, key=lambda c: (wish(c), -c.work), default=None)
+        if best is not None and wish(best)[0]:
+            chosen.append(best)
+            pool = [c for c in pool if str(c.case) != str(best.case)]
+    pool = [c for c in pool if not c.case.is_empty]
+    chosen = _greedy(chosen, pool, FEW)
+    distinct = {str(c.case): c for c in chosen}.values()
+    return tuple(c.case for c in sorted(distinct, key=lambda c: c.work))
+
+
+def smaller(case: Case) -> tuple[Case, ...]:
+    """Cases with less to compute than one that fails, the smallest first."""
+    formulas = formulas_of(case.operation)
+    work = formulas.work({s.name: v for s, v in case.values.items()})
+    pool = sorted(_candidates(formulas, _FEW_ATTEMPTS), key=lambda c: c.work)
+    return tuple(c.case for c in pool if c.work < work)
+
+
+def _plainness(candidate: _Candidate) -> tuple[bool, int]:
+    """Nothing said, nothing left out, and as much room to go wrong in as there is."""
+    case = candidate.case
+    plain = not case.options and None not in case.shapes.values() and not case.is_empty
+    apart = sum(feature[0] == "told apart" for feature in candidate.shows)
+    return plain, _WORK * apart + candidate.work
+
+
+def _busyness(candidate: _Candidate) -> tuple[bool, int]:
+    """Every option said, with numbers that differ."""
+    said = candidate.case.options
+    numbers = [n for v in said.values() if isinstance(v, tuple) for n in v]
+    return bool(said) and not candidate.case.is_empty, 4 * len(said) + len(set(map(str, numbers)))
+
+
+def _bareness(candidate: _Candidate) -> tuple[bool, int]:
+    """Optional inputs left out."""
+    count = sum(shape is None for shape in candidate.case.shapes.values())
+    return count > 0 and not candidate.case.is_empty, count
+
+
+def _emptiness(candidate: _Candidate) -> tuple[bool, int]:
+    return candidate.case.is_empty, -candidate.rank
+
+
+def _oneness(candidate: _Candidate) -> tuple[bool, int]:
+    return ("all one", True) in candidate.shows, 0
+
+
+def _too_few(operation: Operation, found: int) -> VerificationError:
+    formulas = formulas_of(operation)
+    names = [f"{size.name!r}: 5" for size in formulas.free[:2]]
+    names += [f"{o.name!r}: {o.default!r}" for o in operation.options[:2]]
+    enough = f", of the {FEWEST} that it takes" if found else ""
+    return VerificationError(
+        f"{operation.name}: {found or 'no'} cases were found to verify it on{enough}.\n"
+        f"State some in the definition: cases=({{{', '.join(names)}}}, ...)."
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,10 +150,22 @@ def _select(own: Sequence[_Candidate], candidates: Sequence[_Candidate]) -> list
     room = max(COUNT - len(own), 0)
     chosen += sorted(empty.values(), key=lambda c: c.rank)[: min(_EMPTY, room)]
 
+    return _greedy(chosen, pool, COUNT, known=own)
+
+
+def _greedy(
+    chosen: Sequence[_Candidate],
+    pool: Sequence[_Candidate],
+    count: int,
+    known: Sequence[_Candidate] | None = None,
+) -> list[_Candidate]:
+    """Add those of `pool` that show most of what `known` (by default `chosen`) do not show."""
+    chosen, pool = list(chosen), list(pool)
+    known = chosen if known is None else known
     bits: dict[tuple, int] = {}  # sets of features as bits of integers: a hundred times faster
-    masks = {id(c): (_mask(c.shows, bits), _mask(c.crossed, bits)) for c in (*own, *pool)}
+    masks = {id(c): (_mask(c.shows, bits), _mask(c.crossed, bits)) for c in (*known, *pool)}
     seen = 0
-    for candidate in own:
+    for candidate in known:
         seen |= masks[id(candidate)][0] | masks[id(candidate)][1]
 
     def news(candidate: _Candidate) -> tuple[int, int]:
@@ -86,7 +173,7 @@ def _select(own: Sequence[_Candidate], candidates: Sequence[_Candidate]) -> list
         count = _WEIGHT * (shows & ~seen).bit_count() + (crossed & ~seen).bit_count()
         return count, -candidate.work
 
-    while pool and len(chosen) < COUNT:
+    while pool and len(chosen) < count:
         best = max(pool, key=news)
         pool.remove(best)
         chosen.append(best)
@@ -98,11 +185,11 @@ def _mask(features: Iterable[tuple], bits: dict[tuple, int]) -> int:
     return sum(1 << bits.setdefault(feature, len(bits)) for feature in features)
 
 
-def _candidates(formulas: Formulas) -> list[_Candidate]:
+def _candidates(formulas: Formulas, attempts: int) -> list[_Candidate]:
     """Random calls that meet the requirements, within the bound on work."""
     source = random.Random(2**61 - 1)
     found = []
-    for _ in range(_ATTEMPTS):
+    for _ in range(attempts):
         sizes = _random_sizes(formulas, source)
         plain = source.random() < 0.1
         options = {

@@ -23,8 +23,16 @@ from typing import Any
 
 import numpy as np
 
+from derive.verification.poison import POISONED
+
 P = 2**61 - 1
 _HALF = P // 2
+_DENOMINATOR = 2**16  # of two fractions this small no more than one rounds to a given float
+_DIGITS = 12  # what an author writes out; a number that was computed has 16
+
+
+class NoRule(TypeError):
+    """Something that the field cannot compute, so that nothing can be said exactly."""
 
 
 def _binary(method: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
@@ -94,7 +102,7 @@ class Element:
         if power.denominator in (2, 4, 8):
             return call("sqrt", self) ** (2 * power)
         if power.denominator != 1:
-            raise TypeError(f"the field has integer powers, and roots of roots, not {exponent}")
+            raise NoRule(f"the power {exponent}")
         n = power.numerator
         if isinstance(self.value, float):
             return Element(self.value**n if n > 0 else int(n == 0))
@@ -131,17 +139,26 @@ def as_element(number: object) -> Any:
     if isinstance(number, (float, np.floating)):
         if not math.isfinite(number):
             return Element(float(number))
-        fraction = Fraction(*number.as_integer_ratio())
-        if fraction.denominator > 2**16 or abs(fraction) > 2**32:
+        meant = rational(float(number))
+        if meant is None:
             raise TypeError(
-                f"the float {number} is no small dyadic fraction, so there is no telling which "
-                "number is meant: divide an array by integers, call a function of the seam, or "
-                "name the number as a constant of the module"
+                f"there is no telling which number the float {number} stands for: divide an array "
+                "by integers, call a function of the seam, or name the number as a constant of "
+                "the module"
             )
-        number = fraction
+        number = meant
     if isinstance(number, Fraction):
         return Element(number.numerator) * Element(number.denominator) ** -1
     return NotImplemented
+
+
+def rational(number: float) -> Fraction | None:
+    """The fraction that a float stands for: a quotient of small integers, or a short decimal."""
+    quotient = Fraction(number).limit_denominator(_DENOMINATOR)
+    if float(quotient) == number and abs(quotient.numerator) < 2**32:
+        return quotient
+    digits = len(f"{number!r}".partition("e")[0].strip("-0.").replace(".", ""))
+    return Fraction(repr(number)) if digits <= _DIGITS else None
 
 
 def call(name: str, number: object) -> Element:
@@ -273,6 +290,8 @@ def constant(value: float) -> Element:
         ratio = Fraction(value / base).limit_denominator(64)
         if math.isclose(ratio * base, value, rel_tol=1e-15):
             return element * ratio
+    if (meant := rational(value)) is not None:
+        return as_element(meant)
     return _hashed(repr(value), Element(0))
 
 
@@ -303,7 +322,7 @@ def seam(module: ModuleType) -> ModuleType:
     vars(numpy)["full"] = _full
     copy = ModuleType(module.__name__)
     for name, value in vars(module).items():
-        if value is np:
+        if value is np or value is POISONED:
             value = numpy
         elif name == "_DTYPES":
             value = ("object",)

@@ -32,7 +32,7 @@ from derive.language.operation import Equation, Operation, sides
 from derive.language.symbols import Access, Tensor
 from derive.verification.number import Number, through
 
-Environment = dict[Any, Any]
+Environment = dict[str, Any]  # of sizes, settings and indices, by name
 Evaluate = Callable[[Environment], Any]
 
 
@@ -147,7 +147,7 @@ def evaluate(
 class _Evaluation:
     def __init__(self, system: System, arrays, sizes) -> None:
         self.system = system
-        self.environment: Environment = dict(sizes)
+        self.environment: Environment = {symbol.name: value for symbol, value in sizes.items()}
         self.given: dict[Tensor, np.ndarray] = {}
         left_out = {t for t in system.inputs if arrays.get(t.name) is None}
         absent = {t for t in left_out if t.default is None}
@@ -232,7 +232,7 @@ class _Evaluation:
         number = 0
         for axis in statement.domain:
             if axis not in named:
-                number = number * self.number(axis.extent) + here[axis]
+                number = number * self.number(axis.extent) + here[axis.name]
         return number
 
 
@@ -247,14 +247,16 @@ def _points(
     axes: Sequence[Any], compiled: Callable[[Any], Evaluate], here: Environment
 ) -> Iterator[Environment]:
     """The environment at every point of a box, in row-major order."""
-    ranges = []
+    ranges: list[tuple[str, range]] = []
     for axis in axes:
         index, *ends = axis if isinstance(axis, tuple | sympy.Tuple) else (axis,)
         first, last = ends or (index.lower, index.upper)
-        ranges.append((index, range(int(compiled(first)(here)), int(compiled(last)(here)) + 1)))
-    indices = [index for index, _ in ranges]
+        ranges.append(
+            (index.name, range(int(compiled(first)(here)), int(compiled(last)(here)) + 1))
+        )
+    names = [name for name, _ in ranges]
     for point in itertools.product(*(numbers for _, numbers in ranges)):
-        yield {**here, **dict(zip(indices, point, strict=True))}
+        yield {**here, **dict(zip(names, point, strict=True))}
 
 
 def _maximum(values: Collection[Any]) -> Any:
@@ -314,7 +316,8 @@ class _Compiler:
             index = [self.compiled(i) for i in value.index]
             return lambda here: read(tensor, tuple(int(i(here)) for i in index))
         if isinstance(value, Symbol | Idx):
-            return lambda here: here[value]
+            name = value.name
+            return lambda here: here[name]
         if value in (sympy.true, sympy.false):
             truth = bool(value)
             return lambda here: truth

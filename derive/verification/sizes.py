@@ -10,12 +10,13 @@ from typing import Any
 
 import sympy
 from sympy import Expr, Symbol
+from sympy.core.relational import Relational
 
 from derive.calculus.lift import to_system
 from derive.errors import VerificationError
-from derive.language.operation import Operation
+from derive.language.operation import Operation, sides
 from derive.language.options import is_word
-from derive.language.symbols import Axis, Size, Tensor
+from derive.language.symbols import Access, Axis, Size, Tensor
 
 Values = Mapping[str, Any]
 
@@ -57,6 +58,7 @@ class Formulas:
         }
         self._below = {t.name: _Formula(t.below) for t in operation.inputs if t.integer}
         self._besides = {t.name: _Formula(t.besides) for t in operation.inputs if t.besides}
+        self._compared = [_Formula(e) for e in _compared_with_integers(operation)]
         self._work = [
             [_Formula(axis.extent) for axis in statement.domain] for statement in system.statements
         ]
@@ -125,6 +127,11 @@ class Formulas:
         """The one number that may stand among the entries of an integer input, whatever it is."""
         return self._besides[tensor.name](values) if tensor.name in self._besides else None
 
+    def compared(self, values: Values) -> list[int]:
+        """What conditions compare the entries of integer tensors with, and the neighbours."""
+        found = {int(number(values)) for number in self._compared}
+        return sorted({n + shift for n in found for shift in (-1, 0, 1)})
+
     def work(self, values: Values) -> int:
         """How many points the statements have together."""
         return sum(prod(extent(values) for extent in domain) for domain in self._work)
@@ -132,6 +139,19 @@ class Formulas:
     def remainders(self, values: Values) -> list[int]:
         """What each floor of the formulas drops."""
         return [numerator(values) % denominator(values) for numerator, denominator in self._floors]
+
+
+def _compared_with_integers(operation: Operation) -> list[Expr]:
+    """Numbers and settings that stand opposite to entries of integer tensors."""
+    found: dict[Expr, None] = {}
+    for equation in operation.equations:
+        for relation in sides(equation)[1].atoms(Relational):
+            left, right = relation.args
+            for read, number in ((left, right), (right, left)):
+                whole = any(a.tensor.integer for a in read.atoms(Access))
+                if whole and not number.has(Axis, Access) and not number.has(sympy.oo, -sympy.oo):
+                    found[number] = None
+    return sorted(found, key=str)
 
 
 @cache

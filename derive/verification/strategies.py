@@ -19,6 +19,8 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+from derive.verification.poison import POISONED
+
 DIRECTIONS = ("forward", "backward")
 Choice = dict[str, int]  # for each direction, the position of a strategy; "parts": 1 to cut batches
 
@@ -42,9 +44,10 @@ class Loaded:
         self.module = self.fresh()
 
     def fresh(self) -> ModuleType:
-        """A module of its own, as if imported."""
+        """A module of its own, as if imported, for which memory that is not written holds NaN."""
         module = ModuleType(self.name)
         exec(self._code, vars(module))
+        vars(module)["np"] = POISONED
         return module
 
     @property

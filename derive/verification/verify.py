@@ -39,6 +39,7 @@ by about 1, or was cancelled in a form that is not stable."""
 _COMPARING = (
     sympy.Max, sympy.Min, sympy.Abs, sympy.core.relational.Relational, scalars.relu, scalars.step,
 )  # fmt: skip
+_FAR = 1e6  # a number that stands for infinity is no place to put inputs at
 _REDRAWS = 3  # of inputs that sit on a kink
 Arrays = dict[str, np.ndarray | None]
 
@@ -101,6 +102,7 @@ class Verification:
         self.cases = chosen
         self.system = as_written(operation)
         self._expected: dict[Case, _Expected] = {}
+        self._tied: dict[Case, _Expected | None] = {}
 
     def report(self, loaded: Loaded) -> Report:
         """Run everything; a check that raises has failed."""
@@ -136,7 +138,17 @@ class Verification:
 
     def reference(self, case: Case, module: ModuleType) -> tuple[float, str]:
         """Compare values and gradients with plain loops; the largest error, and what is wrong."""
-        expected = self.expected(case)
+        return self.compared(case, module, self.expected(case))
+
+    def ties(self, case: Case, module: ModuleType) -> tuple[float, str]:
+        """The same where every input is -1, 0 or 1; nothing where a value is infinite there."""
+        expected = self.tied(case)
+        if expected is None or not expected.is_finite:
+            return 0.0, ""
+        return self.compared(case, module, expected)
+
+    def compared(self, case: Case, module: ModuleType, expected: _Expected) -> tuple[float, str]:
+        """Whether a module has the expected values and gradients."""
         inputs = expected.inputs.values()
         value = module.apply(*inputs, **case.options)
         output, residuals = module.forward(*inputs, **case.options)
@@ -146,10 +158,14 @@ class Verification:
             **{f"the gradient of {n}": getattr(grads, n) for n in case.differentiable},
         }
         errors = {name: _error(found[name], right) for name, right in expected.values.items()}
-        wrong = [f"{name} is off by {e:.1e}" for name, e in errors.items() if not e <= TOLERANCE]
+        wrong = [
+            f"{name} is off by {e:.1e}{_where(found[name], expected.values[name])}"
+            for name, e in errors.items()
+            if not e <= TOLERANCE
+        ]
         return max(errors.values()), "; ".join(wrong)
 
-    def exact(self, case: Case, module: ModuleType) -> tuple[float, str]:
+    def exact(self, case: Case, module: ModuleType, *, subsets: bool = True) -> tuple[float, str]:
         """Compare gradients with the transpose of the derivative, modulo a prime."""
         drawn = case.draw(np.random.default_rng(1))
         inputs: dict[str, Any] = {
@@ -160,7 +176,9 @@ class Verification:
         # Said aloud, so that a default such as 1e-5 arrives as an exact number too.
         real = {o.name: o.default for o in case.operation.options if not o.integer}
         options = real | dict(case.options)
-        defect = transpose_defect(module, inputs, options, case.differentiable, rng)
+        defect = transpose_defect(
+            module, inputs, options, case.differentiable, rng, subsets=subsets
+        )
         return (0, "") if defect.is_zero else (1, str(defect))
 
     def differences(self, case: Case, module: ModuleType) -> tuple[float, str]:
@@ -190,6 +208,14 @@ class Verification:
             self._expected[case] = found
         return self._expected[case]
 
+    def tied(self, case: Case) -> _Expected | None:
+        """What the plain loops say where inputs are equal; None if they cannot be computed."""
+        if case not in self._tied:
+            self._tied[case] = None
+            with suppress(ArithmeticError, TypeError, ValueError):
+                self._tied[case] = self.evaluated(case, ties=True)
+        return self._tied[case]
+
     def kinks(self, case: Case) -> tuple[float, ...]:
         """Numbers that the definition compares with, of either sign."""
         compared: set[Any] = set()
@@ -198,17 +224,27 @@ class Verification:
                 if node.has(Access):
                     compared |= node.atoms(sympy.Number, Setting) | {sympy.Integer(0)}
         real = (float(case.values.get(number, number)) for number in compared)
-        return tuple(sorted({sign * number for number in real for sign in (1, -1)}))
+        near = {number for number in real if abs(number) < _FAR}
+        return tuple(sorted({sign * number for number in near for sign in (1, -1)}))
 
-    def evaluated(self, case: Case, positive: bool, kinks: tuple[float, ...] = ()) -> _Expected:
-        """Values and gradients at random inputs, entry by entry; some of them on kinks."""
+    def evaluated(
+        self,
+        case: Case,
+        *,
+        positive: bool = False,
+        kinks: tuple[float, ...] = (),
+        ties: bool = False,
+    ) -> _Expected:
+        """Values and gradients, entry by entry, at random inputs (see `Case.draw`)."""
         rng = np.random.default_rng(len(case.values))
-        inputs = case.draw(rng, positive=positive, kinks=kinks)
+        inputs = case.draw(rng, positive=positive, kinks=kinks, ties=ties)
         y_bar = {name: rng.standard_normal(shape) for name, shape in case.outputs.items()}
         given = {
-            name: array
-            if array is None or array.dtype.kind in "iu"
-            else numbers(array, active=name in case.differentiable)
+            name: (
+                array
+                if array is None or array.dtype.kind in "iu"
+                else numbers(array, active=name in case.differentiable)
+            )
             for name, array in inputs.items()
         }
         found = evaluate(self.system, given, case.values)
@@ -272,6 +308,19 @@ def _error(found: np.ndarray | None, right: np.ndarray) -> float:
     off = np.zeros(right.shape)
     np.subtract(found, right, out=off, where=found != right)  # infinities may be equal
     return float(np.max(np.abs(off), initial=0)) / scale
+
+
+def _where(found: np.ndarray | None, right: np.ndarray) -> str:
+    """The entry that is off most: what it is, and what it should be."""
+    if found is None or found.shape != right.shape:
+        shape = None if found is None else found.shape
+        return f": its shape is {shape}, and should be {right.shape}"
+    if not right.size:
+        return ""
+    off = np.abs(np.where(found == right, 0, found - right))
+    place = np.unravel_index(int(np.argmax(np.where(off == off, off, np.inf))), right.shape)
+    index = ", ".join(str(int(i)) for i in place)
+    return f": [{index}] is {found[place]:.9g}, and should be {right[place]:.9g}"
 
 
 def _count(reached: set[str]) -> str:

@@ -11,7 +11,7 @@ from derive import Operation, axes, compose, integers, option, part, relu, sizes
 from derive.errors import DefinitionError
 from derive.language import leading, parameter, size
 from derive.ops import shipped
-from derive.pipeline import build
+from derive.pipeline import rendered
 from derive.verification.verify import verify
 
 OPERATION = {o.name: o for operations in shipped().values() for o in operations}
@@ -22,7 +22,7 @@ n, i, h, o = axes("n i h o", N, I, H, O)
 
 def verified(operation: Operation, tmp_path):
     """The generated module, after all three verifications."""
-    (output,) = (f for f in build(operation, "").outputs if f.path.suffix == ".py")
+    (output,) = (f for f in rendered(operation, "").outputs if f.path.suffix == ".py")
     path = tmp_path / "module.py"
     path.write_text(output.text, encoding="utf-8")
     report = verify(operation, path)

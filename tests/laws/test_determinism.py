@@ -13,10 +13,10 @@ ROOT = Path(derive.__file__).resolve().parent.parent
 PROGRAM = """
 import hashlib, sys
 from derive.ops import shipped
-from derive.pipeline import build, package_files
+from derive.pipeline import package_files, rendered
 
 found = {o.name: (o, family) for family, members in shipped().items() for o in members}
-outputs = [output for name in sys.argv[1:] for output in build(*found[name]).outputs]
+outputs = [output for name in sys.argv[1:] for output in rendered(*found[name]).outputs]
 for output in sorted((*outputs, *package_files()), key=lambda o: str(o.path)):
     print(output.path, hashlib.sha256(output.text.encode()).hexdigest())
 """
@@ -69,10 +69,10 @@ def test_every_operation_was_built_by_three_runs(runs):
 def test_neither_time_nor_place_is_in_a_file(runs):
     """A checkout elsewhere gives the same bytes: no absolute path, no user, no year of today."""
     from derive.ops import shipped
-    from derive.pipeline import build
+    from derive.pipeline import rendered
 
     operation = shipped()["dense"][0]
-    for output in build(operation, "dense").outputs:
+    for output in rendered(operation, "dense").outputs:
         assert str(ROOT) not in output.text and str(Path.home()) not in output.text
         assert "\r" not in output.text and output.text.endswith("\n")
         assert not output.path.is_absolute()

@@ -1,0 +1,192 @@
+"""What is not verified is not written: the short form of the checks, before a module exists.
+
+On up to eight small cases, with memory that nobody wrote to holding NaN, and every strategy forced:
+
+values      outputs and gradients are those of the equations as written, entry by entry
+ties        the same where many inputs are equal
+exact       gradients are the transpose of the derivative, modulo a large prime
+float32     numbers stay float32, near those of float64, and no warning is raised
+
+Where the field has no rule for a function, central differences take the place of the exact check,
+and that is said. `derive verify` is the long form.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+from derive.errors import NotVerified
+from derive.language.operation import Operation
+from derive.verification.case import Case
+from derive.verification.cases import few, smaller
+from derive.verification.exact import leaves, like
+from derive.verification.field import NoRule
+from derive.verification.strategies import Loaded
+from derive.verification.verify import Verification, runs
+
+_PAIR = 2  # cases that are tried in float32, and with ties
+_SINGLE = 1e-4  # error of float32, relative to the largest entry of an array or to 1
+_NUDGE = 2.0**-22  # of an input; what it does to a result, rounding may do
+
+Check = Callable[[Case, ModuleType], str]  # what is wrong, or nothing
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What the checks say of a module that passed.
+
+    Attributes
+    ----------
+    cases : int
+        On how many it was checked.
+    unchecked : tuple of str
+        What could not be checked in the way described, and why; one clause each.
+    """
+
+    cases: int
+    unchecked: tuple[str, ...] = ()
+
+
+def examine(operation: Operation, text: str) -> Findings:
+    """Check the text of a module against the definition it was made from.
+
+    Parameters
+    ----------
+    operation : Operation
+        The definition.
+    text : str
+        The module.
+
+    Returns
+    -------
+    Findings
+
+    Raises
+    ------
+    NotVerified
+        With the smallest case found that fails, the check, and what came.
+    VerificationError
+        If the definition yields no case.
+    """
+    return _Gate(operation, text).findings()
+
+
+class _Gate:
+    def __init__(self, operation: Operation, text: str) -> None:
+        self.operation = operation
+        self.loaded = Loaded(Path(f"{operation.name}.py"), text)
+        self.verification = Verification(operation, few(operation))
+        self.unchecked: dict[str, None] = {}
+
+    def findings(self) -> Findings:
+        cases = self.verification.cases
+        for name, check, chosen in self.plan(cases):
+            for case, module, strategy in runs(chosen, self.loaded):
+                if what := self.outcome(check, case, module):
+                    self.refuse(name, check, case, strategy, what)
+        return Findings(len(cases), tuple(self.unchecked))
+
+    def plan(self, cases: tuple[Case, ...]) -> Iterator[tuple[str, Check, tuple[Case, ...]]]:
+        """Every check with the cases it runs on."""
+        full = tuple(c for c in cases if not c.is_empty)
+        yield "values", self.values, cases
+        yield "ties", self.ties, full[-_PAIR:]
+        yield "exact", self.exact, cases
+        yield "subsets", self.subsets, full[-1:]
+        yield "float32", self.single, full[-_PAIR:]
+
+    def outcome(self, check: Check, case: Case, module: ModuleType) -> str:
+        """What a check says; one that raises has failed."""
+        try:
+            return check(case, module)
+        except Exception as raised:
+            return f"{type(raised).__name__}: {raised}"
+
+    def values(self, case: Case, module: ModuleType) -> str:
+        return self.verification.reference(case, module)[1]
+
+    def ties(self, case: Case, module: ModuleType) -> str:
+        return self.verification.ties(case, module)[1]
+
+    def exact(self, case: Case, module: ModuleType, subsets: bool = False) -> str:
+        try:
+            return self.verification.exact(case, module, subsets=subsets)[1]
+        except NoRule as reason:
+            self.unchecked[f"not exactly, for {reason}: by central differences"] = None
+            return self.verification.differences(case, module)[1]
+
+    def subsets(self, case: Case, module: ModuleType) -> str:
+        return self.exact(case, module, subsets=True)
+
+    def single(self, case: Case, module: ModuleType) -> str:
+        """Run in float32: what is returned has that dtype and nearly the values of float64."""
+        expected = self.verification.expected(case)
+        if not expected.is_finite:
+            return ""
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", RuntimeWarning)
+            found = _run(module, case, expected.inputs, expected.y_bar, np.float32)
+        wrong = [n for n, a in found.items() if a.dtype.kind == "f" and a.dtype != np.float32]
+        if wrong:
+            return f"with float32 inputs, {wrong[0]} is {found[wrong[0]].dtype}"
+        inputs = {n: _as(a, np.float32, np.float64) for n, a in expected.inputs.items()}
+        y_bar = {n: a.astype(np.float32).astype(float) for n, a in expected.y_bar.items()}
+        right = _run(module, case, inputs, y_bar, np.float64)
+        moved = {n: _nudged(a) for n, a in inputs.items()}
+        swayed = _run(module, case, moved, y_bar, np.float64)
+        for name, array in right.items():
+            if array.dtype.kind != "f" or not array.size:
+                continue
+            allowed = _SINGLE * max(1.0, float(np.max(np.abs(array))))
+            allowed += 64 * float(np.max(np.abs(swayed[name] - array)))
+            error = float(np.max(np.abs(found[name] - array)))
+            if not error <= allowed:
+                return f"in float32, {name} is off by {error:.1e}"
+        return ""
+
+    def refuse(self, name: str, check: Check, case: Case, strategy: str, what: str) -> None:
+        """Look for a smaller case that fails in the same check, and raise."""
+        for less in smaller(case):
+            for tried, module, how in runs((less,), self.loaded):
+                if found := self.outcome(check, tried, module):
+                    raise NotVerified(self.operation.name, name, str(tried), how, found)
+        raise NotVerified(self.operation.name, name, str(case), strategy, what)
+
+
+def _run(module: ModuleType, case: Case, inputs, y_bar, dtype) -> dict[str, np.ndarray]:
+    """Every array that a module hands out: outputs, gradients, and what it keeps."""
+    given = {name: _as(array, dtype) for name, array in inputs.items()}
+    output, residuals = module.forward(*given.values(), **case.options)
+    named = zip(leaves(output), y_bar.values(), strict=True)
+    bars = {
+        name: bar.astype(dtype) for name, bar in named if leaves(output)[name].dtype.kind == "f"
+    }
+    grads = module.backward(like(output, bars), residuals)
+    found = dict(leaves(output))
+    found |= {f"the gradient of {name}": getattr(grads, name) for name in case.differentiable}
+    kept = residuals._asdict().items()
+    found |= {f"the residual {name}": a for name, a in kept if isinstance(a, np.ndarray)}
+    return {name: np.asarray(array) for name, array in found.items()}
+
+
+def _as(array: np.ndarray | None, *dtypes: type) -> np.ndarray | None:
+    """Real numbers as one dtype after the other; integers as they are."""
+    if array is None or array.dtype.kind != "f":
+        return array
+    for dtype in dtypes:
+        array = array.astype(dtype)
+    return array
+
+
+def _nudged(array: np.ndarray | None) -> np.ndarray | None:
+    """Real numbers, each up or down by what float32 rounds away."""
+    if array is None or array.dtype.kind != "f":
+        return array
+    signs = np.random.default_rng(array.size).choice((-1, 1), array.shape)
+    return array * (1 + _NUDGE * signs)
