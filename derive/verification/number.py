@@ -16,7 +16,7 @@ import mpmath
 import numpy as np
 
 _DIGITS = 40
-_LARGEST = 2**14  # binary exponent; what is larger is infinite
+_LARGEST = 1024  # binary exponent; what is larger is infinite, as it is in a module
 _NAN = mpmath.nan
 _STEP = mpmath.mpf(10) ** -27  # third root of a rounding error of 80 digits
 _serials = itertools.count()
@@ -171,13 +171,8 @@ def gradients(outputs: Iterable[tuple[Any, Any]], inputs: Iterable[Number]) -> l
             found[node.serial] = node
             waiting += [parent for parent, _ in node.parents]
     for serial in sorted(found, reverse=True):  # whoever is made later cannot be a parent
-        slope = slopes[serial]
-        if slope != 0:
-            for parent, factor in found[serial].parents:
-                add(parent, slope * factor)
-        else:
-            for parent, _ in found[serial].parents:
-                add(parent, 0)
+        for parent, factor in found[serial].parents:
+            add(parent, slopes[serial] * factor)
     return [slopes.get(leaf.serial, mpmath.mpf(0)) for leaf in inputs]
 
 

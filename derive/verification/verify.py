@@ -306,7 +306,8 @@ def _error(found: np.ndarray | None, right: np.ndarray) -> float:
     finite = np.isfinite(right)
     scale = max(1.0, float(np.max(np.abs(right), initial=0, where=finite)))
     off = np.zeros(right.shape)
-    np.subtract(found, right, out=off, where=found != right)  # infinities may be equal
+    # Infinities may be equal; where the equations have no value, anything will do.
+    np.subtract(found, right, out=off, where=(found != right) & ~np.isnan(right))
     return float(np.max(np.abs(off), initial=0)) / scale
 
 
