@@ -37,8 +37,8 @@ from derive.language import (
 from derive.language.operation import sides
 from derive.language.scalars import SCALARS
 
-_LETTERS = "n m k l i j a z s r g t u v p q".split()
-_NAMES = "x w b h c o e f d y ab za".split()
+_LETTERS = tuple("nmklijazsrgtuvpq")
+_NAMES = (*"xwbhcoefdy", "ab", "za")
 _POSITIVE = (sympy.log,)  # wants an argument above 0
 _STEEP = (sympy.exp, sympy.sinh, sympy.cosh, sympy.tan)  # wants a small one
 _LEVEL = (sympy.tanh, sympy.sin, sympy.atan, sympy.erf, sigmoid, softsign, relu, sympy.Abs)
