@@ -11,6 +11,7 @@ from sympy import Expr, Symbol, sympify
 
 from derive.errors import DefinitionError
 from derive.language.names import checked_name
+from derive.language.numbers import exact
 from derive.language.symbols import Named
 
 
@@ -162,7 +163,7 @@ def option(
             raise DefinitionError(
                 name, f"spelling {word!r} gives {len(flat)} values for {len(settings)} settings"
             )
-        words[word] = tuple(sympify(part) for part in flat)
+        words[word] = tuple(exact(part) for part in flat)
     tried = (default, *(s for s in samples if s != default))
     tried += tuple(w for w in words if w is not default and w != default)
     return Option(

@@ -190,7 +190,3 @@ SCALARS: dict[type, Scalar] = {
         Scalar(stop, lambda x, y: Integer(0), "_stop", r"\operatorname{stop}"),
     )
 }
-
-# Irrational constants: symbol -> name in the generated module. There they are named values, so
-# that exact arithmetic can put others in their place.
-CONSTANTS: dict[Expr, str] = {sympy.pi: "_PI", sympy.E: "_E"}

@@ -17,6 +17,7 @@ from sympy.logic.boolalg import Boolean
 
 from derive.errors import DefinitionError
 from derive.language.names import checked_name
+from derive.language.numbers import exact
 
 
 def _as_basic(thing: Any) -> Basic:
@@ -77,7 +78,7 @@ class Size(Named):
         sign = {"positive": True} if minimum > 0 else {"nonnegative": True}
         sign = sign if formula is None else {}
         self = Symbol.__xnew__(cls, name, integer=True, **sign)
-        self.formula = None if formula is None else sympify(formula)
+        self.formula = None if formula is None else exact(formula)
         self.minimum = minimum
         self.packed = packed
         self.kept = kept
@@ -196,14 +197,14 @@ class Tensor(Named):
         self = Symbol.__xnew__(cls, name, real=True)
         self.axes_of = tuple(tuple(sympify(f) for f in factors) for factors in shape)
         flat = sum(len(factors) for factors in self.axes_of)
-        self.outside = None if outside is None else sympify(outside)
+        self.outside = None if outside is None else exact(outside)
         self.offset = (0,) * flat if offset is None else tuple(offset)
         self.integer, self.optional, self.parameter = integer, optional, parameter
         self.below = None if below is None else sympify(below)
-        self.default = None if default is None else sympify(default)
+        self.default = None if default is None else exact(default)
         carried = (self.axes_of, self.outside, self.offset, integer, self.below, optional)
         self.besides = None if besides is None else sympify(besides)
-        self.interval = None if interval is None else tuple(map(sympify, interval))
+        self.interval = None if interval is None else tuple(map(exact, interval))
         return self.carrying(*carried, parameter, self.default, self.besides, self.interval)
 
     @property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -11,10 +13,30 @@ from sympy import Expr, Mul, Pow
 
 from derive.calculus.selection import attains, taken
 from derive.errors import DefinitionError
+from derive.language.numbers import decimal
 from derive.language.scalars import SCALARS
 from derive.language.symbols import Access, Axis
 from derive.lowering.integers import lower_integer
 from derive.lowering.program import Attribute, Binary, Literal, Name, Node, Unary, call, numpy
+
+_EXACT = 2**53  # integers below are numbers of the machine
+_LONGEST = 40  # letters of a name
+_WORDS = {"*": "TIMES", "/": "OVER", "+": "PLUS", "-": "MINUS", "**": "TO", "(": "", ")": ""}
+
+
+def constant_name(value: Expr) -> str:
+    """What a positive number is called in modules: ``_SQRT_2``, ``_C0_4``, ``_C1_OVER_3``.
+
+    Numbers of different values have different names, since a name can be read back: a bracket is a
+    word without letters, but for those around one number and those at the end.
+    """
+    text = (decimal(value) if value.is_Rational else "") or str(value)
+    text = re.sub(r"([a-zA-Z]\w*)\((\w+)\)", r"\1 \2", text)
+    words = re.findall(r"\w+|\*\*|[^\w\s.]", text)
+    name = "_".join(_WORDS.get(word, word.upper()) for word in words).rstrip("_")
+    if len(name) > _LONGEST:
+        name = f"{name[:_LONGEST]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return f"_C{name}" if name[:1].isdigit() else f"_{name}"
 
 
 @dataclass
@@ -82,9 +104,9 @@ class Elementwise:
 
     def constant(self, value: Expr) -> Node:
         """An irrational number gets a name in the module, so that exact checks can replace it."""
-        name = "_" + "".join(c if c.isalnum() else "_" for c in str(value).upper()).strip("_")
-        if name[1:2].isdigit():
-            name = "_C" + name
+        if value.could_extract_minus_sign():
+            return Unary("-", self.lower(-value))
+        name = constant_name(value)
         self.constants[name] = value
         return Name(name)
 
@@ -109,7 +131,7 @@ class Elementwise:
                 above.append(factor)
         sign = coefficient < 0 if coefficient.is_number else False
         magnitude = abs(coefficient)
-        if magnitude.is_Rational:
+        if magnitude.is_Rational and max(magnitude.p, magnitude.q) < _EXACT:
             number = Fraction(int(magnitude.p), int(magnitude.q))
             if number.numerator != 1:
                 above.append(sympy.Integer(number.numerator))

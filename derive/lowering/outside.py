@@ -17,14 +17,14 @@ from sympy import Add
 
 from derive.calculus.affine import axes_in
 from derive.calculus.bounds import inside
-from derive.calculus.statements import Statement
+from derive.calculus.statements import Statement, names_in
 from derive.language.symbols import Access, Tensor
 
 
 def with_outside(statements: Iterable[Statement]) -> tuple[Statement, ...]:
     """Rewrite statements until every point whose read falls outside may be skipped."""
     statements = tuple(statements)
-    taken = {a.tensor.name for s in statements for a in (s.target, *s.entries)}
+    taken = names_in(statements)
     return tuple(r for s in statements for r in _rewritten(s, taken))
 
 

@@ -25,9 +25,7 @@ from derive.language.symbols import Access, Axis, Tensor
 def with_separate_windows(system: System) -> System:
     """Split every statement that runs over several windows."""
     chosen = {a for s in system.statements if s.op == "first" for a in s.reads}
-    taken = {t.name for t in system.tensors}
-    for statement in system.statements:
-        taken |= {s.name for a in statement.domain for s in (a, *a.extent.free_symbols)}
+    taken = system.names
     statements: list[Statement] = []
     for statement in system.statements:
         windows = _windows(statement)
