@@ -261,7 +261,7 @@ def _check_functions(operation: Operation, equation: Equation, value: Expr) -> N
         raise _error(operation, f"{value} is no real number", equation, "Use finite real numbers.")
     if isinstance(value, Access | Axis) or value.is_Atom:
         return
-    plain = not value.has(Access)
+    plain = all(access.tensor.integer for access in value.atoms(Access))
     allowed = isinstance(value, _ARITHMETIC) or value.func in SCALARS
     if not allowed and not (plain and isinstance(value, _INTEGER_FUNCTIONS)):
         raise _error(

@@ -13,7 +13,7 @@ from derive.calculus.statements import Statement
 from derive.language.symbols import Access, Axis, Tensor
 from derive.lowering.batches import COUNT, Batch, with_batches
 from derive.lowering.carries import with_carries
-from derive.lowering.columns import correlate, scatter
+from derive.lowering.columns import constants_of, correlate, scatter
 from derive.lowering.destinations import WHOLE, in_place
 from derive.lowering.elementwise import Elementwise
 from derive.lowering.fallback import Fallback
@@ -213,6 +213,7 @@ class Writer:
         before: list[Line] = []
         if form is not None:
             assign = tensor not in self.allocated
+            self.needs.constants |= constants_of(form)
             if form.image == statement.target:
                 work = scatter(form, assign)
             else:
@@ -389,6 +390,8 @@ class Writer:
         """Several products with the same columns."""
         self.allocated |= {s.target.tensor for s in statements}
         forms = [self.forms[s] for s in statements]
+        for form in forms:
+            self.needs.constants |= constants_of(form)
         lines: list[Line] = [Comment(self.describe(s, False)) for s in statements]
         return [*lines, *correlate(forms, self.looped(forms[0]), self.asked, lambda _: True)]
 
