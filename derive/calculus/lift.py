@@ -25,7 +25,7 @@ from derive.language.maximum import ArgMaximum, Maximum
 from derive.language.names import fresh
 from derive.language.numbers import exact
 from derive.language.operation import Equation, Operation
-from derive.language.scalars import SCALARS
+from derive.language.scalars import SCALARS, with_numbers
 from derive.language.symbols import Access, Axis, Tensor
 
 _TEMPORARY_NAMES = ("a", "z", "s", "r", "m", "g")
@@ -49,7 +49,7 @@ def equations_of(operation: Operation) -> tuple[Equation, ...]:
                 f"equation {number} is {given}, which does not define an entry of a tensor",
                 remedy="Write Eq(y[i], ...) or accumulate(y[i], ...), y made by tensor(...).",
             )
-        right = _without_powers(exact(given.right))
+        right = _without_powers(with_numbers(exact(given.right)))
         given = Equation(given.left, right, given.scatter)
         summed = {limit[0] for s in given.right.atoms(Sum, Maximum) for limit in s.limits}
         ranges = {

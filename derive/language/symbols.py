@@ -292,9 +292,11 @@ def tensor(
     default : sympy.Expr or int, optional
         The caller may leave it out: every entry is then this number.
     interval : tuple of two numbers, optional
-        The least and the largest number that an entry may be; ``oo`` for no largest one.
+        The least and the largest number that an entry may be, ``-oo`` and ``oo`` for none. NaN
+        lies in no interval, and is refused like a number outside: whoever states an interval
+        computes what has no meaning elsewhere.
     """
-    _check_default(name, optional, default)
+    _check_default(name, optional, default, interval)
     return Tensor(
         checked_name(name, "a tensor"), _shape(shape), outside, offset, optional=optional,
         default=default, interval=interval,
@@ -324,7 +326,7 @@ def parameter(
 ) -> Tensor:
     """A tensor that is learned, such as a weight or a bias."""
     checked_name(name, "a parameter")
-    _check_default(name, optional, default)
+    _check_default(name, optional, default, interval)
     return Tensor(
         name, _shape(shape), outside, optional=optional, parameter=True, default=default,
         interval=interval,
@@ -356,7 +358,24 @@ def integers(
     )  # fmt: skip
 
 
-def _check_default(name: str, optional: bool, default: Expr | int | None) -> None:
+def _check_default(
+    name: str,
+    optional: bool,
+    default: Expr | int | None,
+    interval: tuple[Any, Any] | None = None,
+) -> None:
+    if interval is not None:
+        try:
+            low, high = map(exact, interval)
+            fits = low.is_extended_real and high.is_extended_real and bool(low < high)
+        except (TypeError, ValueError):
+            fits = False
+        if not fits:
+            raise DefinitionError(
+                name,
+                f"the interval of {name} is {interval}",
+                remedy="Give two numbers, the smaller one first: interval=(0, 1).",
+            )
     if default is not None and optional:
         raise DefinitionError(
             name, f"{name} has a default, so no term is dropped: it is not optional"

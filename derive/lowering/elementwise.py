@@ -21,6 +21,7 @@ from derive.lowering.integers import Integers, lower_integer
 from derive.lowering.program import Attribute, Binary, Literal, Name, Node, Unary, call, numpy
 
 _EXACT = 2**53  # integers below are numbers of the machine
+_DYADIC = (2, 4, 8, 16)  # quotients by these are exact
 _LONGEST = 40  # letters of a name
 _WORDS = {"*": "TIMES", "/": "OVER", "+": "PLUS", "-": "MINUS", "**": "TO", "(": "", ")": ""}
 
@@ -56,6 +57,7 @@ class Elementwise:
     constants: dict[str, Expr] = field(default_factory=dict)
     compared: Callable[[Access | Axis], Node] | None = None
     loops: tuple[Axis, ...] = ()
+    plain: bool = False  # numbers stay Python's own, as exponents do
 
     def lower(self, e: Expr) -> Node:
         if isinstance(e, Access | Axis):
@@ -64,7 +66,7 @@ class Elementwise:
             return Literal(int(e)) if e >= 0 else Unary("-", Literal(-int(e)))
         if isinstance(e, sympy.Symbol):
             return Name(e.name)
-        if e.is_Rational and e.q in (2, 4, 8, 16):
+        if e.is_Rational and e.q in _DYADIC:
             return Literal(float(e))
         if e.is_number and not e.has(sympy.zoo, sympy.oo, -sympy.oo, sympy.nan):
             return self.constant(e)
@@ -170,8 +172,9 @@ class Elementwise:
         above.sort(key=lambda f: (f.is_number, not f.has(Access), str(f)))
         below.sort(key=lambda f: (f.has(Access), str(f)))
         result = self.chain(above) if above else Literal(1)
-        if below and self.is_number(rest):  # Python would raise for 0, and round in exact checks
-            result = call("_real", result, Name("dtype"))
+        halved = all(f.is_Integer and f in _DYADIC for f in below)
+        if not (halved or self.plain) and self.is_number(rest):
+            result = call("_real", result, Name("dtype"))  # Python's would raise for 0, and round
         if below:
             result = Binary("/", result, self.chain(below))
         return Unary("-", result) if sign else result
@@ -196,14 +199,18 @@ class Elementwise:
         if exponent == sympy.Rational(1, 2):
             return self.function("np.sqrt", base)
         if exponent.could_extract_minus_sign():
-            one = self.array(sympy.S.One) if self.is_number(e) else Literal(1)
+            one = Literal(1) if self.plain or not self.is_number(e) else self.array(sympy.S.One)
             return Binary("/", one, self.lower(base ** (-exponent)))
         if self.is_number(e):
             small = base.is_integer and exponent in (2, 3)
-            return Binary("**", (self.lower if small else self.array)(base), self.lower(exponent))
+            below = (self.lower if small else self.array)(base)
+            return Binary("**", below, self.exponent(exponent))
         if exponent == 2:
             return numpy("square", self.lower(base))
-        return Binary("**", self.lower(base), self.lower(exponent))
+        return Binary("**", self.lower(base), self.exponent(exponent))
+
+    def exponent(self, e: Expr) -> Node:
+        return (replace(self, plain=True) if self.is_number(e) else self).lower(e)
 
     def cases(self, e: sympy.Piecewise) -> Node:
         pieces = list(e.args)

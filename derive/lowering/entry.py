@@ -298,7 +298,7 @@ class _Binder:
             bounds = [lower_integer(e) for e in (tensor.below, tensor.besides) if e is not None]
             lines.append(Do(call("_in_range", *named, *bounds)))
         if tensor.interval is not None:
-            bounds = [lower_integer(e) for e in tensor.interval if e.is_finite]
+            bounds = [_bound(end) for end in tensor.interval]
             lines.append(Do(call("_in_interval", *named, *bounds)))
         if lines:
             self.guarded(tensor, *lines)
@@ -393,6 +393,14 @@ class _Binder:
                 (Do(call("_refuse", Literal(words), values)),),
             )
         )
+
+
+def _bound(number: Expr) -> Node:
+    """An end of an interval; infinity is no end."""
+    if not number.is_finite:
+        return NONE
+    size = Literal(int(abs(number)) if number.is_Integer else float(abs(number)))
+    return Unary("-", size) if number.is_negative else size
 
 
 def _made_of(symbol: Symbol) -> set[Symbol]:

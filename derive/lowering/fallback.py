@@ -324,7 +324,8 @@ class Fallback:
         apart = moves_apart(places, set(gathered))
         if isinstance(place, Subscript) and not apart:
             rows, *rest = place.items
-            if not isinstance(rows, Slice) and all(item == ALL for item in rest):
+            rows_alone = not isinstance(rows, Slice) and all(item == ALL for item in rest)
+            if rows_alone and result.axes == target.axes:
                 return (Do(call("_add_rows", place.value, rows, aligned)),), False
             where = TupleOf(tuple(_as_object(item) for item in place.items))
             add = Attribute(Name("np"), "add")
@@ -402,8 +403,6 @@ class Fallback:
             else:
                 node = numpy("where", mask, self.elementwise.array(value), Literal(0))
             return View(node, ordered, mask is not None or not isinstance(value, Access))
-        if isinstance(value, Add):
-            raise AssertionError("a sum under a reduction is split into statements beforehand")
         scalars: list[Expr] = []
         factors: list[View] = []
         for factor in Mul.make_args(value):
