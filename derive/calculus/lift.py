@@ -100,7 +100,7 @@ def _outputs_apart(system: System) -> System:
         if output not in read:
             continue
         name = fresh(f"{output.name}_value", taken)
-        inner = Tensor(name, output.axes_of, output.outside, output.offset)
+        inner = output.like(name=name)
         axes = tuple(
             Axis(_axis_name(number, taken), extent) for number, extent in enumerate(output.shape)
         )

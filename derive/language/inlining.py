@@ -202,14 +202,15 @@ class Inlining:
                 shape.append(tuple(f for factor in factors for f in self.factors(factor)))
         below = None if tensor.below is None else self.number(tensor.below)
         default = None if tensor.default is None else self.number(tensor.default)
+        besides = None if tensor.besides is None else self.number(tensor.besides)
         offset = [
             first  # a state is never split along time
             for first, factor in zip(tensor.offset, tensor.shape, strict=True)
             for _ in self.factors(factor)
         ]
-        return Tensor(
-            self.rename(tensor.name), tuple(shape), tensor.outside, offset, tensor.integer, below,
-            tensor.optional, tensor.parameter, default,
+        return tensor.like(
+            name=self.rename(tensor.name), shape=tuple(shape), offset=offset, below=below,
+            default=default, besides=besides,
         )  # fmt: skip
 
     def factors(self, extent: Expr) -> tuple[Expr, ...]:
@@ -222,7 +223,10 @@ class Inlining:
         extents = [f for factors in given.axes_of for f in factors]
         places = iter([Axis(self.rename(f"i{n}"), e) for n, e in enumerate(extents)])
         index = tuple(tuple(next(places) for _ in factors) for factors in given.axes_of)
-        copy = Tensor(self.rename(tensor.name), given.axes_of, tensor.outside)
+        copy = given.like(
+            name=self.rename(tensor.name), outside=tensor.outside, optional=False, parameter=False,
+            default=None, interval=None,
+        )  # fmt: skip
         self.copies.append(Equation(copy[index], given[index]))
         return copy
 

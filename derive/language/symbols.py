@@ -207,6 +207,17 @@ class Tensor(Named):
         self.interval = None if interval is None else tuple(map(exact, interval))
         return self.carrying(*carried, parameter, self.default, self.besides, self.interval)
 
+    def like(self, **changes: Any) -> Tensor:
+        """A tensor with all properties of this one but those that are given, as `Tensor` has them.
+
+        It keeps what it holds and what it reads outside, whatever properties there will be.
+        """
+        words = ("name", "outside", "offset", "integer", "below", "optional", "parameter")
+        words += ("default", "besides", "interval")
+        known: dict[str, Any] = {word: getattr(self, word) for word in words}
+        known["shape"] = self.axes_of
+        return Tensor(**(known | changes))
+
     @property
     def shape(self) -> tuple[Expr, ...]:
         """Extents with product axes split into their factors."""

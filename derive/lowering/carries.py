@@ -146,7 +146,7 @@ class _Carried:
         shape = tuple((e,) for e in tensor.shape[1:])
         offset = tensor.offset[1:]
         now, following = (
-            Tensor(name, shape, None, offset, parameter=tensor.parameter)
+            tensor.like(name=name, shape=shape, outside=None, offset=offset)
             for name in (tensor.name, f"{tensor.name}_next")
         )
         return now, following

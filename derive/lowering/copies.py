@@ -48,6 +48,8 @@ def _is_copy(statement: Statement) -> bool:
     value: Expr = statement.value
     if not isinstance(value, Access) or statement.where or statement.op != "add":
         return False
+    if value.tensor.optional:  # without it, the copy is 0
+        return False
     if value.index != statement.target.index or value.tensor == statement.target.tensor:
         return False
     bare = [affine(i).bare for i in value.index]

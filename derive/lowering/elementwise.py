@@ -35,7 +35,7 @@ def constant_name(value: Expr) -> str:
     text = (decimal(value) if value.is_Rational else "") or str(value)
     text = re.sub(r"([a-zA-Z]\w*)\((\w+)\)", r"\1 \2", text)
     words = re.findall(r"\w+|\*\*|[^\w\s.]", text)
-    name = "_".join(_WORDS.get(word, word.upper()) for word in words).rstrip("_")
+    name = "_".join(_WORDS[word] if word in _WORDS else word.upper() for word in words).rstrip("_")
     if len(name) > _LONGEST:
         name = f"{name[:_LONGEST]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
     return f"_C{name}" if name[:1].isdigit() else f"_{name}"

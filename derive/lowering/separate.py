@@ -19,7 +19,7 @@ from derive.calculus.affine import affine, axes_in
 from derive.calculus.selection import reduced
 from derive.calculus.statements import Guard, Statement, System
 from derive.language.names import fresh
-from derive.language.symbols import Access, Axis, Tensor
+from derive.language.symbols import Access, Axis
 
 
 def with_separate_windows(system: System) -> System:
@@ -104,7 +104,9 @@ def _stages(statement: Statement, windows: tuple[_Window, ...], taken: set[str])
             for p, i in enumerate(index)
         )
         name = fresh(f"{statement.target.tensor.name}_over_{window.taps[-1].name}", taken)
-        between = Tensor(name, tuple((a.extent,) for a in axes), source.tensor.outside)
+        shape = tuple((a.extent,) for a in axes)
+        integer = source.tensor.integer
+        between = Tensor(name, shape, source.tensor.outside, integer=integer)
         domain = (*axes, *window.taps)
         stages.append(Statement(domain, Access(between, *axes), read, window.where, statement.op))
         index[window.position] = window.place

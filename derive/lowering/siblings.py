@@ -234,9 +234,7 @@ def _stack(tensors: tuple[Tensor, ...], position: int, name: str) -> Tensor:
     offset = list(first.offset)
     shape.insert(position, (Integer(len(tensors)),))
     offset.insert(position, 0)
-    return Tensor(
-        name, tuple(shape), first.outside, tuple(offset), False, None, False, first.parameter
-    )
+    return first.like(name=name, shape=tuple(shape), offset=tuple(offset), optional=False)
 
 
 def _common(names: Sequence[str]) -> str:
