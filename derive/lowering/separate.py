@@ -19,7 +19,7 @@ from derive.calculus.affine import affine, axes_in
 from derive.calculus.selection import reduced
 from derive.calculus.statements import Guard, Statement, System
 from derive.language.names import fresh
-from derive.language.symbols import Access, Axis
+from derive.language.symbols import Access, Axis, Tensor
 
 
 def with_separate_windows(system: System) -> System:

@@ -208,7 +208,8 @@ class Writer:
     def statement(self, statement: Statement) -> list[Line]:
         """The lines of one statement, its target's allocation before it where that is needed."""
         tensor = statement.target.tensor
-        form = self.forms.get(statement)
+        # A product over windows runs over all rounds of a loop; in one round it is not to be had.
+        form = None if self.loops[statement] else self.forms.get(statement)
         absent = self.absent(statement)
         before: list[Line] = []
         if form is not None:
@@ -297,6 +298,8 @@ class Writer:
     def loop(self, loop: Loop) -> list[Line]:
         """A loop over time, say; what it writes is allocated before it."""
         before: list[Line] = []
+        for now, _ in getattr(loop, "pairs", ()):  # what no statement before has prepared is 0
+            before += self.allocate(now, False)
         for statement in flattened(loop.items):
             if is_copy_with_fill(statement):
                 assert isinstance(statement.value, Access)
