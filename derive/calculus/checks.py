@@ -321,6 +321,14 @@ def _check_heads(operation: Operation, equation: Equation) -> None:
 
 def _check_number(operation: Operation, number: Expr, where: object) -> None:
     value = sympy.N(number)
+    if number.is_infinite:
+        raise _error(
+            operation,
+            f"{number} stands in an equation",
+            where,
+            "Infinity is no value. Leave out what shall not count: a Piecewise that is 0 there, "
+            "or, inside Maximum, one without a case for it.",
+        )
     if not value.is_real:
         raise _error(operation, f"{number} is no real number", where, "Use finite real numbers.")
     size = abs(sympy.Rational(str(value)))
@@ -463,14 +471,18 @@ def _check_inside(operation: Operation, statement: Statement, access: Access) ->
                 if point is None:
                     continue
                 where = ", ".join(f"{s} = {v}" for s, v in point.items())
+            remedy = f"Say what {tensor.name} reads there, for instance "
+            remedy += f'tensor("{tensor.name}", ..., outside=0), change the index, or give a size '
+            remedy += "that must not be 0 minimum=1."
+            if min(tensor.offset) < 0 == origin:
+                remedy += "\nA state begins at -1 along one axis, its first; a tensor with an "
+                remedy += "offset for each axis, such as offset=(-1, -1), begins so along several."
             raise DefinitionError(
                 operation.name,
                 f"{access} can leave {tensor.name}: its index {position}, {index}, is outside "
                 f"{origin} .. {origin + size - 1} for {where}",
                 equation=f"{statement.target} += {statement.value}",
-                remedy=f"Say what {tensor.name} reads there, for instance "
-                f'tensor("{tensor.name}", ..., outside=0), change the index, or give a size '
-                "that must not be 0 minimum=1.",
+                remedy=remedy,
             )
 
 

@@ -107,6 +107,7 @@ class _Binder:
                     Do(call("_at_least", Literal(size.name), Name(size.name), Literal(0)))
                 )
         self.complete()
+        self.extents()
         for tensor in operation.inputs:
             self.fill(tensor)
         tensors = (*operation.inputs, *operation.outputs)
@@ -235,6 +236,22 @@ class _Binder:
                 else:
                     self.kept(size, *size.kept)
                 self.known[size] = "its formula"
+
+    def extents(self) -> None:
+        """Refuse what options make of extents, where no array can have them."""
+        parts = {s: _made_of(s) for s in all_sizes(self.operation) if s.formula is not None}
+        options = [
+            o for o in self.operation.options if any(set(o.settings) & p for p in parts.values())
+        ]
+        if not options:
+            return
+        settings = {s for o in options for s in o.settings}
+        made = [s for s, of in parts.items() if of & settings]
+        pairs = (
+            TupleOf(tuple(TupleOf((Literal(t.name), Name(t.name))) for t in things))
+            for things in (made, options)
+        )
+        self.lines.append(Do(call("_extents", *pairs)))
 
     def kept(self, size: Size, whole: Size, condition: Boolean) -> None:
         """The axes of another size, or none."""
