@@ -15,7 +15,7 @@ from sympy.logic.boolalg import Boolean
 from derive.calculus.bounds import nonnegative
 from derive.errors import DefinitionError
 from derive.language.operation import Operation
-from derive.language.options import Option
+from derive.language.options import Option, Setting
 from derive.language.symbols import Access, Axis, Size, Tensor
 from derive.lowering.integers import lower_integer
 from derive.lowering.program import (
@@ -239,19 +239,17 @@ class _Binder:
 
     def extents(self) -> None:
         """Refuse what options make of extents, where no array can have them."""
-        parts = {s: _made_of(s) for s in all_sizes(self.operation) if s.formula is not None}
-        options = [
-            o for o in self.operation.options if any(set(o.settings) & p for p in parts.values())
-        ]
-        if not options:
-            return
-        settings = {s for o in options for s in o.settings}
-        made = [s for s, of in parts.items() if of & settings]
-        pairs = (
-            TupleOf(tuple(TupleOf((Literal(t.name), Name(t.name))) for t in things))
-            for things in (made, options)
-        )
-        self.lines.append(Do(call("_extents", *pairs)))
+        shapes = [extent for tensor in self.operation.tensors for extent in tensor.shape]
+        extents = dict.fromkeys([*all_sizes(self.operation), *shapes])
+        parts = {e: {p for s in e.free_symbols for p in _made_of(s)} for e in extents}
+        made = [e for e, of in parts.items() if any(isinstance(p, Setting) for p in of)]
+        made = [e for e in made if not getattr(e, "kept", None)]
+        settings = {p for e in made for p in parts[e]}
+        options = [o for o in self.operation.options if settings.intersection(o.settings)]
+        if made:
+            sizes = TupleOf(tuple(TupleOf((Literal(str(e)), lower_integer(e))) for e in made))
+            said = TupleOf(tuple(TupleOf((Literal(o.name), Name(o.name))) for o in options))
+            self.lines.append(Do(call("_extents", sizes, said)))
 
     def kept(self, size: Size, whole: Size, condition: Boolean) -> None:
         """The axes of another size, or none."""

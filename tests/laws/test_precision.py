@@ -1,5 +1,7 @@
 """Arrays of real numbers have the dtype of the call: outputs, residuals and gradients."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from sympy import (
@@ -45,7 +47,7 @@ N, M, U, K, C = sizes("N M U K C")
 n, m, u, k, c = axes("n m u k c", N, M, U, K, C)
 x, y, z, b = tensor("x", N), tensor("y", N), tensor("z", N), tensor("b", M)
 I = integers("I", N, below=M)
-width = option("s", 1.5, integer=False, minimum=0.1, samples=(2.0,))
+width = option("s", 1.5, integer=False, minimum=1, samples=(2.0,))
 count = option("q", 2, minimum=1, samples=(3,))
 (S,), (Q,) = width.settings, count.settings
 R = Rational
@@ -161,7 +163,7 @@ def test_backward_takes_the_output_of_forward(trial: Trial):
     arrays = trial.case.draw(np.random.default_rng(3)).values()
     single = [a if a is None or a.dtype.kind != "f" else a.astype("float32") for a in arrays]
     output, residuals = trial.subject.module.forward(*single, **trial.case.options)
-    named = {name: None if a.dtype.kind == "i" else a for name, a in leaves(output).items()}
+    named: Any = {n: None if a.dtype.kind == "i" else a for n, a in leaves(output).items()}
     grads = trial.subject.module.backward(like(output, named), residuals)
     for array in (*leaves(output).values(), *residuals, *grads):
         if isinstance(array, np.ndarray) and array.dtype.kind == "f":
