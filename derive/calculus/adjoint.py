@@ -177,7 +177,7 @@ def _reaching(
 
 def _companions(system: System, active: set[Tensor], suffix: str) -> dict[Tensor, Tensor]:
     """A tensor of the same shape for each active one, with a name nothing else has."""
-    taken = {t.name for t in system.tensors}
+    taken = system.names
     companions = {}
     for primal in system.tensors:
         if primal not in active:

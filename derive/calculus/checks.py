@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import itertools
 import random
+import sys
 from collections.abc import Iterator, Mapping
 
 import sympy
-from sympy import Add, Expr, Max, Min, Mul, Piecewise, Pow, Sum, Symbol, Tuple
+from sympy import Add, Basic, Expr, Max, Min, Mul, Piecewise, Pow, Sum, Symbol, Tuple
 from sympy.core.relational import Relational
 from sympy.functions.elementary.piecewise import ExprCondPair
 from sympy.logic.boolalg import Boolean, BooleanAtom
@@ -31,6 +32,22 @@ from derive.language.symbols import Access, Axis, Size, Tensor
 _SAMPLES = 40
 _INTEGER_FUNCTIONS = (sympy.floor, sympy.ceiling, sympy.Mod, sympy.Abs, Max, Min)
 _ARITHMETIC = (Add, Mul, Pow, Sum, Maximum, Piecewise, Max, Min)
+_CONDITIONS = (Relational, sympy.And, sympy.Or, sympy.Not, ExprCondPair, Tuple, BooleanAtom)
+_OFFERED = (*_ARITHMETIC, *_INTEGER_FUNCTIONS, *_CONDITIONS)
+_INSTEAD = {
+    sympy.Product: "Let a state multiply along the index (p[-1] = 1, p[i] = p[i-1]*x[i]), or take "
+    "exp of the Sum of logarithms.",
+    sympy.Integral: "Sample it: a Sum over an axis of points, such as "
+    "Sum(f((i + Rational(1, 2))/n), i)/n for an integral from 0 to 1.",
+    sympy.Derivative: "Write the derivative out.",
+    sympy.Determinant: "Write it out by the matrix's entries.",
+    sympy.MatrixExpr: "Write matrices by their entries: Sum(a[i, j]*b[j, k], j).",
+    sympy.KroneckerDelta: "Write Piecewise((value, Eq(i, j)), (0, True)).",
+    sympy.Heaviside: "Write step(x), or a Piecewise.",
+    Boolean: "Write conditions with comparisons, &, | and ~.",
+}
+_LONG = 1000  # letters of an equation in a message
+_LARGEST, _SMALLEST = sympy.Rational(sys.float_info.max), sympy.Rational(5, 10**324)
 
 
 def check_names(operation: Operation) -> None:
@@ -49,18 +66,24 @@ def check_names(operation: Operation) -> None:
     def claim(name: str, what: str, thing: object) -> None:
         before = meaning.setdefault(name, (what, thing))
         if before[1] != thing:
+            alike = " with other properties" if before[0] == what else ""
             raise DefinitionError(
                 operation.name,
-                f"the name {name} stands for {before[0]} and for {what}",
+                f"the name {name} stands for {before[0]} and for {what}{alike}",
                 remedy="Rename one of them.",
             )
 
     equations = equations_of(operation)
     for what, listed in (("inputs", operation.inputs), ("outputs", operation.outputs)):
-        if len({t.name for t in listed}) < len(listed):
-            raise DefinitionError(operation.name, f"{what} lists a tensor twice")
-    for tensor in (*operation.inputs, *operation.outputs, *(e.left.tensor for e in equations)):
-        claim(tensor.name, "a tensor", tensor)
+        names = [t.name for t in listed]
+        for name in names:
+            if names.count(name) > 1:
+                raise DefinitionError(
+                    operation.name, f"{what} lists {name} twice", remedy="Rename or remove one."
+                )
+    named = (access.tensor for e in equations for access in _every_access(e))
+    for tensor in (*operation.inputs, *operation.outputs, *named):
+        claim(tensor.name, f"a tensor of shape {_shape(tensor)}", tensor)
     for option in operation.options:
         for setting in option.settings:
             claim(setting.name, f"a setting of option {option.name}", setting)
@@ -97,6 +120,11 @@ def check_names(operation: Operation) -> None:
                 f"the required input {tensor.name} stands behind the optional {seen_optional.name}",
                 remedy="List required inputs first.",
             )
+
+
+def _shape(tensor: Tensor) -> str:
+    extents = ("*".join(str(f) for f in factors) for factors in tensor.axes_of)
+    return "(" + ", ".join(extents) + ")"
 
 
 def _derived(name: str) -> set[str]:
@@ -154,7 +182,18 @@ def check_equations(operation: Operation) -> None:
         raise DefinitionError(operation.name, "an operation needs inputs and outputs")
     if not any(not t.integer for t in operation.inputs):
         raise DefinitionError(operation.name, "no input holds real numbers")
+    for tensor in operation.tensors:
+        numbers = (tensor.outside, tensor.default, *(tensor.interval or ()))
+        for number in numbers:
+            if number is not None and number.is_number and not number.is_infinite:
+                _check_number(operation, number, tensor)
     for tensor in operation.inputs:
+        if tensor.integer and tensor.below is None:
+            raise DefinitionError(
+                operation.name,
+                f"nothing says how large the entries of {tensor.name} may be",
+                remedy=f'Say it: integers("{tensor.name}", ..., below=K) for 0 <= entry < K.',
+            )
         if tensor.below is not None and tensor.default is not None:
             ends = (tensor.default, tensor.below - 1 - tensor.default)
             if not all(nonnegative(end, ()) for end in ends):
@@ -164,9 +203,32 @@ def check_equations(operation: Operation) -> None:
                     f"0 <= entry < {tensor.below}",
                     remedy="Choose a default that is, whatever the sizes.",
                 )
+    _check_read(operation, equations)
     known = {*operation.inputs, *written}
     for equation in equations:
         _check_equation(operation, equation, known, settings)
+
+
+def _check_read(operation: Operation, equations: tuple[Equation, ...]) -> None:
+    """Every input reaches an output: by its entries, or by the size of an axis."""
+    needed = set(operation.outputs)
+    before: set[Tensor] = set()
+    while needed != before:
+        before = set(needed)
+        for equation in equations:
+            if equation.left.tensor in needed:
+                needed |= {access.tensor for access in _every_access(equation)}
+    read = [t for t in operation.inputs if t in needed and t.required]
+    told = {s for tensor in read for extent in tensor.shape for s in extent.atoms(Size)}
+    asked = {s for e in equations if e.left.tensor in needed for s in _symbols(e)} - told
+    for tensor in (t for t in operation.inputs if t not in needed):
+        own = {s for extent in tensor.shape for s in extent.atoms(Size)}
+        if not (tensor.required and own & asked):
+            raise DefinitionError(
+                operation.name,
+                f"no output depends on the input {tensor.name}",
+                remedy="Remove it from inputs=, or read it in an equation.",
+            )
 
 
 def _check_equation(
@@ -199,6 +261,7 @@ def _check_equation(
                         equation,
                         f"Declare it with integers({read.tensor.name!r}, ..., below=...).",
                     )
+    _check_heads(operation, equation)
     bound = free_axes(equation.left)
     for axis in sorted(free_axes(equation.right), key=str):
         if axis not in bound and not equation.scatter:
@@ -230,6 +293,55 @@ def _check_equation(
         _check_functions(operation, equation, equation.right)
 
 
+def _check_heads(operation: Operation, equation: Equation) -> None:
+    """Everything in the equation is offered here at all, and every number a real one."""
+    parts = sympy.preorder_traversal(equation.right)
+    numbers: set[Basic] = set()  # those that are parts of others
+    for part in parts:
+        if isinstance(part, Access | Axis):
+            parts.skip()
+            continue
+        if isinstance(part, Expr) and part.is_number:
+            if part not in numbers:
+                _check_number(operation, part, equation)
+            numbers |= set(part.args)
+            if part.is_Atom:
+                continue
+        known = isinstance(part, _OFFERED) or part.func in SCALARS
+        if not (known or part.is_Symbol):
+            name = part.func.__name__
+            remedy = next((words for kind, words in _INSTEAD.items() if isinstance(part, kind)), "")
+            raise _error(
+                operation,
+                f"{name} is not offered",
+                equation,
+                remedy or "Functions are " + ", ".join(sorted(f.__name__ for f in SCALARS)) + ".",
+            )
+
+
+def _check_number(operation: Operation, number: Expr, where: object) -> None:
+    value = sympy.N(number)
+    if number.is_infinite:
+        raise _error(
+            operation,
+            f"{number} stands in an equation",
+            where,
+            "Infinity is no value. Leave out what shall not count: a Piecewise that is 0 there, "
+            "or, inside Maximum, one without a case for it.",
+        )
+    if not value.is_real:
+        raise _error(operation, f"{number} is no real number", where, "Use finite real numbers.")
+    size = abs(sympy.Rational(str(value)))
+    if size > _LARGEST or 0 < size < _SMALLEST:
+        what = "large" if size > 1 else "small"
+        raise _error(
+            operation,
+            f"{sympy.N(number, 4)} is too {what} a number for floating point",
+            where,
+            "Scale the equation, for instance by working with logarithms.",
+        )
+
+
 def _check_integers(operation: Operation, equation: Equation) -> None:
     """What defines integers is computed from indices, sizes and integers alone."""
     allowed = (Add, Mul, Pow, Sum, Piecewise, Boolean, Relational, *_INTEGER_FUNCTIONS)
@@ -257,18 +369,16 @@ def _check_integers(operation: Operation, equation: Equation) -> None:
 
 
 def _check_functions(operation: Operation, equation: Equation, value: Expr) -> None:
-    if value.has(sympy.oo, -sympy.oo, sympy.zoo, sympy.nan, sympy.I):
-        raise _error(operation, f"{value} is no real number", equation, "Use finite real numbers.")
     if isinstance(value, Access | Axis) or value.is_Atom:
         return
-    plain = not value.has(Access)
+    plain = all(access.tensor.integer for access in value.atoms(Access))
     allowed = isinstance(value, _ARITHMETIC) or value.func in SCALARS
     if not allowed and not (plain and isinstance(value, _INTEGER_FUNCTIONS)):
         raise _error(
             operation,
-            f"the function {value.func.__name__} is not in the table of scalar functions",
+            f"{value.func.__name__} is not offered for real numbers",
             equation,
-            "Write it with the functions of derive.language.scalars, or add a row there.",
+            "It may be taken of indices, sizes and integers.",
         )
     if isinstance(value, Sum | Maximum):
         _check_functions(operation, equation, value.function)
@@ -322,8 +432,10 @@ def _symbols(equation: Equation) -> set[Symbol]:
     return found
 
 
-def _error(operation: Operation, what: str, equation: Equation, remedy: str) -> DefinitionError:
-    return DefinitionError(operation.name, what, equation=str(equation), remedy=remedy)
+def _error(operation: Operation, what: str, equation: object, remedy: str) -> DefinitionError:
+    text = str(equation)
+    text = text if len(text) < _LONG else f"{text[:_LONG]} ..."
+    return DefinitionError(operation.name, what, equation=text, remedy=remedy)
 
 
 def check_system(operation: Operation, system: System) -> None:
@@ -359,14 +471,18 @@ def _check_inside(operation: Operation, statement: Statement, access: Access) ->
                 if point is None:
                     continue
                 where = ", ".join(f"{s} = {v}" for s, v in point.items())
+            remedy = f"Say what {tensor.name} reads there, for instance "
+            remedy += f'tensor("{tensor.name}", ..., outside=0), change the index, or give a size '
+            remedy += "that must not be 0 minimum=1."
+            if min(tensor.offset) < 0 == origin:
+                remedy += "\nA state begins at -1 along one axis, its first; a tensor with an "
+                remedy += "offset for each axis, such as offset=(-1, -1), begins so along several."
             raise DefinitionError(
                 operation.name,
                 f"{access} can leave {tensor.name}: its index {position}, {index}, is outside "
                 f"{origin} .. {origin + size - 1} for {where}",
                 equation=f"{statement.target} += {statement.value}",
-                remedy=f"Say what {tensor.name} reads there, for instance "
-                f'tensor("{tensor.name}", ..., outside=0), change the index, or give a size '
-                "that must not be 0 minimum=1.",
+                remedy=remedy,
             )
 
 

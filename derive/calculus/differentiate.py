@@ -18,11 +18,15 @@ from derive.language.symbols import Access
 def partial(value: Expr, access: Access) -> Expr:
     """The derivative of `value` by one entry of a tensor, all other entries being constant.
 
+    Integers are no variables: where one stands in an index, it says which entry is meant.
+
     Raises
     ------
     DefinitionError
         If `value` contains a function that is not in the table.
     """
+    if access.tensor.integer:
+        return Integer(0)
     symbol = Symbol(str(access), real=True)  # named so that it keeps its place among others
     return _derivative(value.xreplace({access: symbol}), symbol).xreplace({symbol: access})
 

@@ -149,7 +149,7 @@ def _block(
     end: list[Expr] = list(names.free(by, [s.read for s in reads]))
     end = [e + o for e, o in zip(end, by.offset, strict=True)]
     end[loop.place[by]] = tidy(start[loop.place[of]] + lag)
-    taken = {t.name for t in system.tensors}
+    taken = system.names
     name = f"{of.name}_jacobian" + (f"_{by.name}" if of != by else "")
     name += str(abs(lag)) if abs(lag) > 1 else ""
     while name in taken:

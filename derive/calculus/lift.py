@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import chain, count
 
 import sympy
-from sympy import Add, Expr, Idx, Integer, Mod, Mul, Piecewise, Pow, Sum
+from sympy import Add, Expr, Idx, Integer, Mod, Mul, Piecewise, Pow, Sum, Symbol
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import And, Boolean, Or
 
@@ -22,8 +23,9 @@ from derive.calculus.statements import Guard, Statement, System, accesses
 from derive.errors import DefinitionError
 from derive.language.maximum import ArgMaximum, Maximum
 from derive.language.names import fresh
+from derive.language.numbers import exact
 from derive.language.operation import Equation, Operation
-from derive.language.scalars import SCALARS
+from derive.language.scalars import SCALARS, with_numbers
 from derive.language.symbols import Access, Axis, Tensor
 
 _TEMPORARY_NAMES = ("a", "z", "s", "r", "m", "g")
@@ -47,7 +49,7 @@ def equations_of(operation: Operation) -> tuple[Equation, ...]:
                 f"equation {number} is {given}, which does not define an entry of a tensor",
                 remedy="Write Eq(y[i], ...) or accumulate(y[i], ...), y made by tensor(...).",
             )
-        right = _without_powers(sympy.sympify(given.right))
+        right = _without_powers(with_numbers(exact(given.right)))
         given = Equation(given.left, right, given.scatter)
         summed = {limit[0] for s in given.right.atoms(Sum, Maximum) for limit in s.limits}
         ranges = {
@@ -74,10 +76,11 @@ def to_system(operation: Operation) -> System:
     """Split the operation's equations into statements over boxes of indices."""
     equations = equations_of(operation)
     tensors = {e.left.tensor for e in equations} | set(operation.inputs)
-    names = {t.name for t in tensors} | _names(equations)
+    named = (*tensors, *operation.axes, *operation.sizes)
+    names = {thing.name for thing in named} | _names(equations)
     names |= {s.name for option in operation.options for s in option.settings}
-    names |= {s.name for t in tensors for e in t.shape for s in e.free_symbols}
-    lift = _Lift(operation.name, names)
+    several = {e.left.tensor for e in equations if e.scatter or not isinstance(e.right, Maximum)}
+    lift = _Lift(operation.name, names, several)
     for equation in equations:
         lift.equation(equation)
     return _outputs_apart(System(operation.inputs, operation.outputs, tuple(lift.statements)))
@@ -97,7 +100,7 @@ def _outputs_apart(system: System) -> System:
         if output not in read:
             continue
         name = fresh(f"{output.name}_value", taken)
-        inner = Tensor(name, output.axes_of, output.outside, output.offset)
+        inner = output.like(name=name)
         axes = tuple(
             Axis(_axis_name(number, taken), extent) for number, extent in enumerate(output.shape)
         )
@@ -112,13 +115,14 @@ def _axis_name(number: int, taken: set[str]) -> str:
 
 
 def _names(equations: tuple[Equation, ...]) -> set[str]:
-    return {s.name for e in equations for s in (e.left.free_symbols | e.right.free_symbols)}
+    return {s.name for e in equations for side in (e.left, e.right) for s in side.atoms(Symbol)}
 
 
 @dataclass
 class _Lift:
     name: str
     taken: set[str]
+    added: set[Tensor]  # what has terms that are added up; all else has maxima alone
     statements: list[Statement] = field(default_factory=list)
     maxima: dict[Expr, Access] = field(default_factory=dict)
     integer: bool = False  # whether integers are defined
@@ -136,10 +140,11 @@ class _Lift:
         self, target: Access, value: Expr, domain: tuple[Axis, ...], where: tuple[Guard, ...]
     ) -> None:
         """Add the statements of ``target += value`` over `domain`."""
-        if isinstance(value, ArgMaximum):
+        alone = target.tensor not in self.added
+        if isinstance(value, ArgMaximum) and alone:
             self.argmaximum(target, value, domain, where)
             return
-        if isinstance(value, Maximum):
+        if isinstance(value, Maximum) and alone:
             self.maximum(target, value, domain, where)
             return
         base: dict[tuple, list[Expr]] = {}
@@ -243,8 +248,11 @@ class _Lift:
                     equation=str(reduction),
                     remedy=f'Make it an axis: {index} = axis("{index}", extent).',
                 )
-            while plain.name in {a.name for a in (*domain, *bound)}:
-                plain = Axis(plain.name + "1", plain.extent)
+            used = {a.name for a in (*domain, *bound)}
+            if plain.name in used:
+                names = (f"{plain.name}{number}" for number in count(1))
+                name = next(n for n in names if n not in used | self.taken)
+                plain = Axis(name, plain.extent)
             if plain != index or lower != 0:
                 function = function.xreplace({index: plain + lower})
             bound.append(plain)
@@ -268,7 +276,7 @@ class _Lift:
         return value.func(*(self.name_reductions(a, domain, where) for a in value.args))
 
     def temporary(self, free: tuple[Axis, ...]) -> Access:
-        names = (*_TEMPORARY_NAMES, *(f"a{i}" for i in range(1, 1000)))
+        names = chain(_TEMPORARY_NAMES, (f"a{i}" for i in count(1)))
         name = next(n for n in names if n not in self.taken)
         self.taken.add(name)
         return Access(Tensor(name, tuple((a.extent,) for a in free), integer=self.integer), *free)

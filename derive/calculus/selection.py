@@ -43,7 +43,7 @@ class taken(Function):
 def with_selections(system: System, active: Iterable[Tensor]) -> System:
     """Add a selection for every maximum that writes an active tensor."""
     active = set(active)
-    taken = {t.name for t in system.tensors}
+    taken = system.names
     selections: dict[Tensor, Tensor] = {}
     statements: list[Statement] = []
     known = {_attained(s) for s in system.statements if s.op == "first"}

@@ -11,6 +11,7 @@ J. ACM 14, 1967).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
@@ -112,6 +113,20 @@ def accesses(value: Expr) -> tuple[Access, ...]:
     return tuple(sorted(found, key=str))
 
 
+def names_in(statements: Iterable[Statement]) -> set[str]:
+    """What is called something in the statements: tensors, indices, sizes and settings."""
+    found: set[str] = set()
+    for statement in statements:
+        tensors = [access.tensor for access in (statement.target, *statement.entries)]
+        found |= {tensor.name for tensor in tensors}
+        guards = (e for g in statement.where for e in (g.expression, g.modulus))
+        parts = [statement.target, statement.value, *guards, *statement.domain]
+        parts += [e for axis in statement.domain for e in (axis.extent,)]
+        parts += [extent for tensor in tensors for extent in tensor.shape]
+        found |= {symbol.name for part in parts for symbol in part.free_symbols}  # type: ignore
+    return found
+
+
 @dataclass(frozen=True)
 class System:
     """Statements with the tensors that enter and leave; their order has no meaning."""
@@ -125,6 +140,11 @@ class System:
         """Inputs, then everything that statements write, in order of appearance."""
         written = (s.target.tensor for s in self.statements)
         return tuple(dict.fromkeys((*self.inputs, *written)))
+
+    @property
+    def names(self) -> set[str]:
+        """What is called something; no other tensor or index may have such a name."""
+        return {t.name for t in self.tensors} | names_in(self.statements)
 
     def writing(self, tensor: Tensor) -> tuple[Statement, ...]:
         return tuple(s for s in self.statements if s.target.tensor == tensor)

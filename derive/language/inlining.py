@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import sympy
-from sympy import Basic, Expr, Mul, Sum, expand, sympify
+from sympy import Basic, Expr, Integer, Mul, Piecewise, Sum, expand, sympify
+from sympy.logic.boolalg import Boolean
 
 from derive.errors import DefinitionError
 from derive.language.operation import Equation, Operation, sides
-from derive.language.options import Option
+from derive.language.options import Option, is_word
 from derive.language.symbols import Access, Axis, Shape, Size, Tensor
 
 
@@ -63,6 +64,8 @@ class Inlining:
             raise self.error(
                 f"it has nothing that is called {next(iter(bindings))}", f"It has {known}."
             )
+        for size in (s for s in self.sizes if s.kept and s not in self.bound):
+            self.decide(size, *size.kept)  # type: ignore[misc]
         for extent, expected, where in self.equal:
             if expand(_opened(self.number(extent)) - _opened(expected)) != 0:
                 raise self.error(
@@ -72,10 +75,16 @@ class Inlining:
 
     def choose(self, option: Option, value: Any) -> None:
         """Give an option a value, or hand it on to one of the whole."""
-        if isinstance(value, str) and value in option.spellings:
+        if is_word(value) and value in option.spellings:
             self.words |= dict(zip(option.settings, option.spellings[value], strict=True))
             return
         numbers = value.settings if isinstance(value, Option) else option.numbers(value)
+        said = not is_word(value) and (isinstance(value, Option) or option.takes(numbers))
+        if not said:
+            raise self.error(
+                f"{value!r} is no value of the option {option.name}",
+                f"It takes {option.said()}, or an option of the whole.",
+            )
         if len(numbers) != len(option.settings):
             raise self.error(
                 f"the option {option.name} has {len(option.settings)} numbers, and "
@@ -83,6 +92,21 @@ class Inlining:
                 "Give a value that the operation takes, or an option with as many numbers.",
             )
         self.bound |= dict(zip(option.settings, map(sympify, numbers), strict=True))
+
+    def decide(self, size: Size, whole: Size, condition: Boolean) -> None:
+        """Keep the axes of a size, or drop them, where the options say which."""
+        holds = self.number(condition)
+        if holds == sympy.true:
+            self.bound[size] = self.number(whole)
+            if whole in self.split:
+                self.split[size] = self.split[whole]
+        elif holds == sympy.false:
+            self.split[size], self.bound[size] = (), Integer(1)
+        elif not isinstance(self.number(whole), Size):
+            raise self.error(
+                f"an option of the whole decides whether there are axes, and {whole} is several",
+                "Give that option a value.",
+            )
 
     def unify(self, tensor: Tensor, given: Tensor) -> None:
         """Read the part's sizes off the shape of a tensor of the caller."""
@@ -143,7 +167,8 @@ class Inlining:
         if isinstance(symbol, Size) and symbol not in self.bound:
             formula = None if symbol.formula is None else self.number(symbol.formula)
             name = self.rename(symbol.name)
-            self.bound[symbol] = Size(name, formula, symbol.minimum, symbol.packed)
+            kept = symbol.kept and (self.number(symbol.kept[0]), self.number(symbol.kept[1]))
+            self.bound[symbol] = Size(name, formula, symbol.minimum, symbol.packed, kept)
         return self.bound.get(symbol, symbol)
 
     def axes(self, axis: Axis) -> tuple[Axis, ...]:
@@ -177,14 +202,15 @@ class Inlining:
                 shape.append(tuple(f for factor in factors for f in self.factors(factor)))
         below = None if tensor.below is None else self.number(tensor.below)
         default = None if tensor.default is None else self.number(tensor.default)
+        besides = None if tensor.besides is None else self.number(tensor.besides)
         offset = [
             first  # a state is never split along time
             for first, factor in zip(tensor.offset, tensor.shape, strict=True)
             for _ in self.factors(factor)
         ]
-        return Tensor(
-            self.rename(tensor.name), tuple(shape), tensor.outside, offset, tensor.integer, below,
-            tensor.optional, tensor.parameter, default,
+        return tensor.like(
+            name=self.rename(tensor.name), shape=tuple(shape), offset=offset, below=below,
+            default=default, besides=besides,
         )  # fmt: skip
 
     def factors(self, extent: Expr) -> tuple[Expr, ...]:
@@ -197,7 +223,10 @@ class Inlining:
         extents = [f for factors in given.axes_of for f in factors]
         places = iter([Axis(self.rename(f"i{n}"), e) for n, e in enumerate(extents)])
         index = tuple(tuple(next(places) for _ in factors) for factors in given.axes_of)
-        copy = Tensor(self.rename(tensor.name), given.axes_of, tensor.outside)
+        copy = given.like(
+            name=self.rename(tensor.name), outside=tensor.outside, optional=False, parameter=False,
+            default=None, interval=None,
+        )  # fmt: skip
         self.copies.append(Equation(copy[index], given[index]))
         return copy
 
@@ -247,6 +276,11 @@ class Inlining:
             return Sum(self.rebuilt(function), *(l for limit in limits for l in self.limits(limit)))
         if isinstance(value, Axis):
             return self.single(value)
+        if isinstance(value, Piecewise):  # what no option chooses need not make sense
+            cases = [(piece, self.rebuilt(condition)) for piece, condition in value.args]
+            chosen = [(p, c) for p, c in cases if c != sympy.false]
+            always = next((i for i, (_, c) in enumerate(chosen) if c == sympy.true), len(chosen))
+            return Piecewise(*((self.rebuilt(p), c) for p, c in chosen[: always + 1]))
         if not value.args:
             return self.symbol(value)
         return value.func(*(self.rebuilt(argument) for argument in value.args))
@@ -293,7 +327,8 @@ class Inlining:
 
     def index(self, place: Expr, extent: Expr) -> tuple[Expr, ...]:
         """One index; of a size that is split, several."""
-        if extent in self.split and isinstance(place, Axis) and place.extent == extent:
+        moved = self.split.get(place.extent) if isinstance(place, Axis) else None
+        if isinstance(place, Axis) and extent in self.split and moved == self.split[extent]:
             return self.axes(place)
         if len(self.factors(extent)) > 1:
             raise self.error(

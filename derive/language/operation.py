@@ -9,6 +9,7 @@ from typing import Any
 from sympy import Basic, Eq, Expr
 
 from derive.errors import DefinitionError
+from derive.language.numbers import exact
 from derive.language.options import Option
 from derive.language.symbols import Access, Axis, Size, Tensor
 
@@ -107,6 +108,8 @@ class Operation:
                     f"requires holds {relation!r}",
                     remedy='Give each relation its words: (P >= 1, "the kernel is too large").',
                 )
+        requires = tuple((exact(relation), words) for relation, words in self.requires)
+        object.__setattr__(self, "requires", requires)
         if not isinstance(self.legend, Mapping):
             raise DefinitionError(str(self.name), "legend must map letters to their meaning")
 

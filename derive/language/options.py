@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sympy import Expr, Symbol, sympify
+from sympy import Expr, Float, Integer, Rational, Symbol, sympify
 
 from derive.errors import DefinitionError
 from derive.language.names import checked_name
+from derive.language.numbers import exact
 from derive.language.symbols import Named
 
 
@@ -75,6 +76,15 @@ class Option:
         pairs = [e if isinstance(e, tuple | list) else (e, e) for e in entries]
         return tuple(side for pair in pairs for side in pair)
 
+    def takes(self, numbers: Iterable[Any]) -> bool:
+        """Whether these may be its numbers; of expressions of sizes and settings nobody knows."""
+        known = [n for n in numbers if not getattr(n, "free_symbols", ())]
+        return all(_fits(n, self.integer, self.minimum) for n in known)
+
+    def said(self) -> str:
+        """What a caller may say, in words."""
+        return _said(self.integer, self.minimum, self.spellings, self.numeric)
+
     def __hash__(self) -> int:
         return hash((self.name, self.settings))
 
@@ -84,24 +94,47 @@ def is_word(value: Any) -> bool:
     return isinstance(value, str | bool) or value is None
 
 
-def _check_default(name: str, default: Any, minimum: int | None, words: Mapping) -> None:
-    """The default is what a caller may say, too."""
-    numbers = default if isinstance(default, tuple | list) else (default,)
-    wrong = False
-    if is_word(default):
-        wrong = default not in words
-    elif not wrong and minimum is not None:
-        flat = [
-            n for number in numbers for n in (number if isinstance(number, tuple) else (number,))
-        ]
-        wrong = any(n < minimum for n in flat)
-    if wrong:
-        said = [f"numbers from {minimum}"] if minimum is not None else []
-        said = ", ".join([*said, *(str(word) for word in words)])
-        raise DefinitionError(
-            name,
-            f"the default of the option {name} is {default!r}, not one of: {said or 'numbers'}",
-        )
+def _check_values(
+    name: str,
+    values: Sequence[Any],
+    settings: tuple[Setting, ...],
+    integer: bool,
+    minimum: float | None,
+    sides: bool,
+    words: Mapping,
+) -> None:
+    """The default and the samples are what a caller may say, too."""
+    said = _said(integer, minimum, words)
+    for place, value in enumerate(values):
+        if is_word(value) and value in words:
+            continue
+        entries = value if isinstance(value, tuple | list) else (value,)
+        count = len(settings) // 2 if sides else len(settings)
+        pairs = [e if sides and isinstance(e, tuple | list) else (e,) for e in entries]
+        fits = not isinstance(value, tuple | list) or len(entries) == count
+        fits = fits and all(len(pair) in (1, 2) for pair in pairs)
+        if not fits or not all(_fits(n, integer, minimum) for pair in pairs for n in pair):
+            what = "a sample" if place else "the default"
+            remedy = ""
+            if integer and isinstance(value, float):
+                remedy = "An option that is a real number says integer=False."
+            raise DefinitionError(
+                name, f"{what} of the option {name} is {value!r}, not one of: {said}",
+                remedy=remedy,
+            )  # fmt: skip
+
+
+def _said(integer: bool, minimum: float | None, words: Mapping, numeric: bool = True) -> str:
+    kind = "integers" if integer else "numbers"
+    numbers = [f"{kind} from {minimum}" if minimum is not None else kind] if numeric else []
+    return ", ".join([*numbers, *map(str, words)])
+
+
+def _fits(number: Any, integer: bool, minimum: float | None) -> bool:
+    kinds = (int, Integer) if integer else (int, float, Rational, Float)
+    if isinstance(number, bool) or not isinstance(number, kinds):
+        return False
+    return math.isfinite(number) and (minimum is None or number >= minimum)
 
 
 def option(
@@ -144,9 +177,6 @@ def option(
         One line for the module's docstring.
     """
     checked_name(name, "an option")
-    if isinstance(default, float) and not math.isfinite(default):
-        raise DefinitionError(name, f"the default of the option {name} is {default}, not finite")
-    _check_default(name, default, minimum, spellings or {})
     letters = [name] if over is None else [f"{name}_{letter}" for letter in over]
     if sides:
         letters = [f"{letter}_{side}" for letter in letters for side in ("low", "high")]
@@ -155,6 +185,7 @@ def option(
     numbers = [int(e) for e in map(sympify, said) if e.is_Integer]
     least = None if minimum is None else min([minimum, *numbers])
     settings = tuple(Setting(letter, name, integer, least) for letter in letters)
+    _check_values(name, (default, *samples), settings, integer, minimum, sides, spellings or {})
     words: dict[Word, tuple[Expr, ...]] = {}
     for word, values in (spellings or {}).items():
         flat = [part for value in values for part in (value if sides else (value,))]
@@ -162,7 +193,7 @@ def option(
             raise DefinitionError(
                 name, f"spelling {word!r} gives {len(flat)} values for {len(settings)} settings"
             )
-        words[word] = tuple(sympify(part) for part in flat)
+        words[word] = tuple(exact(part) for part in flat)
     tried = (default, *(s for s in samples if s != default))
     tried += tuple(w for w in words if w is not default and w != default)
     return Option(

@@ -191,6 +191,29 @@ SCALARS: dict[type, Scalar] = {
     )
 }
 
-# Irrational constants: symbol -> name in the generated module. There they are named values, so
-# that exact arithmetic can put others in their place.
-CONSTANTS: dict[Expr, str] = {sympy.pi: "_PI", sympy.E: "_E"}
+# What the functions of this table are in SymPy's, for numbers that stand in an equation.
+_MEANINGS: dict[type, Callable[[Expr], Expr]] = {
+    sigmoid: lambda x: 1 / (1 + sympy.exp(-x)),
+    softplus: lambda x: sympy.log(1 + sympy.exp(x)),
+    relu: lambda x: sympy.Max(x, 0),
+    step: lambda x: sympy.Piecewise((1, x > 0), (0, True)),
+    stop: lambda x: x,
+    log1p: lambda x: sympy.log(1 + x),
+    expm1: lambda x: sympy.exp(x) - 1,
+    bounded: lambda x: x,
+    silu: lambda x: x / (1 + sympy.exp(-x)),
+    gelu: lambda x: x * (1 + sympy.erf(x / sympy.sqrt(2))) / 2,
+    gelu_tanh: lambda x: x * _half_tanh(x),
+    mish: lambda x: x * sympy.tanh(sympy.log(1 + sympy.exp(x))),
+    softsign: lambda x: x / (1 + sympy.Abs(x)),
+}
+
+
+def with_numbers(value: Expr) -> Expr:
+    """The expression with every function of a number replaced by the number that it is."""
+    if not any(node.is_number for node in value.atoms(*_MEANINGS)):
+        return value
+    return value.replace(
+        lambda node: node.func in _MEANINGS and node.is_number,
+        lambda node: _MEANINGS[node.func](*node.args),
+    )

@@ -17,6 +17,7 @@ from sympy.logic.boolalg import Boolean
 
 from derive.errors import DefinitionError
 from derive.language.names import checked_name
+from derive.language.numbers import exact
 
 
 def _as_basic(thing: Any) -> Basic:
@@ -77,7 +78,7 @@ class Size(Named):
         sign = {"positive": True} if minimum > 0 else {"nonnegative": True}
         sign = sign if formula is None else {}
         self = Symbol.__xnew__(cls, name, integer=True, **sign)
-        self.formula = None if formula is None else sympify(formula)
+        self.formula = None if formula is None else exact(formula)
         self.minimum = minimum
         self.packed = packed
         self.kept = kept
@@ -196,15 +197,26 @@ class Tensor(Named):
         self = Symbol.__xnew__(cls, name, real=True)
         self.axes_of = tuple(tuple(sympify(f) for f in factors) for factors in shape)
         flat = sum(len(factors) for factors in self.axes_of)
-        self.outside = None if outside is None else sympify(outside)
+        self.outside = None if outside is None else exact(outside)
         self.offset = (0,) * flat if offset is None else tuple(offset)
         self.integer, self.optional, self.parameter = integer, optional, parameter
         self.below = None if below is None else sympify(below)
-        self.default = None if default is None else sympify(default)
+        self.default = None if default is None else exact(default)
         carried = (self.axes_of, self.outside, self.offset, integer, self.below, optional)
         self.besides = None if besides is None else sympify(besides)
-        self.interval = None if interval is None else tuple(map(sympify, interval))
+        self.interval = None if interval is None else tuple(map(exact, interval))
         return self.carrying(*carried, parameter, self.default, self.besides, self.interval)
+
+    def like(self, **changes: Any) -> Tensor:
+        """A tensor with all properties of this one but those that are given, as `Tensor` has them.
+
+        It keeps what it holds and what it reads outside, whatever properties there will be.
+        """
+        words = ("name", "outside", "offset", "integer", "below", "optional", "parameter")
+        words += ("default", "besides", "interval")
+        known: dict[str, Any] = {word: getattr(self, word) for word in words}
+        known["shape"] = self.axes_of
+        return Tensor(**(known | changes))
 
     @property
     def shape(self) -> tuple[Expr, ...]:
@@ -291,9 +303,11 @@ def tensor(
     default : sympy.Expr or int, optional
         The caller may leave it out: every entry is then this number.
     interval : tuple of two numbers, optional
-        The least and the largest number that an entry may be; ``oo`` for no largest one.
+        The least and the largest number that an entry may be, ``-oo`` and ``oo`` for none. NaN
+        lies in no interval, and is refused like a number outside: whoever states an interval
+        computes what has no meaning elsewhere.
     """
-    _check_default(name, optional, default)
+    _check_default(name, optional, default, interval)
     return Tensor(
         checked_name(name, "a tensor"), _shape(shape), outside, offset, optional=optional,
         default=default, interval=interval,
@@ -323,7 +337,7 @@ def parameter(
 ) -> Tensor:
     """A tensor that is learned, such as a weight or a bias."""
     checked_name(name, "a parameter")
-    _check_default(name, optional, default)
+    _check_default(name, optional, default, interval)
     return Tensor(
         name, _shape(shape), outside, optional=optional, parameter=True, default=default,
         interval=interval,
@@ -355,7 +369,24 @@ def integers(
     )  # fmt: skip
 
 
-def _check_default(name: str, optional: bool, default: Expr | int | None) -> None:
+def _check_default(
+    name: str,
+    optional: bool,
+    default: Expr | int | None,
+    interval: tuple[Any, Any] | None = None,
+) -> None:
+    if interval is not None:
+        try:
+            low, high = map(exact, interval)
+            fits = low.is_extended_real and high.is_extended_real and bool(low < high)
+        except (TypeError, ValueError):
+            fits = False
+        if not fits:
+            raise DefinitionError(
+                name,
+                f"the interval of {name} is {interval}",
+                remedy="Give two numbers, the smaller one first: interval=(0, 1).",
+            )
     if default is not None and optional:
         raise DefinitionError(
             name, f"{name} has a default, so no term is dropped: it is not optional"

@@ -16,7 +16,7 @@ from sympy import Expr, Mul
 
 from derive.calculus.affine import affine, axes_in
 from derive.calculus.bounds import disjoint
-from derive.calculus.statements import Statement
+from derive.calculus.statements import Statement, names_in
 from derive.language.symbols import Access, Axis, Tensor
 from derive.lowering.schedule import Loop, schedule
 from derive.lowering.told import Told, plain
@@ -142,7 +142,7 @@ def _without_equals(told: tuple[Told, ...]) -> tuple[Told, ...]:
 
 def _factored(told: tuple[Told, ...]) -> tuple[Told, ...]:
     looped = _looped(plain(told))
-    taken = {a.tensor.name for s in plain(told) for a in (s.target, *s.entries)}
+    taken = names_in(plain(told))
     made: dict[Expr, Access] = {}
     before: list[Told] = []
     result = []

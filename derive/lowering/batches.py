@@ -150,7 +150,4 @@ def _batch(run: list[Statement], everything: list[Statement], keep: set[Tensor])
 
 def _part(tensor: Tensor, name: str) -> Tensor:
     shape = ((COUNT,), *((extent,) for extent in tensor.shape[1:]))
-    return Tensor(
-        name, shape, tensor.outside, tensor.offset, tensor.integer, tensor.below,
-        tensor.optional, tensor.parameter,
-    )  # fmt: skip
+    return tensor.like(name=name, shape=shape)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from sympy import Expr, Integer
 
 from derive.calculus.affine import affine
-from derive.calculus.statements import Statement
+from derive.calculus.statements import Statement, names_in
 from derive.language.symbols import Access, Tensor
 from derive.lowering.fallback import Fallback
 from derive.lowering.schedule import Item, Loop, flattened
@@ -42,7 +42,7 @@ def with_carries(items: Sequence[Item], keep: set[Tensor]) -> tuple[tuple[Item, 
     """
     result = list(items)
     renamed: Rewritten = {}
-    taken = {a.tensor.name for s in flattened(items) for a in (s.target, *s.entries)}
+    taken = names_in(flattened(items))
     for item in items:
         if not isinstance(item, Loop):
             continue
@@ -146,7 +146,7 @@ class _Carried:
         shape = tuple((e,) for e in tensor.shape[1:])
         offset = tensor.offset[1:]
         now, following = (
-            Tensor(name, shape, None, offset, parameter=tensor.parameter)
+            tensor.like(name=name, shape=shape, outside=None, offset=offset)
             for name in (tensor.name, f"{tensor.name}_next")
         )
         return now, following

@@ -13,11 +13,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sympy import Expr, Mul, Symbol, fraction
+from sympy import Expr, Mul, Symbol
 
 from derive.calculus.affine import affine
 from derive.calculus.statements import Statement
 from derive.language.symbols import Access, Axis
+from derive.lowering.elementwise import Elementwise
 from derive.lowering.integers import lower_integer
 from derive.lowering.program import (
     ALL,
@@ -424,14 +425,18 @@ class _Product:
 
 def _scaled(node: Node, form: Trilinear) -> Node:
     """Apply the factor that belongs to no tensor."""
-    if form.scale == 1:
-        return node
-    above, below = fraction(form.scale)
-    if above != 1:
-        node = node * lower_integer(above)
-    if below != 1:
-        node = Binary("/", node, lower_integer(below))
-    return node
+    return node if form.scale == 1 else _numbers().scaled(node, form.scale)
+
+
+def constants_of(form: Trilinear) -> dict[str, Expr]:
+    """The named constants in the factor that belongs to no tensor."""
+    printer = _numbers()
+    printer.scaled(Literal(1), form.scale)
+    return printer.constants
+
+
+def _numbers() -> Elementwise:
+    return Elementwise(lambda access: Name(str(access)))
 
 
 def _of(axes: Sequence[Axis]) -> list[Expr]:

@@ -44,9 +44,11 @@ def _one_less(statements: tuple[Statement, ...], keep: set[Tensor]) -> tuple[Sta
 
 
 def _is_copy(statement: Statement) -> bool:
-    """``target[i] += source[i]`` over all of both."""
+    """``target[i] += source[i]`` over all of both, once for each entry."""
     value: Expr = statement.value
     if not isinstance(value, Access) or statement.where or statement.op != "add":
+        return False
+    if value.tensor.optional:  # without it, the copy is 0
         return False
     if value.index != statement.target.index or value.tensor == statement.target.tensor:
         return False
@@ -58,4 +60,4 @@ def _is_copy(statement: Statement) -> bool:
         axis is not None and axis.extent == extent
         for axis, extent in zip(bare, value.tensor.shape, strict=True)
     )
-    return alike and plain and whole and len(set(bare)) == len(bare)
+    return alike and plain and whole and sorted(bare, key=str) == sorted(statement.domain, key=str)

@@ -202,8 +202,8 @@ class Destinations:
         if isinstance(node, Name) or names & (self.varying | self.written):
             return node
         if node not in self.matrices:
-            (array,) = names & self.arrays.keys()
-            self.matrices[node] = self.name(f"{array}_matrix")
+            read = sorted(names & self.arrays.keys())
+            self.matrices[node] = self.name("_".join([*read, "matrix"]))
             laid_out = numpy("ascontiguousarray", node)
             self.before.append(Assign(self.matrices[node], laid_out))
         return self.matrices[node]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -9,12 +11,34 @@ from fractions import Fraction
 import sympy
 from sympy import Expr, Mul, Pow
 
+from derive.calculus.affine import axes_in
 from derive.calculus.selection import attains, taken
 from derive.errors import DefinitionError
+from derive.language.numbers import decimal
 from derive.language.scalars import SCALARS
 from derive.language.symbols import Access, Axis
-from derive.lowering.integers import lower_integer
+from derive.lowering.integers import Integers, lower_integer
 from derive.lowering.program import Attribute, Binary, Literal, Name, Node, Unary, call, numpy
+
+_EXACT = 2**53  # integers below are numbers of the machine
+_DYADIC = (2, 4, 8, 16)  # quotients by these are exact
+_LONGEST = 40  # letters of a name
+_WORDS = {"*": "TIMES", "/": "OVER", "+": "PLUS", "-": "MINUS", "**": "TO", "(": "", ")": ""}
+
+
+def constant_name(value: Expr) -> str:
+    """What a positive number is called in modules: ``_SQRT_2``, ``_C0_4``, ``_C1_OVER_3``.
+
+    Numbers of different values have different names, since a name can be read back: a bracket is a
+    word without letters, but for those around one number and those at the end.
+    """
+    text = (decimal(value) if value.is_Rational else "") or str(value)
+    text = re.sub(r"([a-zA-Z]\w*)\((\w+)\)", r"\1 \2", text)
+    words = re.findall(r"\w+|\*\*|[^\w\s.]", text)
+    name = "_".join(_WORDS[word] if word in _WORDS else word.upper() for word in words).rstrip("_")
+    if len(name) > _LONGEST:
+        name = f"{name[:_LONGEST]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return f"_C{name}" if name[:1].isdigit() else f"_{name}"
 
 
 @dataclass
@@ -23,11 +47,17 @@ class Elementwise:
 
     An access of integers is written in another way where it is compared with an integer: as it is,
     since nothing is computed from it. Irrational constants are collected as they are met.
+
+    What names no array (sizes, settings, indices of `loops`) is one number. Python's own numbers
+    take the precision of the arrays they meet, NumPy's do not: what NumPy makes of numbers alone
+    is made one of the call's dtype.
     """
 
     read: Callable[[Access | Axis], Node]
     constants: dict[str, Expr] = field(default_factory=dict)
-    compared: Callable[[Access], Node] | None = None
+    compared: Callable[[Access | Axis], Node] | None = None
+    loops: tuple[Axis, ...] = ()
+    plain: bool = False  # numbers stay Python's own, as exponents do
 
     def lower(self, e: Expr) -> Node:
         if isinstance(e, Access | Axis):
@@ -36,7 +66,7 @@ class Elementwise:
             return Literal(int(e)) if e >= 0 else Unary("-", Literal(-int(e)))
         if isinstance(e, sympy.Symbol):
             return Name(e.name)
-        if e.is_Rational and e.q in (2, 4, 8, 16):
+        if e.is_Rational and e.q in _DYADIC:
             return Literal(float(e))
         if e.is_number and not e.has(sympy.zoo, sympy.oo, -sympy.oo, sympy.nan):
             return self.constant(e)
@@ -57,8 +87,9 @@ class Elementwise:
             return self.power(e)
         if isinstance(e, sympy.Piecewise):
             return self.cases(e)
-        if isinstance(e, sympy.Max | sympy.Min) and not e.has(Access):
-            return lower_integer(e)  # Python's own: NumPy's would not be of the arrays' precision
+        if isinstance(e, sympy.Max | sympy.Min) and self.is_number(e):
+            word = "max" if isinstance(e, sympy.Max) else "min"
+            return call(word, *(self.lower(a) for a in sorted(e.args, key=str)))
         if isinstance(e, sympy.Max | sympy.Min):
             word = "maximum" if isinstance(e, sympy.Max) else "minimum"
             arguments = sorted(e.args, key=lambda a: (not a.has(Access), str(a)))
@@ -68,23 +99,44 @@ class Elementwise:
             return result
         row = SCALARS.get(e.func)
         if row is not None:
-            (argument,) = e.args
-            if row.numpy.startswith("np."):
-                return numpy(row.numpy[3:], self.lower(argument))
-            return call(row.numpy, self.lower(argument))
-        if not e.has(Access, Axis):
-            return lower_integer(e)
+            return self.function(row.numpy, e.args[0])
+        if e.is_integer:
+            return self.integer(e)
         raise DefinitionError(
             str(e.func),
             f"the function {e.func} is not in the table of scalar functions",
             remedy="Write it with the functions of derive.language.scalars, or add a row there.",
         )
 
+    def is_number(self, e: Expr) -> bool:
+        """Whether the expression names no array."""
+        return not e.has(Access) and axes_in((e,)) <= set(self.loops)
+
+    def array(self, e: Expr) -> Node:
+        """The expression where there is no other array whose precision it could take."""
+        node = self.lower(e)
+        return call("_real", node, Name("dtype")) if self.is_number(e) else node
+
+    def function(self, name: str, argument: Expr) -> Node:
+        """A function of NumPy, ``np.exp``, or of the module, ``_sigmoid``."""
+        inside = self.lower(argument)
+        known = name.startswith("np.")
+        node = numpy(name[3:], inside) if known else call(name, inside)
+        return call("_real", node, Name("dtype")) if self.is_number(argument) else node
+
+    def integer(self, e: Expr) -> Node:
+        """What is computed with integers, beside real numbers."""
+        if self.is_number(e) or self.compared is None:
+            return lower_integer(e)
+        compared = self.compared
+        node = Integers(lambda a: None if a in self.loops else compared(a)).lower(e)
+        return call("_real", node, Name("dtype"))
+
     def constant(self, value: Expr) -> Node:
         """An irrational number gets a name in the module, so that exact checks can replace it."""
-        name = "_" + "".join(c if c.isalnum() else "_" for c in str(value).upper()).strip("_")
-        if name[1:2].isdigit():
-            name = "_C" + name
+        if value.could_extract_minus_sign():
+            return Unary("-", self.lower(-value))
+        name = constant_name(value)
         self.constants[name] = value
         return Name(name)
 
@@ -109,7 +161,7 @@ class Elementwise:
                 above.append(factor)
         sign = coefficient < 0 if coefficient.is_number else False
         magnitude = abs(coefficient)
-        if magnitude.is_Rational:
+        if magnitude.is_Rational and max(magnitude.p, magnitude.q) < _EXACT:
             number = Fraction(int(magnitude.p), int(magnitude.q))
             if number.numerator != 1:
                 above.append(sympy.Integer(number.numerator))
@@ -120,9 +172,21 @@ class Elementwise:
         above.sort(key=lambda f: (f.is_number, not f.has(Access), str(f)))
         below.sort(key=lambda f: (f.has(Access), str(f)))
         result = self.chain(above) if above else Literal(1)
+        halved = all(f.is_Integer and f in _DYADIC for f in below)
+        if not (halved or self.plain) and self.is_number(rest):
+            result = call("_real", result, Name("dtype"))  # Python's would raise for 0, and round
         if below:
             result = Binary("/", result, self.chain(below))
         return Unary("-", result) if sign else result
+
+    def scaled(self, node: Node, scale: Expr) -> Node:
+        """``node * scale``, as a quotient where the scale is one: exact in integers."""
+        above, below = sympy.fraction(scale)
+        if above.could_extract_minus_sign():
+            node, above = Unary("-", node), -above
+        if above != 1:
+            node = Binary("*", node, self.lower(above))
+        return node if below == 1 else Binary("/", node, self.lower(below))
 
     def chain(self, factors: list[Expr]) -> Node:
         result = self.lower(factors[0])
@@ -133,12 +197,20 @@ class Elementwise:
     def power(self, e: Pow) -> Node:
         base, exponent = e.args
         if exponent == sympy.Rational(1, 2):
-            return numpy("sqrt", self.lower(base))
+            return self.function("np.sqrt", base)
         if exponent.could_extract_minus_sign():
-            return Binary("/", Literal(1), self.lower(base ** (-exponent)))
+            one = Literal(1) if self.plain or not self.is_number(e) else self.array(sympy.S.One)
+            return Binary("/", one, self.lower(base ** (-exponent)))
+        if self.is_number(e):
+            small = base.is_integer and exponent in (2, 3)
+            below = (self.lower if small else self.array)(base)
+            return Binary("**", below, self.exponent(exponent))
         if exponent == 2:
             return numpy("square", self.lower(base))
-        return Binary("**", self.lower(base), self.lower(exponent))
+        return Binary("**", self.lower(base), self.exponent(exponent))
+
+    def exponent(self, e: Expr) -> Node:
+        return (replace(self, plain=True) if self.is_number(e) else self).lower(e)
 
     def cases(self, e: sympy.Piecewise) -> Node:
         pieces = list(e.args)
@@ -147,7 +219,8 @@ class Elementwise:
             last = sympy.Integer(0)
         else:
             pieces.pop()
-        result = self.lower(last)
+        alone = all(self.is_number(value) for value, _ in e.args)
+        result = (self.array if alone else self.lower)(last)
         for value, test in reversed(pieces):
             result = numpy("where", self.condition(test), self.lower(value), result)
         return result

@@ -15,7 +15,7 @@ from sympy.logic.boolalg import Boolean
 from derive.calculus.bounds import nonnegative
 from derive.errors import DefinitionError
 from derive.language.operation import Operation
-from derive.language.options import Option
+from derive.language.options import Option, Setting
 from derive.language.symbols import Access, Axis, Size, Tensor
 from derive.lowering.integers import lower_integer
 from derive.lowering.program import (
@@ -107,6 +107,7 @@ class _Binder:
                     Do(call("_at_least", Literal(size.name), Name(size.name), Literal(0)))
                 )
         self.complete()
+        self.extents()
         for tensor in operation.inputs:
             self.fill(tensor)
         tensors = (*operation.inputs, *operation.outputs)
@@ -236,6 +237,20 @@ class _Binder:
                     self.kept(size, *size.kept)
                 self.known[size] = "its formula"
 
+    def extents(self) -> None:
+        """Refuse what options make of extents, where no array can have them."""
+        shapes = [extent for tensor in self.operation.tensors for extent in tensor.shape]
+        extents = dict.fromkeys([*all_sizes(self.operation), *shapes])
+        parts = {e: {p for s in e.free_symbols for p in _made_of(s)} for e in extents}
+        made = [e for e, of in parts.items() if any(isinstance(p, Setting) for p in of)]
+        made = [e for e in made if not getattr(e, "kept", None)]
+        settings = {p for e in made for p in parts[e]}
+        options = [o for o in self.operation.options if settings.intersection(o.settings)]
+        if made:
+            sizes = TupleOf(tuple(TupleOf((Literal(str(e)), lower_integer(e))) for e in made))
+            said = TupleOf(tuple(TupleOf((Literal(o.name), Name(o.name))) for o in options))
+            self.lines.append(Do(call("_extents", sizes, said)))
+
     def kept(self, size: Size, whole: Size, condition: Boolean) -> None:
         """The axes of another size, or none."""
         axes, single = Name(f"{size.name}_axes"), TupleOf((Name(whole.name),))
@@ -298,7 +313,7 @@ class _Binder:
             bounds = [lower_integer(e) for e in (tensor.below, tensor.besides) if e is not None]
             lines.append(Do(call("_in_range", *named, *bounds)))
         if tensor.interval is not None:
-            bounds = [lower_integer(e) for e in tensor.interval if e.is_finite]
+            bounds = [_bound(end) for end in tensor.interval]
             lines.append(Do(call("_in_interval", *named, *bounds)))
         if lines:
             self.guarded(tensor, *lines)
@@ -393,6 +408,14 @@ class _Binder:
                 (Do(call("_refuse", Literal(words), values)),),
             )
         )
+
+
+def _bound(number: Expr) -> Node:
+    """An end of an interval; infinity is no end."""
+    if not number.is_finite:
+        return NONE
+    size = Literal(int(abs(number)) if number.is_Integer else float(abs(number)))
+    return Unary("-", size) if number.is_negative else size
 
 
 def _made_of(symbol: Symbol) -> set[Symbol]:

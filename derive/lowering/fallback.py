@@ -92,7 +92,7 @@ class Fallback:
         }
         self.target = indices(statement.target, self.loops, statement.domain, trusted=False)
         self.scope = Scope(self.loops, statement.domain, self.extents)
-        self.elementwise = Elementwise(self.read, compared=self.entry)
+        self.elementwise = Elementwise(self.read, compared=self.entry, loops=self.loops)
         self.order: tuple[Axis, ...] = self.inner
         self.masks = self.masking()
 
@@ -324,7 +324,8 @@ class Fallback:
         apart = moves_apart(places, set(gathered))
         if isinstance(place, Subscript) and not apart:
             rows, *rest = place.items
-            if not isinstance(rows, Slice) and all(item == ALL for item in rest):
+            rows_alone = not isinstance(rows, Slice) and all(item == ALL for item in rest)
+            if rows_alone and result.axes == target.axes:
                 return (Do(call("_add_rows", place.value, rows, aligned)),), False
             where = TupleOf(tuple(_as_object(item) for item in place.items))
             add = Attribute(Name("np"), "add")
@@ -357,7 +358,7 @@ class Fallback:
         gone = tuple(a for a in self.inner if a not in keep)
         present = self.axes_in_value(value) | set(self.masked_axes())
         self.order = order = tuple(a for a in (*keep, *gone) if a in present)
-        node = self.elementwise.lower(value)
+        node = self.elementwise.array(value)
         fresh = not isinstance(value, Access)
         lowest = Unary("-", Attribute(Name("np"), "inf"))
         mask = self.mask(order)
@@ -396,13 +397,12 @@ class Fallback:
         if not gone:
             axes = self.axes_in_value(value) | set(self.masked_axes())
             self.order = ordered = tuple(a for a in keep if a in axes)
-            node = self.elementwise.lower(value)
             mask = self.mask(ordered)
-            if mask is not None:
-                node = numpy("where", mask, node, Literal(0))
+            if mask is None:
+                node = self.elementwise.lower(value)
+            else:
+                node = numpy("where", mask, self.elementwise.array(value), Literal(0))
             return View(node, ordered, mask is not None or not isinstance(value, Access))
-        if isinstance(value, Add):
-            raise AssertionError("a sum under a reduction is split into statements beforehand")
         scalars: list[Expr] = []
         factors: list[View] = []
         for factor in Mul.make_args(value):
@@ -430,7 +430,7 @@ class Fallback:
             else:
                 node = Binary("*", node, extent.length)
         if scale != 1:
-            node = self.scaled(node, scale)
+            node = self.elementwise.scaled(node, scale)
         return View(node, result.axes, result.fresh or node is not result.node)
 
     def cut(self, factors: list[View], order: tuple[Axis, ...]) -> list[View]:
@@ -446,15 +446,6 @@ class Fallback:
         assert mask is not None
         cut = View(numpy("where", mask, inside, Literal(0)), axes, True)
         return [*(f for f in factors if f is not chosen), cut]
-
-    def scaled(self, node: Node, scale: Expr) -> Node:
-        """``node * scale``, as a quotient where the scale is one: exact in integers."""
-        above, below = fraction(scale)
-        if above.could_extract_minus_sign():
-            node, above = Unary("-", node), -above
-        if above != 1:
-            node = Binary("*", node, self.elementwise.lower(above))
-        return node if below == 1 else Binary("/", node, self.elementwise.lower(below))
 
     def axes_in_value(self, value: Expr) -> set[Axis]:
         found: set[Axis] = set()

@@ -70,10 +70,7 @@ def _dimension(accesses: Sequence[Access], axis: Axis) -> int | None:
 def _without(tensor: Tensor, dimension: int) -> Tensor:
     shape = tuple((e,) for d, e in enumerate(tensor.shape) if d != dimension)
     offset = tuple(o for d, o in enumerate(tensor.offset) if d != dimension)
-    return Tensor(
-        tensor.name, shape, tensor.outside, offset, tensor.integer, tensor.below,
-        tensor.optional, tensor.parameter,
-    )  # fmt: skip
+    return tensor.like(shape=shape, offset=offset)
 
 
 def _rewritten(item: Item, shrunk: dict[Tensor, tuple[int, Tensor]]) -> Item:

@@ -17,26 +17,39 @@ from sympy import Add
 
 from derive.calculus.affine import axes_in
 from derive.calculus.bounds import inside
-from derive.calculus.statements import Statement
+from derive.calculus.statements import Statement, names_in
+from derive.errors import DefinitionError
 from derive.language.symbols import Access, Tensor
 
 
 def with_outside(statements: Iterable[Statement]) -> tuple[Statement, ...]:
     """Rewrite statements until every point whose read falls outside may be skipped."""
     statements = tuple(statements)
-    taken = {a.tensor.name for s in statements for a in (s.target, *s.entries)}
-    return tuple(r for s in statements for r in _rewritten(s, taken))
+    taken = names_in(statements)
+    targets = [s.target.tensor for s in statements]
+    alone = {tensor for tensor in targets if targets.count(tensor) == 1}
+    return tuple(r for s in statements for r in _rewritten(s, taken, alone))
 
 
-def _rewritten(statement: Statement, taken: set[str]) -> Iterator[Statement]:
-    if is_copy_with_fill(statement) or not list(_unsafe(statement)):
+def _rewritten(statement: Statement, taken: set[str], alone: set[Tensor]) -> Iterator[Statement]:
+    unsafe = list(_unsafe(statement))
+    filled = is_copy_with_fill(statement) and statement.target.tensor in alone
+    for read in unsafe:
+        if read.tensor.optional and (filled or not isinstance(statement.value, Add)):
+            raise DefinitionError(
+                read.tensor.name,
+                f"{read.tensor.name} may be left out, and is read beyond its end in "
+                f"{statement.value}: there is no telling which of the two drops the term",
+                remedy="Give it a default instead of optional=True, or do not read beyond its end.",
+            )
+    if filled or not unsafe:
         yield statement
         return
     if isinstance(statement.value, Add) and statement.op == "add":
         for term in statement.value.args:
-            yield from _rewritten(replace(statement, value=term), taken)
+            yield from _rewritten(replace(statement, value=term), taken, set())
         return
-    for read in list(_unsafe(statement)):
+    for read in unsafe:
         name = f"{read.tensor.name}_at"
         while name in taken:
             name += "1"
@@ -63,7 +76,15 @@ def _unsafe(statement: Statement) -> Iterator[Access]:
 
 
 def is_copy_with_fill(statement: Statement) -> bool:
-    """``copy[i] = x[...]`` where x reads something other than 0 outside."""
-    value = statement.value
-    plain = isinstance(value, Access) and statement.op == "add"
-    return plain and value.tensor.outside not in (None, 0)
+    """``copy[i] = x[...]`` for each entry of the copy, where x reads no 0 outside.
+
+    The copy holds that number before anything is written, so nothing else may write there.
+    """
+    value, target = statement.value, statement.target
+    if not isinstance(value, Access) or value.tensor.outside in (None, 0):
+        return False
+    if statement.op != "add" or statement.where or inside(value, statement.domain):
+        return False
+    extents = tuple(axis.extent for axis in statement.domain)
+    plain = target.index == statement.domain and not any(target.tensor.offset)
+    return plain and target.tensor.shape == extents

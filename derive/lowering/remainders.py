@@ -22,7 +22,7 @@ from sympy import Mul
 
 from derive.calculus.affine import affine, axes_in
 from derive.calculus.selection import attains, rank, reduced, taken
-from derive.calculus.statements import Guard, Statement, accesses
+from derive.calculus.statements import Guard, Statement, accesses, names_in
 from derive.language.names import fresh
 from derive.language.symbols import Access, Tensor
 from derive.lowering.loops import loops_of
@@ -55,7 +55,7 @@ def _routed(statement: Statement, selection: Statement, others: Statements) -> S
     alike = statement.domain == selection.domain and guard in statement.where
     if not alike or not isinstance(source, Access) or source.index != selection.target.index:
         return ()
-    names = {t.name for s in others for t in (s.target.tensor, *(r.tensor for r in s.entries))}
+    names = names_in(others)
     name = fresh(f"{selection.value.args[1].tensor.name}_left", names)  # type: ignore[attr-defined]
     left = Access(Tensor(name, source.tensor.axes_of, offset=source.tensor.offset), *source.index)
     where = tuple(g for g in statement.where if g != guard)

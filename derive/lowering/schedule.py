@@ -129,7 +129,7 @@ def _carry(
         name,
         f"tensors depend on each other in a cycle that no order of computation resolves: {cycle}",
         remedy="A value may depend on earlier steps (h[t-1]) or on later ones, not on both, and "
-        "not on itself at the same step.",
+        "not on itself at the same step; all equations of a cycle name the steps by one index.",
     )
 
 
@@ -138,13 +138,14 @@ def _direction(edge: Edge, axis: Axis) -> int | None:
     earlier (-1), or that is not known."""
     for written, read in zip(edge.writer.target.index, edge.read.index, strict=True):
         at, there = affine(written), affine(read)
-        if at.coefficient(axis) != 1 or there.reads or len(at.iterators) != 1:
+        if at.coefficient(axis) != 1 or at.reads or there.reads:
             continue
         # Written in round t, read where its index is that of t: the rounds in between.
-        rounds = axis + at.constant - there.expression
+        others = {a: Axis(f"{a.name}_", a.extent) for a in at.iterators if a != axis}  # type: ignore
+        rounds = axis + (at.expression - axis).xreplace(others) - there.expression
         if rounds == 0:
             return 0
-        where, domain = edge.reader.where, edge.reader.domain
+        where, domain = edge.reader.where, (*edge.reader.domain, *others.values())
         if nonnegative(rounds - 1, domain, where):
             return 1
         if nonnegative(-rounds - 1, domain, where):

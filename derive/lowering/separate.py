@@ -25,9 +25,7 @@ from derive.language.symbols import Access, Axis, Tensor
 def with_separate_windows(system: System) -> System:
     """Split every statement that runs over several windows."""
     chosen = {a for s in system.statements if s.op == "first" for a in s.reads}
-    taken = {t.name for t in system.tensors}
-    for statement in system.statements:
-        taken |= {s.name for a in statement.domain for s in (a, *a.extent.free_symbols)}
+    taken = system.names
     statements: list[Statement] = []
     for statement in system.statements:
         windows = _windows(statement)
@@ -106,7 +104,9 @@ def _stages(statement: Statement, windows: tuple[_Window, ...], taken: set[str])
             for p, i in enumerate(index)
         )
         name = fresh(f"{statement.target.tensor.name}_over_{window.taps[-1].name}", taken)
-        between = Tensor(name, tuple((a.extent,) for a in axes), source.tensor.outside)
+        shape = tuple((a.extent,) for a in axes)
+        integer = source.tensor.integer
+        between = Tensor(name, shape, source.tensor.outside, integer=integer)
         domain = (*axes, *window.taps)
         stages.append(Statement(domain, Access(between, *axes), read, window.where, statement.op))
         index[window.position] = window.place

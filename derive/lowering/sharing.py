@@ -15,7 +15,7 @@ from dataclasses import replace
 from sympy import Expr, preorder_traversal
 
 from derive.calculus.affine import axes_in
-from derive.calculus.statements import Statement
+from derive.calculus.statements import Statement, names_in
 from derive.language.scalars import SCALARS
 from derive.language.symbols import Access, Axis, Tensor
 
@@ -27,8 +27,7 @@ def share_values(forward: Sequence[Statement], backward: Sequence[Statement]) ->
 ]:  # fmt: skip
     """Name the function values inside forward statements that backward needs as well."""
     forward, backward = tuple(forward), tuple(backward)
-    taken = {s.target.tensor.name for s in (*forward, *backward)}
-    taken |= {r.tensor.name for s in (*forward, *backward) for r in s.entries}
+    taken = names_in((*forward, *backward))
     for statement in forward:
         for value in _functions(statement.value):
             if value == statement.value or statement.where:

@@ -24,7 +24,7 @@ from itertools import combinations
 from sympy import Expr, Integer, Symbol
 
 from derive.calculus.affine import affine
-from derive.calculus.statements import Statement
+from derive.calculus.statements import Statement, names_in
 from derive.errors import DefinitionError
 from derive.language.scalars import SCALARS
 from derive.language.symbols import Access, Axis, Tensor
@@ -115,7 +115,7 @@ def _families(
             if not found or set(names) & outputs or any(f in refused for f in found):
                 continue
             if len(set(names)) == len(names) and set(names) <= made | inputs:
-                taken = {t.name for s in statements for t in _tensors(s)}
+                taken = names_in(statements)
                 return [_family(f, inputs, taken) for f in found]
     return []
 
@@ -234,9 +234,7 @@ def _stack(tensors: tuple[Tensor, ...], position: int, name: str) -> Tensor:
     offset = list(first.offset)
     shape.insert(position, (Integer(len(tensors)),))
     offset.insert(position, 0)
-    return Tensor(
-        name, tuple(shape), first.outside, tuple(offset), False, None, False, first.parameter
-    )
+    return first.like(name=name, shape=tuple(shape), offset=tuple(offset), optional=False)
 
 
 def _common(names: Sequence[str]) -> str:
@@ -277,7 +275,7 @@ def _stacked(
     places: dict[Tensor, tuple[Tensor, int, int]] = {}
     copies: list[Statement] = []
     written = {t.statement.target.tensor for t in told}
-    taken = {t.name for one in told for t in _tensors(one.statement)}
+    taken = names_in(plain(told))
     for family in families:
         for number, tensor in enumerate(family.tensors):
             places[tensor] = family.stack, family.position, number
@@ -348,7 +346,7 @@ def _one_merged(told: tuple[Told, ...]) -> tuple[Told, ...] | None:
     if not best:
         return None
     form = next(f for f, members in groups.items() if members is best or members == best)
-    names = {str(a) for t in told for a in t.statement.domain}
+    names = names_in(plain(told))
     axis = Axis(_fresh("stack", names), len(best))
     merged = _over(form, axis, best[0][0])
     originals = tuple(o for _, one in best for o in one.originals)

@@ -116,7 +116,7 @@ def _without(shape: Sequence[Expr], dimension: int) -> list[Expr]:
 def _shortened(tensor: Tensor, dimension: int) -> Tensor:
     """The tensor with room for one stretch."""
     shape = tuple((LAST - FIRST if d == dimension else e,) for d, e in enumerate(tensor.shape))
-    return Tensor(tensor.name, shape, None, tensor.offset, parameter=tensor.parameter)
+    return tensor.like(shape=shape, outside=None)
 
 
 def _of_stretch(

@@ -16,7 +16,7 @@ from sympy import Expr, Integer, Mul, Symbol
 
 from derive.calculus.affine import affine
 from derive.calculus.statements import Statement
-from derive.language.symbols import Access, Axis, Tensor
+from derive.language.symbols import Access, Axis
 
 Axes = tuple[Axis, ...]
 
@@ -232,9 +232,4 @@ def _fresh(extent: Expr, statement: Statement, turned: dict) -> str:
 
 
 def _zero_outside(access: Access) -> Access:
-    old = access.tensor
-    new = Tensor(
-        old.name, old.axes_of, Integer(0), old.offset, old.integer, old.below, old.optional,
-        old.parameter,
-    )  # fmt: skip
-    return Access(new, *access.index)
+    return Access(access.tensor.like(outside=0), *access.index)

@@ -13,7 +13,7 @@ from derive.calculus.statements import Statement
 from derive.language.symbols import Access, Axis, Tensor
 from derive.lowering.batches import COUNT, Batch, with_batches
 from derive.lowering.carries import with_carries
-from derive.lowering.columns import correlate, scatter
+from derive.lowering.columns import constants_of, correlate, scatter
 from derive.lowering.destinations import WHOLE, in_place
 from derive.lowering.elementwise import Elementwise
 from derive.lowering.fallback import Fallback
@@ -208,11 +208,13 @@ class Writer:
     def statement(self, statement: Statement) -> list[Line]:
         """The lines of one statement, its target's allocation before it where that is needed."""
         tensor = statement.target.tensor
-        form = self.forms.get(statement)
+        # A product over windows runs over all rounds of a loop; in one round it is not to be had.
+        form = None if self.loops[statement] else self.forms.get(statement)
         absent = self.absent(statement)
         before: list[Line] = []
         if form is not None:
             assign = tensor not in self.allocated
+            self.needs.constants |= constants_of(form)
             if form.image == statement.target:
                 work = scatter(form, assign)
             else:
@@ -296,6 +298,8 @@ class Writer:
     def loop(self, loop: Loop) -> list[Line]:
         """A loop over time, say; what it writes is allocated before it."""
         before: list[Line] = []
+        for now, _ in getattr(loop, "pairs", ()):  # what no statement before has prepared is 0
+            before += self.allocate(now, False)
         for statement in flattened(loop.items):
             if is_copy_with_fill(statement):
                 assert isinstance(statement.value, Access)
@@ -389,6 +393,8 @@ class Writer:
         """Several products with the same columns."""
         self.allocated |= {s.target.tensor for s in statements}
         forms = [self.forms[s] for s in statements]
+        for form in forms:
+            self.needs.constants |= constants_of(form)
         lines: list[Line] = [Comment(self.describe(s, False)) for s in statements]
         return [*lines, *correlate(forms, self.looped(forms[0]), self.asked, lambda _: True)]
 

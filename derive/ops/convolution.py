@@ -9,7 +9,7 @@ Frameworks call the first of them convolution.
 
 from dataclasses import dataclass
 
-from sympy import Eq, Max, Sum, floor
+from sympy import And, Eq, Max, Or, Sum, floor
 
 from derive.language import (
     Axis,
@@ -225,11 +225,11 @@ def signal(name: str, rank: int, flip: bool, summary: str) -> Operation:
     tap = [axis(t.name.lower(), t) for t in taps]
     longer = [Max(0, t - h) for h, t in zip(image, taps, strict=True)]
     mode = option(
-        "mode", "full", over=letters(IMAGE.lower(), rank), sides=True, numeric=False,
+        "mode", "full", over=(*letters(IMAGE.lower(), rank), "inside"), sides=True, numeric=False,
         spellings={
-            "full": [(t - 1, t - 1) for t in taps],
-            "same": [(t - 1 - floor((t - 1) / 2), floor((t - 1) / 2)) for t in taps],
-            "valid": [(e, e) for e in longer],
+            "full": [*((t - 1, t - 1) for t in taps), (0, 0)],
+            "same": [*((t - 1 - floor((t - 1) / 2), floor((t - 1) / 2)) for t in taps), (0, 0)],
+            "valid": [*((e, e) for e in longer), (1, 1)],
         },
         meaning="how much of the result is kept: all, as much as x, or where both overlap fully",
     )  # fmt: skip
@@ -243,6 +243,10 @@ def signal(name: str, rank: int, flip: bool, summary: str) -> Operation:
     y = tensor("y", *places)
     seen = [p + t - mode[a][0] for a, (p, t) in enumerate(zip(place, tap, strict=True))]
     used = [t.extent - 1 - t for t in tap] if flip else tap
+    anyway, _ = mode[rank]
+    both = (image, taps), (taps, image)
+    larger = [And(*(a >= b for a, b in zip(*pair, strict=True))) for pair in both]
+    fits = Or(anyway <= 0, *larger)
     return Operation(
         name=name,
         summary=summary,
@@ -254,6 +258,7 @@ def signal(name: str, rank: int, flip: bool, summary: str) -> Operation:
             ",".join(a.name for a in place): "place in the result",
             ",".join(t.name for t in tap): "place in the kernel",
         },
+        requires=((fits, "one of x and kernel has to be the larger one along every axis"),),
         source="Oppenheim and Schafer, Discrete-Time Signal Processing, section 2.3",
     )
 

@@ -19,6 +19,7 @@ from sympy.logic.boolalg import And, Not, Or
 from derive.calculus.statements import Guard, Statement
 from derive.calculus.step import Becomes, Equal, PartialDerivative, Phrase, bound, factors
 from derive.language.maximum import ArgMaximum, Maximum
+from derive.language.numbers import decimal
 from derive.language.operation import Equation
 from derive.language.options import Setting
 from derive.language.symbols import Access, Axis, Size, Tensor
@@ -27,6 +28,7 @@ from derive.rendering.order import (
     chained,
     delta_sides,
     divides,
+    is_decimal,
     is_range,
     names_points,
     ordered_terms,
@@ -105,6 +107,9 @@ class Formula(ABC):
     @abstractmethod
     def words(self, text: str) -> str: ...
 
+    @abstractmethod
+    def decimal(self, digits: str, exponent: str) -> str: ...
+
     # Expressions ------------------------------------------------------------------------------
 
     def expression(self, expression: Any, at_least: int = SUM, in_index: bool = False) -> str:
@@ -117,7 +122,10 @@ class Formula(ABC):
             return self.entry(e), ATOM
         if isinstance(e, Tensor):
             return self.tensor(e), ATOM
-        if e.is_Rational and not e.is_Integer and not e.is_Float:
+        if is_decimal(e):
+            text = self.decimal(*decimal(abs(e)).lower().partition("e")[::2])
+            return (self.sum_of([(True, text)]), SUM) if e.is_negative else (text, ATOM)
+        if e.is_Rational and not e.is_Integer:
             return self.quotient(Integer(e.p), Integer(e.q), in_index)
         if e.is_number and e.is_Atom:
             return self.symbol(e), SUM if e.is_negative else ATOM
@@ -169,10 +177,13 @@ class Formula(ABC):
         negative, plain = signed(e)
         if negative:
             return self.sum_of([(True, self.expression(plain, PRODUCT, in_index))]), SUM
-        over, under = sympy.fraction(e, exact=True) if divides(e) else (e, Integer(1))
+        number, rest = e.as_coeff_Mul() if is_decimal(e.args[0]) else (Integer(1), e)
+        over, under = sympy.fraction(rest, exact=True) if divides(rest) else (rest, Integer(1))
+        if number != 1:
+            over = Mul(*(f for f in (number, *factors(over)) if f != 1), evaluate=False)
         if under != 1:
             return self.quotient(over, under, in_index)
-        parts = self.factors(e)
+        parts = self.factors(over)
         return self.product([self.expression(f, POWER, in_index) for f in parts]), PRODUCT
 
     def factors(self, value: Expr) -> list[Expr]:

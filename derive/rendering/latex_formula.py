@@ -133,6 +133,9 @@ class Latex(Formula):
     def words(self, text: str) -> str:
         return rf"\text{{{text}}}"
 
+    def decimal(self, digits: str, exponent: str) -> str:
+        return rf"{digits} \cdot 10^{{{exponent}}}" if exponent else digits
+
     def plain(self, text: str) -> str:
         return escaped(text)
 

@@ -254,8 +254,9 @@ def _parameters(operation: Operation) -> str:
             lines.append(f"        Entries lie in 0 <= entry < {tensor.below}{besides}.")
         if tensor.interval is not None:
             low, high = tensor.interval
+            begin = f"{low} <= " if low.is_finite else ""
             end = f" <= {high}" if high.is_finite else ""
-            lines.append(f"        Entries lie in {low} <= entry{end}.")
+            lines.append(f"        Entries lie in {begin}entry{end}, and none is NaN.")
     for option in operation.options:
         kind, default = _escaped(_kind(option)), _escaped(_default(option.default))
         lines.append(f"    {option.name} : {kind}, default {default}")

@@ -10,6 +10,7 @@ from sympy import Add, Expr, Mul, Piecewise, Pow, Sum
 
 from derive.calculus.statements import Guard, Statement
 from derive.calculus.step import PartialDerivative, factors
+from derive.language.numbers import decimal
 from derive.language.options import Setting
 from derive.language.symbols import Access, Axis, Size
 
@@ -123,16 +124,22 @@ def split_cases(value: Expr) -> tuple[Expr, list[Any]]:
 
 
 def divides(e: Expr) -> bool:
-    return any(
-        (isinstance(f, Pow) and f.exp.is_negative) or (f.is_Rational and not f.is_Integer)
-        for f in factors(e)
-    )
+    return any((isinstance(f, Pow) and f.exp.is_negative) or _is_quotient(f) for f in factors(e))
+
+
+def is_decimal(e: Expr) -> bool:
+    """Whether a number is easier to read with its digits than as a quotient: 0.001, but 1/3."""
+    return bool(e.is_Rational and e.q > 100 and e.q % 5 == 0 and decimal(e))  # type: ignore
+
+
+def _is_quotient(e: Expr) -> bool:
+    return bool(e.is_Rational and not e.is_Integer and not is_decimal(e))
 
 
 def over_number(e: Add) -> bool:
     """Whether all of a sum of indices stands over one number, as in (H − 1)/2."""
     return not e.has(Access) and any(
-        f.is_Rational and not f.is_Integer for t in e.args for f in factors(t)  # type: ignore
+        _is_quotient(f) for t in e.args for f in factors(t)  # type: ignore
     )
 
 

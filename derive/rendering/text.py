@@ -88,6 +88,9 @@ class Text(Formula):
     def words(self, text: str) -> str:
         return text
 
+    def decimal(self, digits: str, exponent: str) -> str:
+        return f"{digits}e{exponent}" if exponent else digits
+
 
 def expression_text(expression: Expr, order: Sequence[Tensor] = ()) -> str:
     """An expression in one line: ``s·p + d·u − P``."""

@@ -109,8 +109,11 @@ class Case:
             return np.asarray(drawn)
         if tensor.interval is not None:
             low, high = map(float, tensor.interval)
-            if high == np.inf:
-                return low + rng.uniform(0.5, 1.5, shape)
+            if np.isinf(low) or np.isinf(high):
+                if low == -high:
+                    return rng.standard_normal(shape)
+                away = rng.uniform(0.5, 1.5, shape)
+                return low + away if np.isfinite(low) else high - away
             # Not at its ends, where a logarithm may have a pole and a step may lead outside.
             return low + (high - low) * rng.uniform(0.1, 0.9, shape)
         return rng.uniform(0.5, 1.5, shape) if positive else rng.standard_normal(shape)

@@ -13,9 +13,6 @@ from tests.lowering.building import failures, pointwise, text_of
 N = size("N")
 x, w, b = tensor("x", N), tensor("w", N), tensor("b", N, optional=True)
 R = Rational
-quotient = pytest.mark.xfail(
-    strict=True, reason="a setting divided by a size is a Python float: not exact"
-)
 
 
 @pytest.mark.parametrize("function", SCALARS, ids=lambda f: f.__name__)
@@ -51,16 +48,9 @@ VALUES = {
     "minimum": lambda i: Min(x[i], w[i], 1),
     "clip": lambda i: Max(-1, Min(1, x[i])) * w[i],
 }
-MARKS = {"index": quotient}
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=MARKS[name]) if name in MARKS else name
-        for name in VALUES
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("name", VALUES)
 def test_scalar_expressions_are_computed_and_differentiated(name):
     """Values to 1e-11, gradients exactly."""
     value = VALUES[name]

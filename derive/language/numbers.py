@@ -1,0 +1,42 @@
+"""Numbers of a definition, exactly: a float means the decimal that it prints as.
+
+What rounds is floating point at run time alone. So ``0.1`` is one tenth in every derivation and in
+exact checks, and two numbers are equal only if their authors wrote the same one.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import sympy
+from sympy import Float, Rational
+
+_DOUBLE = 53  # binary digits; Python prints as few decimals as tell two floats apart
+
+
+def exact(thing: Any) -> Any:
+    """Anything SymPy understands, with each float replaced by its decimal."""
+    thing = sympy.sympify(thing)
+    floats = thing.atoms(Float)
+    return thing.xreplace({f: _rational(f) for f in floats}) if floats else thing
+
+
+def _rational(number: Float) -> Rational:
+    value = float(number)
+    short = number._prec <= _DOUBLE and value not in (0.0, float("inf"), -float("inf"))
+    return Rational(repr(value) if short else str(number))
+
+
+def decimal(number: Rational) -> str:
+    """The number as a decimal, ``0.4`` or ``1E-20``; empty if it has none that ends."""
+    rest, digits = int(number.q), 0
+    while rest % 10 == 0:
+        rest, digits = rest // 10, digits + 1
+    for prime in (2, 5):
+        while rest % prime == 0:
+            rest, digits = rest // prime, digits + 1
+    if rest != 1:
+        return ""
+    whole = int(number * 10**digits)
+    return str(Decimal((int(whole < 0), tuple(map(int, str(abs(whole)))), -digits)))

@@ -1,0 +1,208 @@
+"""What a definition cannot mean is refused in its own words: where, what, and what to do."""
+
+import numpy as np
+import pytest
+import sympy
+from sympy import Eq, Integer, Piecewise, Rational, Sum, Symbol, oo, sqrt
+
+from derive import compile
+from derive.errors import DefinitionError
+from derive.language import (
+    Operation,
+    accumulate,
+    axes,
+    integers,
+    option,
+    relu,
+    sizes,
+    state,
+    tensor,
+)  # fmt: skip
+
+N, M = sizes("N M")
+n, m = axes("n m", N, M)
+x, y, b, s = tensor("x", N), tensor("y", N), tensor("b", M), tensor("s")
+point = Symbol("t")
+
+
+def refused(*equations, inputs=(x,), outputs=(y,), **more) -> str:
+    with pytest.raises(DefinitionError) as caught:
+        compile(Operation("refused", "A test.", inputs, outputs, equations, **more))
+    return str(caught.value)
+
+
+HEADS = {
+    "Product": (sympy.Product(x[n], (n, 0, N - 1)), "state"),
+    "Integral": (sympy.Integral(x[n] * point, (point, 0, 1)), "Sample it"),
+    "Determinant": (sympy.Determinant(sympy.MatrixSymbol("A", 3, 3)) + x[n], "entries"),
+    "Derivative": (sympy.Derivative(x[n], n), "Write"),
+    "KroneckerDelta": (sympy.KroneckerDelta(n, 1) * x[n], "Piecewise"),
+    "Heaviside": (sympy.Heaviside(x[n]), "step"),
+    "gamma": (sympy.gamma(x[n]), "softplus"),
+    "asin": (sympy.asin(Rational(1, 3)) * x[n], "tanh"),
+    "f": (sympy.Function("f")(x[n]), "tanh"),
+    "Indexed": (sympy.IndexedBase("q")[n], "tanh"),
+    "Xor": (Piecewise((x[n], sympy.Xor(n > 0, n > 1)), (0, True)), "&"),
+    "Implies": (Piecewise((x[n], sympy.Implies(x[n] > 0, n > 1)), (0, True)), "&"),
+}
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_what_is_not_offered_is_named_with_what_to_write_instead(name):
+    value, instead = HEADS[name]
+    message = refused(Eq(y[n], value))
+    assert f"{name} is not offered" in message and instead in message
+
+
+@pytest.mark.parametrize("name", ["floor", "Mod"])
+def test_a_rounding_of_real_numbers_is_refused(name):
+    value = {"floor": sympy.floor(x[n]), "Mod": sympy.Mod(x[n], 2)}[name]
+    assert f"{name} is not offered for real numbers" in refused(Eq(y[n], value))
+
+
+NUMBERS = {
+    "1.000E+400 is too large": Integer(10) ** 400 + x[n],
+    "1.970E+434 is too large": sympy.exp(1000) * x[n],
+    "1.000E-400 is too small": Rational(1, 10**400) + x[n],
+    "no real number": sqrt(-2) * x[n],
+    "(-2)**(1/3) is no real number": Integer(-2) ** Rational(1, 3) * x[n],
+    "-oo stands in an equation": Piecewise((x[n], x[n] > 0), (-oo, True)),
+}
+
+
+@pytest.mark.parametrize("words", NUMBERS)
+def test_a_number_that_no_float_holds_is_refused(words):
+    assert words in refused(Eq(y[n], NUMBERS[words]))
+
+
+def test_numbers_of_a_tensor_are_checked_too():
+    far = tensor("x", N, outside=10**400)
+    assert "too large" in refused(Eq(y[n], far[n - 1]), inputs=(far,))
+
+
+def test_an_input_that_nothing_reads_is_refused():
+    assert "no output depends on the input b" in refused(Eq(y[n], x[n]), inputs=(x, b))
+    dead = tensor("dead", M)
+    equations = (Eq(y[n], x[n]), Eq(dead[m], b[m]))
+    assert "no output depends on the input b" in refused(*equations, inputs=(x, b))
+
+
+def test_an_input_may_be_read_for_its_size_alone():
+    spread = tensor("y", M)
+    equation = Eq(spread[m], Sum(x[n], n))
+    module = compile(Operation("spread", "A test.", (x, b), (spread,), (equation,)))
+    assert np.array_equal(module.apply(np.ones(3), np.ones(2)), [3, 3])
+
+
+def test_two_tensors_of_one_name_are_named():
+    other = tensor("x", M)
+    assert "inputs lists x twice" in refused(Eq(y[n], x[n]), inputs=(x, other))
+    message = refused(Eq(y[n], x[n] + Sum(other[m], m)))
+    assert "the name x stands for a tensor of shape (N) and for a tensor of shape (M)" in message
+    framed = tensor("x", N, outside=0)
+    assert "with other properties" in refused(Eq(y[n], x[n] + framed[n - 1]))
+
+
+def test_integers_say_how_large_they_are():
+    free = integers("place", N)
+    message = refused(Eq(y[n], x[n] * free[n]), inputs=(x, free))
+    assert "nothing says how large the entries of place may be" in message and "below=" in message
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"default": 0.1},
+        {"default": 1.0},
+        {"default": 1, "samples": (0.5,)},
+        {"default": 1, "minimum": 2},
+        {"default": 3, "minimum": 2, "samples": (1,)},
+        {"default": (1, 2, 3), "over": "hw"},
+        {"default": 1, "over": "hw", "samples": ((1, 2, 3),)},
+        {"default": True},
+        {"default": None},
+        {"default": "fast"},
+        {"default": float("nan"), "integer": False},
+        {"default": 1, "integer": False, "samples": ("a",)},
+    ],
+    ids=str,
+)
+def test_an_option_is_refused_if_its_own_module_would_refuse_it(options):
+    with pytest.raises(DefinitionError, match="of the option rate is"):
+        option("rate", **options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"default": 0.1, "integer": False},
+        {"default": 1, "integer": False, "samples": (0.5,)},
+        {"default": (1, 2), "over": "hw"},
+        {"default": ((1, 2), 3), "over": "hw", "sides": True},
+        {"default": None, "spellings": {None: (0,)}, "minimum": 1},
+    ],
+    ids=str,
+)
+def test_an_option_may_be_what_its_module_takes(options):
+    rate = option("rate", **options)
+    factor = sum(rate.settings)
+    module = compile(
+        Operation("rated", "A test.", (x,), (y,), (Eq(y[n], factor * x[n]),), (rate,))
+    )
+    assert module.apply(np.ones(2)).shape == (2,)
+
+
+def test_a_real_option_says_so():
+    with pytest.raises(DefinitionError, match="integer=False"):
+        option("rate", 0.1)
+
+
+@pytest.mark.parametrize(
+    "interval", [(1, 0), (0,), (0, 1, 2), ("a", "b"), (N, 1), (float("nan"), 1)], ids=str
+)
+def test_an_interval_is_two_numbers(interval):
+    with pytest.raises(DefinitionError, match="the interval of x is"):
+        tensor("x", N, interval=interval)
+
+
+def test_a_state_of_two_axes_hears_of_offsets():
+    """And with an offset for each axis it is computed: here binomial coefficients."""
+    I, J = sizes("I J")
+    i, j = axes("i j", I, J)
+    cost, total = tensor("c", I, J), tensor("o", I, J)
+    known = state("d", I, J)
+    message = refused(
+        Eq(known[-1, j], 0), Eq(known[i, j], cost[i, j] + known[i - 1, j] + known[i, j - 1]),
+        Eq(total[i, j], known[i, j]), inputs=(cost,), outputs=(total,),
+    )  # fmt: skip
+    assert "offset=(-1, -1)" in message
+    both = tensor("d", I, J, outside=0)
+    paths = Operation(
+        "paths", "A test.", (cost,), (total,),
+        (Eq(both[i, j], cost[i, j] + both[i - 1, j] + both[i, j - 1]), Eq(total[i, j], both[i, j])),
+    )  # fmt: skip
+    corner = np.zeros((3, 4))
+    corner[0, 0] = 1
+    right = [[1, 1, 1, 1], [1, 2, 3, 4], [1, 3, 6, 10]]
+    assert np.array_equal(compile(paths).apply(corner), right)
+
+
+def test_an_optional_tensor_is_not_read_beyond_its_end_inside_a_function():
+    """Both would drop a term, and not the same one."""
+    maybe = tensor("q", N, optional=True, outside=5)
+    message = refused(Eq(y[n], x[n] + relu(maybe[n - 1])), inputs=(x, maybe))
+    assert "q may be left out" in message
+
+
+def test_accumulating_a_number_counts():
+    """How often an index comes, and how far it is from the beginning of each."""
+    target, degree = integers("target", N, below=M), tensor("degree", M)
+    equations = (accumulate(degree[target[n]], Integer(1)), Eq(y[n], x[n] * degree[target[n]]))
+    sized = tensor("b", M)
+    both = (*equations, Eq(s[()], Sum(sized[m] * degree[m], m)))
+    module = compile(Operation("counts", "A test.", (x, target, sized), (y, s), both))
+    given = np.array([1.0, 2.0, 3.0]), np.array([1, 0, 1]), np.array([10.0, 1.0, 5.0])
+    found, residuals = module.forward(*given)
+    assert np.array_equal(found.y, [2, 2, 6]) and found.s == 10 + 2
+    grads = module.backward((np.ones(3), None), residuals)
+    assert np.array_equal(grads.x, [2, 1, 2])
