@@ -94,7 +94,7 @@ class _Author:
             if self.chance(0.3):
                 form()
         outputs = [self.output() for _ in range(1 if self.chance(0.85) else 2)]
-        self.read_all(outputs[-1])
+        self.read_all(outputs)
         return Operation(
             name=f"random_{self.seed}",
             summary="A random definition.",
@@ -209,20 +209,29 @@ class _Author:
         self.equations.append(accumulate(made[place], self.value([source, tap], 2)))
         return made
 
-    def read_all(self, target: Tensor) -> None:
-        """Let the last equation read whatever nothing has read."""
+    def read_all(self, outputs: Sequence[Tensor]) -> None:
+        """Let the last equation read whatever reaches no output."""
         last = self.equations[-1]
         left, right = sides(last)
-        read = {a.tensor for e in self.equations for a in sides(e)[1].atoms(Access)}
-        read |= {a.tensor for e in self.equations for a in sides(e)[0].atoms(Access)}
         free = sorted(left.atoms(Axis), key=str)
-        for made in (*self.inputs, *self.integers):
-            if made not in read:
+        written = [t for t in self.readable if t not in self.inputs]
+        for made in (*written, *self.inputs, *self.integers):
+            if made not in self.reaching(outputs) | {a.tensor for a in right.atoms(Access)}:
                 bound: dict[Expr, Axis] = {}
                 value = self.entry(made, free, bound)
                 right = right + (Sum(value, *bound.values()) if bound else value)
         again = Eq(left, right, evaluate=False) if isinstance(last, Eq) else accumulate(left, right)
         self.equations[-1] = again
+
+    def reaching(self, outputs: Sequence[Tensor]) -> set[Tensor]:
+        """The tensors that an output depends on."""
+        found = set(outputs)
+        for _ in self.equations:
+            for equation in self.equations:
+                left, right = sides(equation)
+                if left.tensor in found:
+                    found |= {a.tensor for side in (left, right) for a in side.atoms(Access)}
+        return found
 
     # Values
 

@@ -189,7 +189,7 @@ def _hashed(name: str, x: Element) -> Element:
     if (name, x.value) in _POINTS:
         return Element(_POINTS[name, x.value])
     if isinstance(x.value, float):
-        raise ArithmeticError(f"{name}({x.value}) has no value in the field")
+        raise NoRule(f"{name}({x.value})")
     digest = hashlib.blake2b(f"{name} {x.value}".encode(), digest_size=16, key=b"derive")
     return Element(int.from_bytes(digest.digest(), "little"))
 

@@ -90,6 +90,8 @@ class _Gate:
             for case, module, strategy in runs(chosen, self.loaded):
                 if what := self.outcome(check, case, module):
                     self.refuse(name, check, case, strategy, what)
+        if self.verification.undecided:
+            self.unchecked["not exactly, for an identity between functions: by values"] = None
         return Findings(len(cases), tuple(self.unchecked))
 
     def plan(self, cases: tuple[Case, ...]) -> Iterator[tuple[str, Check, tuple[Case, ...]]]:

@@ -103,6 +103,7 @@ class Verification:
         self.system = as_written(operation)
         self._expected: dict[Case, _Expected] = {}
         self._tied: dict[Case, _Expected | None] = {}
+        self.undecided: dict[Case, None] = {}  # where the field does not see an identity
 
     def report(self, loaded: Loaded) -> Report:
         """Run everything; a check that raises has failed."""
@@ -126,6 +127,8 @@ class Verification:
                     forced = f" ({strategy})" if strategy else ""
                     failed.append(f"{name}: {case}{forced}: {what}")
             text = f"{len(self.cases)} cases, {_count(reached)}{figure(errors, failed)}"
+            if name == "exact" and self.undecided:
+                text += f"; {len(self.undecided)} not decided, but right by the reference"
             report.lines.append(f"{name:<11} {text}")
             report.lines += [f"{name:<11} FAILED {failed[0]}"] if failed else []
             report.failures += failed
@@ -179,7 +182,14 @@ class Verification:
         defect = transpose_defect(
             module, inputs, options, case.differentiable, rng, subsets=subsets
         )
-        return (0, "") if defect.is_zero else (1, str(defect))
+        if defect.is_zero:
+            return 0, ""
+        # SymPy may have used an identity between functions, exp(x)² = exp(2x), that hashed values
+        # do not obey. Gradients that agree entry by entry decide.
+        if not defect.faults and not self.reference(case, module)[1]:
+            self.undecided[case] = None
+            return 0, ""
+        return 1, str(defect)
 
     def differences(self, case: Case, module: ModuleType) -> tuple[float, str]:
         """Compare gradients with central differences; draw again where these mean nothing."""
@@ -265,8 +275,9 @@ def runs(chosen: Iterable[Case], loaded: Loaded) -> Iterator[tuple[Case, ModuleT
     for number, case in enumerate(chosen):
         sizes = None
         if loaded.strategies:
-            zeros = (_zeros(a) for a in case.draw(np.random.default_rng(0)).values())
-            sizes = loaded.module.forward(*zeros, **case.options)[1].sizes
+            drawn = case.draw(np.random.default_rng(0)).values()
+            with np.errstate(all="ignore"):
+                sizes = loaded.module.forward(*drawn, **case.options)[1].sizes
         for choice in loaded.choices(sizes, cut=number % 2 == 1):
             yield case, loaded.forced(choice), loaded.name_of(choice)
 
@@ -288,10 +299,6 @@ class _Expected:
 def _floats(entries: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Rounded to float64, product axes multiplied."""
     return np.array([float(entry) for entry in entries.flat]).reshape(shape)
-
-
-def _zeros(array: np.ndarray | None) -> np.ndarray | None:
-    return None if array is None else np.zeros_like(array)
 
 
 def _as_leaves(output: Any, y_bar: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
