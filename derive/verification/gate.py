@@ -31,6 +31,7 @@ from derive.verification.strategies import Loaded
 from derive.verification.verify import Verification, runs
 
 _PAIR = 2  # cases that are tried in float32, and with ties
+_TRIED = 12  # smaller cases, when one has failed
 _SINGLE = 1e-4  # error of float32, relative to the largest entry of an array or to 1
 _NUDGE = 2.0**-22  # of an input; what it does to a result, rounding may do
 
@@ -164,7 +165,7 @@ class _Gate:
 
     def refuse(self, name: str, check: Check, case: Case, strategy: str, what: str) -> None:
         """Look for a smaller case that fails in the same check, and raise."""
-        for less in smaller(case):
+        for less in smaller(case)[:_TRIED]:
             for tried, module, how in runs((less,), self.loaded):
                 if found := self.outcome(check, tried, module):
                     raise NotVerified(self.operation.name, name, str(tried), how, found)

@@ -1,0 +1,129 @@
+"""No module gets by that is not what its definition says: one slip for every check."""
+
+import re
+
+import pytest
+from sympy import Eq, Piecewise, Rational, Sum, atan, exp, log, sqrt
+
+import derive
+from derive import pipeline
+from derive.errors import NotVerified
+from derive.language import Maximum, Operation, axes, integers, option, sizes, tensor
+from derive.verification.cases import FEW, few
+from derive.verification.gate import examine
+from tests.cases import SUBJECTS, Subject
+
+N, I = sizes("N I")
+n, i = axes("n i", N, I)
+x, y, z = tensor("x", N, I), tensor("y", N), tensor("z", N, I)
+SUMS = Operation("sums", "Add squares.", (x,), (y,), (Eq(y[n], Sum(x[n, i] ** 2, i)),))
+LARGEST = Operation("largest", "Take the largest.", (x,), (y,), (Eq(y[n], Maximum(x[n, i], i)),))
+
+
+def text_of(operation: Operation) -> str:
+    return pipeline.rendered(operation, "").outputs[0].text
+
+
+def slipped(operation: Operation, right: str, wrong: str) -> NotVerified:
+    text = text_of(operation)
+    assert len(re.findall(right, text)) >= 1, text
+    with pytest.raises(NotVerified) as refusal:
+        examine(operation, re.sub(right, wrong, text, count=1))
+    return refusal.value
+
+
+@pytest.mark.parametrize("subject", SUBJECTS[::9], ids=str)
+def test_what_ships_gets_by(subject: Subject):
+    findings = examine(subject.operation, subject.path.read_text(encoding="utf-8"))
+    assert 5 <= findings.cases <= FEW
+
+
+@pytest.mark.parametrize(
+    "right, wrong, check",
+    [
+        (r"np\.square\(x\)", "np.square(x + 1)", "values"),
+        (r"return Gradients\(x_bar\)", "return Gradients(x_bar * 2)", "values"),
+        (r"return Gradients\(x_bar\)", "return Gradients(x_bar[:0])", "values"),
+        (r"return Gradients\(x_bar\)", "raise KeyError(3)", "values"),
+        (r"return Gradients\(x_bar\)", "return Gradients(x_bar * (1 + 1e-13))", "exact"),
+        (r"return \(y,\)", "return (y * np.float64(1),)", "float32"),
+    ],
+)
+def test_a_slip_is_found_by(right, wrong, check):
+    assert slipped(SUMS, right, wrong).check == check
+
+
+def test_memory_that_nobody_wrote_is_not_0():
+    """np.empty often holds zeros, so what is added to it is right by luck."""
+    text = text_of(SUMS)
+    wrong = text.replace("    return (y,)", "    y = y + np.empty(y.shape, y.dtype) * 0\n    return (y,)")
+    assert wrong != text
+    with pytest.raises(NotVerified):
+        examine(SUMS, wrong)
+
+
+def test_ties_are_tried():
+    """The last of the largest instead of the first: the same wherever no two are equal."""
+    text = text_of(LARGEST)
+    assert "_first(" in text
+    last = text.replace(
+        "points.argmax(axis=-1)", "points.shape[-1] - 1 - points[..., ::-1].argmax(axis=-1)"
+    )
+    assert last != text
+    with pytest.raises(NotVerified, match=r"ties|values"):
+        examine(LARGEST, last)
+
+
+def test_a_refusal_says_what_failed_on_which_call_and_whose_fault_it_is():
+    refusal = slipped(SUMS, r"return Gradients\(x_bar\)", "return Gradients(x_bar * 2)")
+    text = str(refusal)
+    assert "sums: the module that was made is not what the definition says" in text
+    assert "values" in text and "sums x[1,1]" in text  # the smallest call that shows it
+    assert re.search(r"the gradient of x is off by .*: \[0, 0\] is \S+, and should be \S+", text)
+    assert "defect of derive, not of the definition" in text and "--no-verify" in text
+
+
+def test_compile_hands_out_nothing_that_failed(monkeypatch):
+    def refuse(operation, text):
+        raise NotVerified(operation.name, "values", "sums x[1,1]", "", "y is off")
+
+    monkeypatch.setattr(pipeline, "examine", refuse)
+    with pytest.raises(NotVerified):
+        derive.compile(SUMS)
+    assert derive.compile(SUMS, verify=False).apply.__name__ == "apply"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        Piecewise((x[n, i], x[n, i] < Rational(1, 2)), (1, True)),
+        (x[n, i] + 1e-6) ** 2,
+        x[n, i] * 0.1 / 3,
+        atan(exp(x[n, i])),
+        sqrt(x[n, i] ** 2 + Rational(1, 3)),
+        log(1 + x[n, i] ** 2) / log(10),
+    ],
+    ids=str,
+)
+def test_right_modules_get_by(value):
+    examine_of = Operation("own", "One's own.", (x,), (z,), (Eq(z[n, i], value),))
+    assert derive.compile(examine_of) is not None
+
+
+def test_the_few_cases_are_of_every_kind():
+    rate = option("rate", 1, samples=(2, 3), minimum=1)
+    bias = tensor("bias", I, optional=True)
+    code = integers("code", N, below=I)
+    operation = Operation(
+        "kinds", "Kinds.", (x, code, bias), (z,),
+        (Eq(z[n, i], rate[0] * x[n, i] + Piecewise((bias[i], code[n] >= 1), (0, True))),),
+        options=(rate,),
+    )  # fmt: skip
+    chosen = few(operation)
+    assert 5 <= len(chosen) <= FEW and len({str(c) for c in chosen}) == len(chosen)
+    assert any(c.is_empty for c in chosen)
+    assert any(not c.options and c.shapes["bias"] for c in chosen)
+    assert any(c.options for c in chosen)
+    assert {c.shapes["bias"] is None for c in chosen} == {True, False}
+    assert any(c.shapes["x"] == (1, 1) for c in chosen)
+    assert [str(c) for c in few(operation)] == [str(c) for c in chosen]
