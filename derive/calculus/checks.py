@@ -203,14 +203,14 @@ def check_equations(operation: Operation) -> None:
                     f"0 <= entry < {tensor.below}",
                     remedy="Choose a default that is, whatever the sizes.",
                 )
-    _check_read(operation, equations)
     known = {*operation.inputs, *written}
     for equation in equations:
         _check_equation(operation, equation, known, settings)
 
 
-def _check_read(operation: Operation, equations: tuple[Equation, ...]) -> None:
+def _check_read(operation: Operation) -> None:
     """Every input reaches an output: by its entries, or by the size of an axis."""
+    equations = equations_of(operation)
     needed = set(operation.outputs)
     before: set[Tensor] = set()
     while needed != before:
@@ -439,7 +439,7 @@ def _error(operation: Operation, what: str, equation: object, remedy: str) -> De
 
 
 def check_system(operation: Operation, system: System) -> None:
-    """No access leaves its tensor unless it may, and no point is defined twice.
+    """No access leaves its tensor unless it may, no point is defined twice, all inputs are read.
 
     Raises
     ------
@@ -451,6 +451,7 @@ def check_system(operation: Operation, system: System) -> None:
             if read.tensor.outside is None:
                 _check_inside(operation, statement, read)
     _check_once(operation)
+    _check_read(operation)
 
 
 def _check_inside(operation: Operation, statement: Statement, access: Access) -> None:

@@ -174,8 +174,8 @@ class Elementwise:
         result = self.chain(above) if above else Literal(1)
         halved = all(f.is_Integer and f in _DYADIC for f in below)
         if not (halved or self.plain) and self.is_number(rest):
-            result = call("_real", result, Name("dtype"))  # Python's would raise for 0, and round
-        if below:
+            result = call("_quotient", result, self.chain(below), Name("dtype"))
+        elif below:
             result = Binary("/", result, self.chain(below))
         return Unary("-", result) if sign else result
 
@@ -199,8 +199,10 @@ class Elementwise:
         if exponent == sympy.Rational(1, 2):
             return self.function("np.sqrt", base)
         if exponent.could_extract_minus_sign():
-            one = Literal(1) if self.plain or not self.is_number(e) else self.array(sympy.S.One)
-            return Binary("/", one, self.lower(base ** (-exponent)))
+            under = self.lower(base ** (-exponent))
+            if self.is_number(e) and not self.plain:
+                return call("_quotient", Literal(1), under, Name("dtype"))
+            return Binary("/", Literal(1), under)
         if self.is_number(e):
             small = base.is_integer and exponent in (2, 3)
             below = (self.lower if small else self.array)(base)

@@ -40,7 +40,7 @@ WRONG = {
     "neither an input nor defined": defined(Eq(y[n], tensor("v", N)[n])),
     "stands on the left": defined(Eq(w[c], x[0, c]), Eq(y[n], Sum(x[n, c], c))),
     "is not affine": defined(Eq(y[n], Sum(w[c * n], c))),
-    "not in the table": defined(Eq(y[n], gamma(w[0]))),
+    "gamma is not offered": defined(Eq(y[n], gamma(w[0]))),
     "which is not listed": defined(Eq(y[n], w[S * n])),
     "neither a size": defined(Eq(y[n], Symbol("alpha") * w[0])),
     "holds real numbers": defined(Eq(y[n], w[w[n]])),
@@ -77,7 +77,7 @@ def test_an_entry_defined_twice_or_never_is_refused():
 
 def test_an_unknown_function_is_named():
     """So that the author sees which."""
-    with pytest.raises(DefinitionError, match="function mystery is not in the table"):
+    with pytest.raises(DefinitionError, match="mystery is not offered"):
         check(defined(Eq(y[n], Function("mystery")(w[0]))))
 
 
