@@ -27,7 +27,7 @@ import typer
 from typer.core import TyperGroup
 
 import derive
-from derive.errors import DefinitionError, DeriveError, FileError, UsageError
+from derive.errors import DefinitionError, DeriveError, FileError, UsageError, printable
 from derive.rendering import files
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def default(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """From an equation to a derivation, a NumPy module, and a proof that the two agree.
+    """From an equation to a derivation, a NumPy module, and checks that the two agree.
 
     Without a command: build all shipped operations.
     """
@@ -136,8 +136,7 @@ def build(
     rendered = _render(targets, known)
     outputs = _outputs(rendered)
     changes = files.plan(outputs, root)
-    if not names:
-        changes += files.orphans(outputs, root)
+    changes += files.orphans(outputs, root, complete=not names)
     left_alone = files.write(changes, force=force)
     _remember_engine(root, everything=not names)
 
@@ -189,7 +188,7 @@ def verify(names: Names = None, out: Out = None) -> None:
         with _named(target):
             report = verify_module(target.operation, path)
         for line in report.lines:
-            typer.echo(f"{target.operation.name}: {line}")
+            typer.echo(printable(f"{target.operation.name}: {line}"))
         if not report.ok:
             failed.append(target.operation.name)
     if failed:
@@ -384,7 +383,7 @@ def _build(target: _Target) -> tuple[Build, float]:
 
     start = perf_counter()
     with _named(target):
-        built = build_operation(target.operation, target.folder)
+        built = build_operation(target.operation, target.folder, Path(target.source).name)
     return built, perf_counter() - start
 
 
@@ -449,11 +448,13 @@ def _summarise(
         )
     _console().print(table)
 
-    removed = sum(change.new is None for change in changes if change.path not in kept)
+    removed = [change for change in changes if change.new is None and change.path not in kept]
+    for change in removed:
+        _say(f"Removed {change.path}: {_REASON[change.status]}.")
     counts = {
-        "written": len(changes) - len(current) - len(kept) - removed,
+        "written": len(changes) - len(current) - len(kept) - len(removed),
         "unchanged": len(current),
-        "removed": removed,
+        "removed": len(removed),
         "left alone": len(kept),
     }
     told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
@@ -468,4 +469,4 @@ def _console() -> Console:
 
 
 def _say(message: str) -> None:
-    typer.echo(message, err=True)
+    typer.echo(printable(message), err=True)

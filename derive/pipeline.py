@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
+from shlex import quote
 from types import ModuleType
 
 from derive.calculus.adjoint import adjoint
@@ -24,7 +25,7 @@ from derive.rendering.files import Output, intact, with_header
 from derive.rendering.latex import render_latex
 from derive.rendering.module import comment, render_module
 from derive.rendering.package import family_file, index_file
-from derive.rendering.templates import environment
+from derive.rendering.templates import template_names, template_source
 from derive.rendering.text import derivation_text
 
 
@@ -41,7 +42,7 @@ class Build:
     steps: int
 
 
-def build(operation: Operation, folder: str) -> Build:
+def build(operation: Operation, folder: str, file: str = "FILE.py") -> Build:
     """Everything that is generated for an operation.
 
     Parameters
@@ -50,6 +51,8 @@ def build(operation: Operation, folder: str) -> Build:
         The definition.
     folder : str
         Folder of the files below the output directory; empty for the directory itself.
+    file : str, optional
+        Name of the user's definition file, without a folder: files say what they came from.
 
     Raises
     ------
@@ -63,7 +66,7 @@ def build(operation: Operation, folder: str) -> Build:
     paper = render_latex(steps)
 
     stamp = definition_hash(operation)
-    command = f"derive build {operation.name}" if folder else "derive build FILE.py --out DIR"
+    command = f"derive build {operation.name if folder else f'{quote(file)} --out DIR'}"
     place = PurePosixPath(folder) / operation.name
     outputs = (
         Output(place.with_suffix(".py"), with_header(module, "#", stamp, command)),
@@ -103,11 +106,8 @@ def engine_hash() -> str:
     digest = hashlib.sha256()
     for path in sorted(sources):
         digest.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
-    templates = environment()
-    assert templates.loader is not None
-    for name in sorted(templates.list_templates()):
-        source, _, _ = templates.loader.get_source(templates, name)
-        digest.update(name.encode() + source.encode())
+    for name in template_names():
+        digest.update(name.encode() + template_source(name).encode())
     for library in ("sympy", "jinja2", "black"):
         digest.update(version(library).encode())
     return digest.hexdigest()[:16]
