@@ -302,16 +302,18 @@ def test_a_missing_file_is_an_error():
     assert "no such file" in run("build", "missing.py", "--out", "out", code=2).stderr
 
 
-def test_an_operation_that_is_renamed_takes_its_old_files_with_it():
+def test_an_operation_that_is_renamed_leaves_files_that_are_named():
     own = own_file('a = Operation("old")\nb = Operation("stays")\n')
     run("build", own, own_file('a = Operation("other")\n', "other.py"), "--out", "out")
     own_file('a = Operation("new")\nb = Operation("stays")\n')
-    result = run("check", own, "--out", "out", code=1)
-    assert "old.py: no definition produces it" in result.stderr
-    assert "--- out/old.py\n+++ /dev/null\n" in result.stdout
-    result = run("build", own, "--out", "out")
-    assert "Removed out/old.py: no definition produces it." in result.stderr
-    assert "2 removed" in result.stderr
+    for command, code in (("build", 0), ("check", 1), ("build", 0)):
+        result = run(command, own, "--out", "out", code=code)
+        assert "out/old.py: its definition file does not define it any more" in result.stderr
+        assert "--force" in result.stderr
+        assert "other.py" not in result.stderr and "stays.py" not in result.stderr
+        assert Path("out/old.py").exists()
+    result = run("build", own, "--out", "out", "--force")
+    assert "Removed out/old.py" in result.stderr and "2 removed" in result.stderr
     kept = {f"{name}{ending}" for name in ("new", "stays", "other") for ending in (".py", ".tex")}
     assert set(written()) == kept
     run("check", own, "--out", "out")

@@ -36,7 +36,7 @@ _HEADER = re.compile(
     + r"\1 rebuild: (?P<command>.*)\n"
 )
 
-Status = Literal["unchanged", "new", "changed", "orphan", "edited", "foreign"]
+Status = Literal["unchanged", "new", "changed", "orphan", "leftover", "edited", "foreign"]
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,9 @@ class Change:
         Its text now and after; None where there is no file.
     status : Status
         ``unchanged`` but for its layout; ``new``, ``changed`` or ``orphan`` (no definition produces
-        it any more), which are derive's to write or remove; ``edited`` by hand or ``foreign``
-        (never derive's), which are not.
+        it any more), which are derive's to write or remove; ``leftover`` (nor does the definition
+        file that it names, if it is that one and not another of its name), ``edited`` by hand or
+        ``foreign`` (never derive's), which are not.
     """
 
     path: Path
@@ -70,8 +71,8 @@ class Change:
 
     @property
     def protected(self) -> bool:
-        """Whether a person wrote what would be lost."""
-        return self.status in ("edited", "foreign")
+        """Whether something might be lost that derive cannot make again."""
+        return self.status in ("leftover", "edited", "foreign")
 
 
 def with_header(body: str, comment: str, definition_hash: str, command: str) -> str:
@@ -164,8 +165,8 @@ def orphans(outputs: Iterable[Output], root: Path, *, complete: bool = False) ->
                 continue
             text = _read(path) or ""
             if is_generated(text) and (folder != root or _command(text) in commands):
-                status = "edited" if is_hand_edited(text) else "orphan"
-                found.append(Change(path, text, None, status))
+                status = "leftover" if folder == root else "orphan"
+                found.append(Change(path, text, None, "edited" if is_hand_edited(text) else status))
     return found
 
 
