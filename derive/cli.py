@@ -125,7 +125,7 @@ def build(
     names: Names = None,
     out: Out = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Overwrite what was edited by hand, too, and remove what is left over.")
+        bool, typer.Option("--force", help="Overwrite hand edits, too, and remove leftovers.")
     ] = False,
 ) -> None:
     """Write modules and derivations; only what has changed, each file whole or not at all."""

@@ -5,9 +5,9 @@
                                              b,
                                          )  # why          say the same
 
-A formatter changes white space, line breaks, quotes, trailing commas and redundant parentheses. Of a
-Python text the content is its syntax tree, the words of its docstrings, and each comment with the
-statement it stands at; of any other text, its words. Neither depends on the version of Python.
+A formatter changes white space, line breaks, quotes, trailing commas and redundant parentheses. The
+content of a Python text is its syntax tree, the words of its docstrings, and each comment with the
+statement it stands at; that of any other text is its words. Neither depends on Python's version.
 """
 
 from __future__ import annotations

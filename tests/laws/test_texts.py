@@ -43,9 +43,10 @@ x, y = tensor("x", N), tensor("y", N)
 
 HOSTILE = (
     r"\input{marker}", r"\end{document}", r"\csname input\endcsname{marker}", "^^5cinput{marker}",
-    "\\", "\\\\", "{", "}", "$", "a $ b", "&", "#1", "%", "~", "^", "_", "a_b", "`", "é", "漢", "a\nb",
+    "\\", "\\\\", "{", "}", "$", "a $ b", "&", "#1", "%", "~", "^", "_", "a_b", "`", "é", "漢",
     '"', '""', '"""', "'''", '"""\nimport os\n"""', '\\"""', '"\\', "'); raise SystemExit  #", "#",
-    "{x}", "{{ 7 * 7 }}", "{% raw %}", "{# no #}", "%s %(x)s", r"\N{DASH}", r"\x41", r"\u0041", r"\8",
+    "{x}", "{{ 7 * 7 }}", "{% raw %}", "{# no #}", "%s %(x)s", r"\N{DASH}", r"\x41", r"\u0041",
+    r"\8", "a\nb",
 )  # fmt: skip
 UNPRINTABLE = ("\x1b[31m", "a\rb", "\x00", "\x7f", "\x85", "\u202e", "a\u2028b", "\ud800", "\ufeff")
 
@@ -174,7 +175,7 @@ NUMBERS: dict[str, Callable[[str], object]] = {
         integers("k", N, below=M, default=Symbol(t, integer=True))
     ),
     "formula": lambda t: over(axis("n", size("P", N + Symbol(t, integer=True)))),
-    "requires": lambda t: operation(requires=((N >= Symbol(t, integer=True), "words"),)),
+    "requires": lambda t: operation(requires=((Symbol(t, integer=True) <= N, "words"),)),
     "value": lambda t: scaled(option("rate", 1, spellings={"a": (Symbol(t),)})),
 }
 
@@ -272,7 +273,7 @@ def test_numbers_of_sizes_settings_and_no_bound_are_accepted():
         outputs=(y,),
         options=(rate,),
         equations=(Eq(y[n], r * tensor("x", N, outside=-oo, interval=(0, oo))[n]),),
-        requires=((N >= r, "too few"),),
+        requires=((r <= N, "too few"),),
     )
     check(operation_of_many)
 

@@ -18,7 +18,11 @@ from derive import Operation, axes, relu, sizes, tensor
 (n,) = axes("n", N)
 x, y = tensor("x", N), tensor("y", N)
 operation = Operation(
-    name="rectified", summary="Rectify.", inputs=(x,), outputs=(y,), equations=(Eq(y[n], relu(x[n])),)
+    name="rectified",
+    summary="Rectify.",
+    inputs=(x,),
+    outputs=(y,),
+    equations=(Eq(y[n], relu(x[n])),),
 )
 """
 
