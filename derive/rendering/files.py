@@ -163,7 +163,10 @@ def orphans(outputs: Iterable[Output], root: Path, *, complete: bool = False) ->
         for path in sorted(folder.iterdir()) if folder.is_dir() else ():
             if path in produced or path.suffix not in (".py", ".tex") or not path.is_file():
                 continue
-            text = _read(path) or ""
+            try:
+                text = _read(path) or ""
+            except FileError:
+                continue  # whatever it is, it is not in the way
             if is_generated(text) and (folder != root or _command(text) in commands):
                 status = "leftover" if folder == root else "orphan"
                 found.append(Change(path, text, None, "edited" if is_hand_edited(text) else status))

@@ -263,6 +263,20 @@ def test_what_a_definition_file_does_not_define_any_more_is_left_over(tmp_path):
     assert files.stale(now, tmp_path) == []
 
 
+def test_a_file_that_nobody_can_read_is_in_nobodys_way(tmp_path, monkeypatch):
+    put(tmp_path, output("old.py", command=OWN))
+    (tmp_path / "locked.py").write_text("x = 1\n")
+
+    def read_text(path, **_):
+        if path.name == "locked.py":
+            raise PermissionError(13, "Permission denied")
+        return path.read_bytes().decode()
+
+    monkeypatch.setattr(Path, "read_text", read_text)
+    (change,) = files.orphans([output("new.py", command=OWN)], tmp_path)
+    assert change.path.name == "old.py"
+
+
 def test_an_edited_file_of_an_operation_that_is_gone_is_kept(tmp_path):
     put(tmp_path, output("old.py", command=OWN))
     (tmp_path / "old.py").write_text((tmp_path / "old.py").read_text() + "# mine\n")
