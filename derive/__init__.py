@@ -1,4 +1,4 @@
-"""From an equation to a derivation, a NumPy module, and a proof that the two agree.
+"""From an equation to a derivation, a NumPy module, and checks that the two agree.
 
 The words of a definition (`Operation`, `tensor`, `axes`, ...) and `compile` are imported on first
 use, so that the command starts without SymPy.

@@ -4,8 +4,18 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
+def printable(text: str) -> str:
+    """Text that a terminal shows and does not obey: control characters stand as their escapes."""
+    return "".join(
+        c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text
+    )
+
+
 class DeriveError(Exception):
     """Base of all errors raised on purpose; the command prints its text and no traceback."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class DefinitionError(DeriveError):
@@ -44,7 +54,8 @@ class DefinitionError(DeriveError):
     def __str__(self) -> str:
         place = [part for part in (self.source, self.operation) if part]
         equation = [f"  {line}" for line in self.equation.splitlines()]
-        return "\n".join([": ".join([*place, self.what]), *equation, *self.remedy.splitlines()])
+        lines = [": ".join([*place, self.what]), *equation, *self.remedy.splitlines()]
+        return printable("\n".join(lines))
 
 
 class FileError(DeriveError):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
+from shlex import quote
 from types import ModuleType
 
 from derive.calculus.adjoint import adjoint
@@ -24,7 +25,7 @@ from derive.rendering.files import Output, intact, is_current, with_header
 from derive.rendering.latex import render_latex
 from derive.rendering.module import comment, render_module
 from derive.rendering.package import family_file, index_file
-from derive.rendering.templates import environment
+from derive.rendering.templates import template_names, template_source
 from derive.rendering.text import derivation_text
 from derive.verification.gate import Findings, examine
 
@@ -43,7 +44,7 @@ class Build:
     findings: Findings | None = None
 
 
-def build(operation: Operation, folder: str, root: Path) -> Build:
+def build(operation: Operation, folder: str, file: str = "FILE.py", *, root: Path) -> Build:
     """Everything that is generated for an operation, the module checked unless it is on disk.
 
     Parameters
@@ -52,6 +53,8 @@ def build(operation: Operation, folder: str, root: Path) -> Build:
         The definition.
     folder : str
         Folder of the files below the output directory; empty for the directory itself.
+    file : str, optional
+        Name of the user's definition file, without a folder: files say what they came from.
     root : Path
         The output directory: a module that it holds already is not checked again.
 
@@ -62,21 +65,23 @@ def build(operation: Operation, folder: str, root: Path) -> Build:
     NotVerified
         If the module is not what the definition says.
     """
-    built = rendered(operation, folder)
+    built = rendered(operation, folder, file)
     module = built.outputs[0]
     if is_current(module, root):
         return built
     return replace(built, findings=examine(operation, module.text))
 
 
-def rendered(operation: Operation, folder: str, *, verified: bool = True) -> Build:
+def rendered(
+    operation: Operation, folder: str, file: str = "FILE.py", *, verified: bool = True
+) -> Build:
     """What `build` would write; the files say that they were checked, or that they were not."""
     system, steps = _derived(operation)
     module = render_module(_lowered(operation, system, steps), steps)
     paper = render_latex(steps)
 
     stamp = definition_hash(operation)
-    command = f"derive build {operation.name}" if folder else "derive build FILE.py --out DIR"
+    command = f"derive build {operation.name if folder else f'{quote(file)} --out DIR'}"
     place = PurePosixPath(folder) / operation.name
     header = with_header(module, "#", stamp, command, verified=verified)
     outputs = (
@@ -122,11 +127,8 @@ def engine_hash() -> str:
     digest = hashlib.sha256()
     for path in sorted(sources):
         digest.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
-    templates = environment()
-    assert templates.loader is not None
-    for name in sorted(templates.list_templates()):
-        source, _, _ = templates.loader.get_source(templates, name)
-        digest.update(name.encode() + source.encode())
+    for name in template_names():
+        digest.update(name.encode() + template_source(name).encode())
     for library in ("sympy", "jinja2", "black"):
         digest.update(version(library).encode())
     return digest.hexdigest()[:16]

@@ -1,6 +1,7 @@
 """The command: what it prints, returns and leaves alone. The engine is a stub."""
 
 import importlib
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -12,7 +13,6 @@ from typer.testing import CliRunner
 import derive
 from derive import cli
 from derive.errors import DefinitionError, NotVerified, UsageError
-from derive.rendering import files
 from derive.rendering.files import Output, with_header
 
 
@@ -41,19 +41,21 @@ class Engine:
     def shipped(self):
         return self.families
 
-    def build(self, operation, folder, root):
+    def build(self, operation, folder, file="", *, root):
         if "wrong" in operation.body:
             raise NotVerified(operation.name, "values", f"{operation.name} x[1]", "", "y is 2")
-        return self.rendered(operation, folder)
+        return self.rendered(operation, folder, file)
 
-    def rendered(self, operation, folder, verified=True):
+    def rendered(self, operation, folder, file="", *, verified=True):
         self.derived.append(operation.name)
         if "defect" in operation.body:
             raise DefinitionError(operation.name, "index c is not bound.", remedy="Sum over it.")
         if "crash" in operation.body:
             raise ZeroDivisionError
         outputs = tuple(
-            stamped(f"{folder}/{operation.name}{ending}".lstrip("/"), operation.body, verified)
+            stamped(
+                f"{folder}/{operation.name}{ending}".lstrip("/"), operation.body, file, verified
+            )
             for ending in (".py", ".tex")
         )
         return SimpleNamespace(operation=operation, outputs=outputs, steps=7, findings=None)
@@ -80,9 +82,10 @@ def replace_steps(build: SimpleNamespace) -> SimpleNamespace:
     return SimpleNamespace(operation=build.operation, outputs=build.outputs, steps=0, findings=None)
 
 
-def stamped(path: str, body: str = "x = 1\n", verified: bool = True) -> Output:
+def stamped(path: str, body: str = "x = 1\n", file: str = "", verified: bool = True) -> Output:
     comment = "%" if path.endswith(".tex") else "#"
-    text = with_header(body, comment, "0" * 16, "derive build", verified=verified)
+    command = f"derive build {file}"
+    text = with_header(body, comment, "0" * 16, command, verified=verified)
     return Output(PurePosixPath(path), text)
 
 
@@ -208,7 +211,8 @@ def test_hand_edits_are_kept_and_the_rest_is_written():
 def test_what_is_not_verified_is_not_written(engine):
     """The others are; what failed, and where, is said."""
     own = own_file(
-        'a = Operation("a", "One.", body="wrong")\nb = Operation("b", "Another.", body="x = 2\\n")\n'
+        'a = Operation("a", "One.", body="wrong")\n'
+        'b = Operation("b", "Another.", body="x = 2\\n")\n'
     )
     result = run("build", own, "--out", "out", code=2)
     assert "a: the module that was made is not what the definition says" in result.stderr
@@ -243,7 +247,7 @@ def test_ctrl_c_during_a_write_leaves_the_old_file(engine, monkeypatch):
     def interrupt(descriptor):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(files.os, "fsync", interrupt)
+    monkeypatch.setattr(os, "fsync", interrupt)
     assert "Interrupted" in run("build", "--out", "out", code=130).stderr
     assert Path("out/dense/linear.py").read_bytes() == before
     assert written() == SHIPPED
@@ -328,6 +332,59 @@ def test_an_own_file_may_import_its_neighbours_but_not_define_what_is_shipped():
 
 def test_a_missing_file_is_an_error():
     assert "no such file" in run("build", "missing.py", "--out", "out", code=2).stderr
+
+
+def test_an_operation_that_is_renamed_leaves_files_that_are_named():
+    own = own_file('a = Operation("old")\nb = Operation("stays")\n')
+    run("build", own, own_file('a = Operation("other")\n', "other.py"), "--out", "out")
+    own_file('a = Operation("new")\nb = Operation("stays")\n')
+    for command, code in (("build", 0), ("check", 1), ("build", 0)):
+        result = run(command, own, "--out", "out", code=code)
+        assert "out/old.py: its definition file does not define it any more" in result.stderr
+        assert "--force" in result.stderr
+        assert "other.py" not in result.stderr and "stays.py" not in result.stderr
+        assert Path("out/old.py").exists()
+    result = run("build", own, "--out", "out", "--force")
+    assert "Removed out/old.py" in result.stderr and "2 removed" in result.stderr
+    kept = {f"{name}{ending}" for name in ("new", "stays", "other") for ending in (".py", ".tex")}
+    assert set(written()) == kept
+    run("check", own, "--out", "out")
+
+
+def test_a_formatter_may_run_over_generated_files(engine):
+    own = own_file('a = Operation("a", body="x = {1: (2)}\\n")\n')
+    run("build", own, "--out", "out")
+    path = Path("out/a.py")
+    laid_out = path.read_text().replace("x = {1: (2)}\n", "x = {\n    1: 2,\n}\n")
+    path.write_text(laid_out)
+    run("check", own, "--out", "out")
+    assert "2 unchanged" in run("build", own, "--out", "out").stderr
+    assert path.read_text() == laid_out
+    own_file('a = Operation("a", body="x = {1: 3}\\n")\n')
+    assert "2 written" in run("build", own, "--out", "out").stderr
+
+
+def test_a_definition_that_goes_elsewhere_moves_nothing(tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    gone = f"import os\nos.chdir({str(elsewhere)!r})\n"
+    first = own_file(f'{gone}a = Operation("a")\n')
+    second = own_file(f'{gone}b = Operation("b")\n', "second.py")
+    run("build", first, second, "--out", "out")
+    assert written() == ["a.py", "a.tex", "b.py", "b.tex"]
+    assert not list(elsewhere.iterdir())
+    run("build", own_file(f"{gone}1 / 0\n"), "--out", "out", code=2)
+    assert Path.cwd() == tmp_path
+
+
+def test_messages_hold_no_commands_for_a_terminal():
+    """Whatever is in a definition, or in the name of its file."""
+    error = own_file('raise ValueError("\\x1b[31m \\u202e \\ud800 \\r.")\n')
+    result = run("build", error, "--out", "out", code=2)
+    assert r"ValueError: \x1b[31m \u202e \ud800 \r." in result.stderr
+    result = run("build", "a\x1b[31m.py", "--out", "out", code=2)
+    assert result.stderr == "a\\x1b[31m.py: there is no such file.\n"
+    assert "\x1b" not in run("build", "a\x1b[31m", code=2).stderr
 
 
 # check, verify, show, list

@@ -19,11 +19,12 @@ from sympy.logic.boolalg import Boolean, BooleanAtom
 
 from derive.calculus.affine import NotAffine, affine
 from derive.calculus.bounds import nonnegative
+from derive.calculus.declarations import check_numbers, check_texts
 from derive.calculus.lift import equations_of, free_axes
 from derive.calculus.statements import Guard, Statement, System
 from derive.errors import DefinitionError
 from derive.language.maximum import ArgMaximum, Maximum
-from derive.language.names import checked_module_name
+from derive.language.names import checked_module_name, checked_name
 from derive.language.operation import Equation, Operation
 from derive.language.options import Setting
 from derive.language.scalars import SCALARS
@@ -64,6 +65,7 @@ def check_names(operation: Operation) -> None:
     meaning: dict[str, tuple[str, object]] = {}
 
     def claim(name: str, what: str, thing: object) -> None:
+        checked_name(name, what)
         before = meaning.setdefault(name, (what, thing))
         if before[1] != thing:
             alike = " with other properties" if before[0] == what else ""
@@ -132,24 +134,6 @@ def _derived(name: str) -> set[str]:
     parts = ("framed", "matrix", "part", "at", "kept")
     arrays = {f"{name}{bar}_{part}" for bar in ("", "_bar") for part in parts}
     return arrays | {f"{name}_bar", f"{name}_first", f"{name}_end", f"{name}_axes"}
-
-
-def check_texts(operation: Operation) -> None:
-    """Every text can stand in a docstring and in a document.
-
-    Raises
-    ------
-    DefinitionError
-        If one holds control characters, or is no text.
-    """
-    texts = [operation.summary, operation.notes, operation.source]
-    texts += [part for item in operation.legend.items() for part in item]
-    texts += [words for _, words in operation.requires]
-    texts += [o.meaning for o in operation.options]
-    texts += [w for o in operation.options for w in o.spellings if isinstance(w, str)]
-    for text in texts:
-        if not isinstance(text, str) or not text.replace("\n", " ").isprintable():
-            raise DefinitionError(operation.name, f"{text!r} is not printable text")
 
 
 def check_equations(operation: Operation) -> None:
@@ -593,7 +577,8 @@ def samples(operation: Operation) -> Iterator[dict[Symbol, sympy.Integer]]:
 
 
 def check(operation: Operation) -> None:
-    """Everything that can be seen without deriving: names, then equations."""
+    """Everything that can be seen without deriving: texts, names, numbers, then equations."""
     check_texts(operation)
     check_names(operation)
+    check_numbers(operation)
     check_equations(operation)

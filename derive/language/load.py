@@ -7,7 +7,7 @@ whatever objects it leaves behind; its text is never looked at.
 import runpy
 import sys
 import traceback
-from contextlib import redirect_stdout
+from contextlib import chdir, redirect_stdout
 from pathlib import Path
 
 from derive.errors import DefinitionError, FileError
@@ -66,8 +66,9 @@ def _run(path: Path) -> dict[str, object]:
     beside = str(path.resolve().parent)
     sys.path.insert(0, beside)
     try:
-        # What a definition prints is no data of the command.
-        with redirect_stdout(sys.stderr):
+        # What a definition prints is no data of the command, and where it goes to, nobody follows:
+        # the next file and the directory of the output are meant from here.
+        with redirect_stdout(sys.stderr), chdir("."):
             return runpy.run_path(str(path), run_name="definition")
     except DefinitionError as error:
         error.source = error.source or _place(error, path)

@@ -17,6 +17,10 @@ RESERVED |= {"range", "reversed", "set", "slice", "str", "tuple", "type", "zip",
 # Modules that a generated module, or whoever imports it, must still find.
 SHADOWED = sys.stdlib_module_names | {"np", "numpy", "derive", "generated", "sympy"}
 
+# Names that Windows keeps for devices, whatever the suffix: a file ``con.py`` cannot be made there.
+_DEVICES = {"con", "prn", "aux", "nul"}
+_DEVICES |= {f"{port}{number}" for port in ("com", "lpt") for number in range(10)}
+
 
 def checked_name(name: str, what: str) -> str:
     """Return `name` if a generated module can use it as a variable.
@@ -41,6 +45,12 @@ def checked_module_name(name: str, what: str) -> str:
             name,
             f"the name of {what} is {name!r}, and a module of that name would hide another",
             remedy="Choose another name, without a leading underscore.",
+        )
+    if name.casefold() in _DEVICES:
+        raise DefinitionError(
+            name,
+            f"the name of {what} is {name!r}, and Windows has no files of that name",
+            remedy="Choose another name.",
         )
     return name
 

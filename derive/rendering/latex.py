@@ -161,7 +161,11 @@ def _symbols(derivation: Derivation) -> list[Size | Setting]:
 
 
 def _indices(key: str) -> str:
-    return f"${', '.join(name_latex(part.strip()) for part in key.split(','))}$"
+    """Names as symbols, and anything else as text."""
+    names = [part.strip() for part in key.split(",")]
+    if all(name.isascii() and name.isidentifier() for name in names):
+        return f"${', '.join(map(name_latex, names))}$"
+    return escaped(key)
 
 
 def _tensor_rows(derivation: Derivation, printer: Latex) -> Iterable[Row]:

@@ -205,7 +205,7 @@ def setting_symbols(options: Iterable[Option], used: set[str]) -> dict[Setting, 
     found: dict[Setting, str] = {}
     for option in options:
         first = option.name[0]
-        short = rf"\mathrm{{{option.name[:3]}}}"
+        short = rf"\mathrm{{{option.name.replace('_', '')[:3]}}}"
         letter = GREEK.get(option.name) or next(
             (c for c in (first.lower(), first.upper()) if c not in used), short
         )

@@ -34,7 +34,7 @@ from derive.lowering.program import (
 )
 from derive.lowering.writer import Describe
 from derive.rendering.python import expression_text, program_text
-from derive.rendering.templates import environment
+from derive.rendering.templates import environment, template_names, template_source
 from derive.rendering.text import equation_text, statement_text
 
 MODE = black.Mode(target_versions={TargetVersion.PY311}, line_length=100)
@@ -145,10 +145,10 @@ def _docstring(derivation: Derivation) -> str:
         paragraphs.append("\n".join(wrap(operation.notes, 96)))
     if operation.source:
         paragraphs.append("\n".join(wrap(f"Source: {operation.source}.", 96)))
-    return _escaped("\n\n".join(paragraphs))
+    return escaped("\n\n".join(paragraphs))
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Text that means itself inside a docstring, and cannot end it."""
     return text.replace("\\", "\\\\").replace('"' * 3, '\\"' * 3)
 
@@ -229,7 +229,8 @@ def _signature(inputs: tuple[Tensor, ...], options: tuple[Option, ...]) -> str:
 
 
 def _default(value: Any) -> str:
-    return f'"{value}"' if isinstance(value, str) and '"' not in value else repr(value)
+    plain = isinstance(value, str) and not {'"', "\\"} & set(value)
+    return f'"{value}"' if plain else repr(value)
 
 
 def _shape_text(tensor: Tensor) -> str:
@@ -258,10 +259,10 @@ def _parameters(operation: Operation) -> str:
             end = f" <= {high}" if high.is_finite else ""
             lines.append(f"        Entries lie in {begin}entry{end}, and none is NaN.")
     for option in operation.options:
-        kind, default = _escaped(_kind(option)), _escaped(_default(option.default))
+        kind, default = escaped(_kind(option)), escaped(_default(option.default))
         lines.append(f"    {option.name} : {kind}, default {default}")
         if option.meaning:
-            meaning = _escaped(" ".join(option.meaning.split()))
+            meaning = escaped(" ".join(option.meaning.split()))
             lines.append(f"        {meaning[0].upper()}{meaning[1:]}.")
     return "\n".join(lines)
 
@@ -396,8 +397,6 @@ def _with_sizes(lines: Any, entry: Entry) -> list[Line]:
 
 def _support(program: Program, entry: Entry, several: bool) -> tuple[str, ...]:
     """The texts of the functions the module calls, and of those they call."""
-    loader = environment().loader
-    assert loader is not None
     texts: dict[str, str] = {}
     variants = (*program.forward.variants, *program.backward.variants)
     wanted = names_in((entry.lines, tuple(v.lines for v in variants)))
@@ -405,14 +404,13 @@ def _support(program: Program, entry: Entry, several: bool) -> tuple[str, ...]:
     queue = sorted({"_wanted", arriving} | wanted)
     available = {
         name.removeprefix("numpy/support/").removesuffix(".py")
-        for name in loader.list_templates()
+        for name in template_names()
         if name.startswith("numpy/support/")
     }
     while queue:
         name = queue.pop(0)
         if name in texts or name not in available:
             continue
-        source, _, _ = loader.get_source(environment(), f"numpy/support/{name}.py")
-        texts[name] = source
+        source = texts[name] = template_source(f"numpy/support/{name}.py")
         queue += sorted(other for other in available if f"{other}(" in source and other != name)
     return tuple(texts[name] for name in sorted(texts))

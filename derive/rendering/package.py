@@ -10,7 +10,7 @@ import black
 
 from derive.language.operation import Operation
 from derive.rendering.files import Output, with_header
-from derive.rendering.module import MODE
+from derive.rendering.module import MODE, escaped
 from derive.rendering.templates import environment
 
 Families = Mapping[str, tuple[Operation, ...]]
@@ -28,7 +28,7 @@ def index_file(families: Families) -> Output:
 
 def family_file(family: str, operations: tuple[Operation, ...]) -> Output:
     """``__init__.py`` of one family."""
-    lines = [f"{operation.name}: {operation.summary}" for operation in operations]
+    lines = [escaped(f"{operation.name}: {operation.summary}") for operation in operations]
     place = PurePosixPath(family) / "__init__.py"
     return _file(place, "numpy/family.py.j2", family=family, lines=lines)
 

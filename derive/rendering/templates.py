@@ -22,3 +22,15 @@ def environment() -> Environment:
         keep_trailing_newline=True,
         autoescape=False,
     )
+
+
+def template_names() -> tuple[str, ...]:
+    """All templates, in order; what else lies in their folders (``__pycache__``) is none."""
+    return tuple(environment().list_templates(extensions=("j2", "py")))
+
+
+def template_source(name: str) -> str:
+    """The text of a template as it stands in its file."""
+    loader = environment().loader
+    assert loader is not None
+    return loader.get_source(environment(), name)[0]

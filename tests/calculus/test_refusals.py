@@ -146,9 +146,7 @@ def test_an_option_is_refused_if_its_own_module_would_refuse_it(options):
 def test_an_option_may_be_what_its_module_takes(options):
     rate = option("rate", **options)
     factor = sum(rate.settings)
-    module = compile(
-        Operation("rated", "A test.", (x,), (y,), (Eq(y[n], factor * x[n]),), (rate,))
-    )
+    module = compile(Operation("rated", "A test.", (x,), (y,), (Eq(y[n], factor * x[n]),), (rate,)))
     assert module.apply(np.ones(2)).shape == (2,)
 
 

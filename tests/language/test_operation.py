@@ -1,6 +1,7 @@
 """Definitions that cannot be meant are refused, with the equation and a remedy."""
 
 from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -50,6 +51,16 @@ WRONG = {
     "inputs and outputs": defined(inputs=(), outputs=()),
     "which is no ASCII": Operation("a b", "F.", (x,), (y,), (Eq(y[n], Sum(x[n, c], c)),)),
 }
+
+
+@pytest.mark.parametrize("name", ["con", "NUL", "aux", "Prn", "com1", "lpt9"])
+def test_a_name_that_windows_keeps_for_a_device_is_refused(name):
+    """For files alone: as an argument it is a name like any other."""
+    usual = defined(Eq(y[n], Sum(x[n, c], c)))
+    for changed in (replace(usual, name=name), replace(usual, aliases=(name,))):
+        with pytest.raises(DefinitionError, match=f"'{name}', and Windows has no files"):
+            check(changed)
+    check(defined(Eq(y[n], tensor(name, N)[n]), inputs=(tensor(name, N),)))
 
 
 @pytest.mark.parametrize("words", WRONG)

@@ -11,6 +11,7 @@ import pytest
 from tests.cases import SUBJECT
 
 torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.torch
 F: Any = torch.nn.functional
 
 KINKS = np.array([-3.0, -1, -0.5, -0.25, 0, 0.25, 0.5, 1, 3, 6, 20])

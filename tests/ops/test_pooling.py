@@ -102,6 +102,7 @@ def test_what_cannot_be_is_refused(name, options, words):
         getattr(generated, name).apply(np.zeros((1, 1, 5, 5)), **options)
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("rank", [1, 2, 3])
 @pytest.mark.parametrize("kind", ["max_pool", "avg_pool", "lp_pool", "adaptive_max_pool",
                                   "adaptive_avg_pool", "indices"])  # fmt: skip

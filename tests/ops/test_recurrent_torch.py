@@ -8,6 +8,7 @@ import pytest
 import generated
 
 torch: Any = pytest.importorskip("torch")
+pytestmark = pytest.mark.torch
 NETWORKS = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}
 T, N, I, H = 6, 4, 3, 5
 LENGTHS = np.array([6, 2, 5, 1])

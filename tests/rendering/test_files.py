@@ -12,12 +12,10 @@ from derive.rendering.files import Output, with_header
 BODY = "x = 1\ny = 2\n"
 
 
-def output(path: str, body: str = BODY) -> Output:
+def output(path: str, body: str = BODY, command: str = "derive build") -> Output:
     """An output as the engine would make it."""
     comment = "%" if path.endswith(".tex") else "#"
-    return Output(
-        PurePosixPath(path), with_header(body, comment, "0123456789abcdef", "derive build")
-    )
+    return Output(PurePosixPath(path), with_header(body, comment, "0123456789abcdef", command))
 
 
 def put(root: Path, *outputs: Output) -> None:
@@ -59,12 +57,13 @@ def test_generated_text_is_told_from_edited_and_foreign_text():
 @pytest.mark.parametrize(
     "edit",
     [
-        lambda text: text + "\n",
+        lambda text: text + "z = 1\n",
         lambda text: text.replace("x = 1", "x = 3"),
+        lambda text: text.replace("x = 1", "x = 1  # one"),
         lambda text: text.replace("# rebuild", "# note\n# rebuild"),
         lambda text: "\n".join(line for line in text.split("\n") if "body:" not in line),
     ],
-    ids=["appended", "body", "line in the header", "hash removed"],
+    ids=["appended", "body", "comment", "line in the header", "hash removed"],
 )
 def test_every_edit_is_noticed(edit):
     text = edit(with_header(BODY, "#", "0", "derive build"))
@@ -154,7 +153,7 @@ def test_an_interrupted_write_leaves_the_old_file_and_nothing_else(
     def fail(*args):
         raise error
 
-    monkeypatch.setattr(files.os, culprit, fail)
+    monkeypatch.setattr(os, culprit, fail)
     with pytest.raises((KeyboardInterrupt, FileError)):
         files.write(files.plan([output("a.py")], tmp_path))
     assert (tmp_path / "a.py").read_bytes() == before
@@ -222,18 +221,84 @@ def test_an_edited_orphan_is_kept(tmp_path):
     put(tmp_path, *PACKAGE, output("f/gone.py"))
     gone = tmp_path / "f/gone.py"
     gone.write_text(gone.read_text() + "# mine\n")
-    (change,) = files.orphans(PACKAGE, tmp_path)
+    (change,) = files.orphans(PACKAGE, tmp_path, complete=True)
     assert files.write([change]) == [change]
     assert gone.exists()
     assert files.write([change], force=True) == []
     assert not gone.exists()
 
 
+OWN = "derive build own.py --out DIR"
+
+
 def test_what_a_person_or_another_tree_owns_is_no_orphan(tmp_path):
-    put(
-        tmp_path, *PACKAGE, output("mine.py")
-    )  # a user's own operation lies in the directory itself
+    own = output("mine.py", command=OWN)
+    put(tmp_path, *PACKAGE, own)  # a user's own operation lies in the directory itself
     put(tmp_path / "generated", *PACKAGE)  # `--out .` where a checkout has its own generated/
     put(tmp_path / "other", output("b.py"))  # no package of derive's
     (tmp_path / "f/notes.py").write_text("x = 1\n")
-    assert files.orphans(PACKAGE, tmp_path) == []
+    assert files.orphans(PACKAGE, tmp_path, complete=True) == []
+
+
+def test_what_a_definition_file_does_not_define_any_more_is_left_over(tmp_path):
+    """And nothing else that lies beside it, least of all what came from another file."""
+    before = [output(f"old{ending}", command=OWN) for ending in (".py", ".tex")]
+    other = output("other.py", command="derive build other.py --out DIR")
+    put(tmp_path, *before, other, output("linear.py", command="derive build linear"))
+    (tmp_path / "notes.py").write_text("x = 1\n")
+    (tmp_path / "folder.py").mkdir()
+    now = [output(f"new{ending}", command=OWN) for ending in (".py", ".tex")]
+    stale = files.stale(now, tmp_path)
+    assert [(change.path.name, change.status) for change in stale] == [
+        ("new.py", "new"),
+        ("new.tex", "new"),
+        ("old.py", "leftover"),
+        ("old.tex", "leftover"),
+    ]
+    # Another file of that name, elsewhere, may define them: they are not removed unasked.
+    assert files.write(stale) == stale[2:]
+    assert files.stale(now, tmp_path) == stale[2:]
+    assert files.write(stale[2:], force=True) == []
+    assert names(tmp_path) == ["linear.py", "new.py", "new.tex", "notes.py", "other.py"]
+    assert files.stale(now, tmp_path) == []
+
+
+def test_a_file_that_nobody_can_read_is_in_nobodys_way(tmp_path, monkeypatch):
+    put(tmp_path, output("old.py", command=OWN))
+    (tmp_path / "locked.py").write_text("x = 1\n")
+
+    def read_text(path, **_):
+        if path.name == "locked.py":
+            raise PermissionError(13, "Permission denied")
+        return path.read_bytes().decode()
+
+    monkeypatch.setattr(Path, "read_text", read_text)
+    (change,) = files.orphans([output("new.py", command=OWN)], tmp_path)
+    assert change.path.name == "old.py"
+
+
+def test_an_edited_file_of_an_operation_that_is_gone_is_kept(tmp_path):
+    put(tmp_path, output("old.py", command=OWN))
+    (tmp_path / "old.py").write_text((tmp_path / "old.py").read_text() + "# mine\n")
+    (change,) = files.orphans([output("new.py", command=OWN)], tmp_path)
+    assert change.protected and files.write([change]) == [change]
+    assert (tmp_path / "old.py").exists()
+
+
+# layout
+
+
+def test_another_layout_is_no_edit_and_needs_no_repair(tmp_path):
+    made = output("a.py", "x = {'a': (1 + 2)}\n")
+    laid_out = output("a.py", "x = {'a': (1 + 2)}\n").text.replace(
+        "x = {'a': (1 + 2)}\n", 'x = {\n    "a": 1 + 2,\n}\n'
+    )
+    assert laid_out != made.text
+    (tmp_path / "a.py").write_text(laid_out)
+    assert statuses(tmp_path, made) == ["unchanged"]
+    put(tmp_path, made)
+    assert (tmp_path / "a.py").read_text() == laid_out
+    # Nor does it stand in the way of a new text.
+    assert statuses(tmp_path, output("a.py", "x = {'a': 4}\n")) == ["changed"]
+    (tmp_path / "a.py").write_text(laid_out.replace("1 + 2", "1 - 2"))
+    assert statuses(tmp_path, made) == ["edited"]

@@ -96,6 +96,8 @@ def test_options_get_free_letters():
     assert list(symbols.values()) == [
         "s_{h}", "s_{w}", r"\mathrm{pad}_{h}^{-}", r"\mathrm{pad}_{h}^{+}",
     ]  # fmt: skip
+    no_bias = option("no_bias", 0)  # an underscore before a brace would be an error of LaTeX
+    assert list(setting_symbols((no_bias,), {"n", "N"}).values()) == [r"\mathrm{nob}"]
 
 
 def test_long_formulas_are_broken_and_stay_within_the_page():

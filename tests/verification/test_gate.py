@@ -56,7 +56,9 @@ def test_a_slip_is_found_by(right, wrong, check):
 def test_memory_that_nobody_wrote_is_not_0():
     """np.empty often holds zeros, so what is added to it is right by luck."""
     text = text_of(SUMS)
-    wrong = text.replace("    return (y,)", "    y = y + np.empty(y.shape, y.dtype) * 0\n    return (y,)")
+    wrong = text.replace(
+        "    return (y,)", "    y = y + np.empty(y.shape, y.dtype) * 0\n    return (y,)"
+    )
     assert wrong != text
     with pytest.raises(NotVerified):
         examine(SUMS, wrong)

@@ -69,7 +69,9 @@ def test_the_first_of_equals_takes_the_gradient():
 
 def test_where_a_maximum_lies():
     at = integers("at", N)
-    values, _ = evaluated(Eq(at[n], ArgMaximum(w[n, k], k)), outputs=(at,), w=[[1, 1], [2, 3], [4, 3]])
+    values, _ = evaluated(
+        Eq(at[n], ArgMaximum(w[n, k], k)), outputs=(at,), w=[[1, 1], [2, 3], [4, 3]]
+    )
     assert values == [[0, 1, 0]]
 
 
