@@ -58,7 +58,7 @@ def build(operation: Operation, folder: str) -> Build:
     """
     system, steps = _derived(operation)
     apart = with_separate_windows(system)
-    program = lower(operation.name, apart, adjoint(apart), comment(steps))
+    program = lower(operation.name, apart, adjoint(apart), comment(steps, apart.order))
     module = render_module(program, steps)
     paper = render_latex(steps)
 
@@ -152,6 +152,7 @@ def definition_hash(operation: Operation) -> str:
     tensors = {*operation.inputs, *operation.outputs, *named}
     parts += sorted(f"{t.name}{t.axes_of}{t.carried[1:]}" for t in tensors)
     parts += [f"{e}{e.scatter}" for e in equations]
+    parts.append(operation.order.key(e.right for e in equations))
     axes = {a for e in equations for side in (e.left, e.right) for a in side.atoms(Axis)}
     parts += sorted(f"{a.name}<{a.extent}" for a in axes)
     parts += [f"{s.name}={s.formula}{s.minimum}{s.packed}" for s in all_sizes(operation)]

@@ -23,6 +23,7 @@ from derive.errors import DefinitionError
 from derive.language.maximum import ArgMaximum, Maximum
 from derive.language.names import fresh
 from derive.language.operation import Equation, Operation
+from derive.language.order import Order
 from derive.language.scalars import SCALARS
 from derive.language.symbols import Access, Axis, Tensor
 
@@ -47,7 +48,7 @@ def equations_of(operation: Operation) -> tuple[Equation, ...]:
                 f"equation {number} is {given}, which does not define an entry of a tensor",
                 remedy="Write Eq(y[i], ...) or accumulate(y[i], ...), y made by tensor(...).",
             )
-        right = _without_powers(sympy.sympify(given.right))
+        right = _without_powers(sympy.sympify(given.right), operation.order)
         given = Equation(given.left, right, given.scatter)
         summed = {limit[0] for s in given.right.atoms(Sum, Maximum) for limit in s.limits}
         ranges = {
@@ -57,17 +58,21 @@ def equations_of(operation: Operation) -> tuple[Equation, ...]:
             if i.lower is not None and not isinstance(i, Axis) and i not in summed
         }
         found.append(
-            Equation(given.left.xreplace(ranges), given.right.xreplace(ranges), given.scatter)
+            Equation(
+                given.left.xreplace(ranges),
+                operation.order.put(given.right, ranges),
+                given.scatter,
+            )
         )
     return tuple(found)
 
 
-def _without_powers(value: Expr) -> Expr:
+def _without_powers(value: Expr, order: Order) -> Expr:
     """``a**b`` with an exponent that is computed is ``exp(b*log(a))``."""
     powers = {
         p: sympy.exp(p.exp * sympy.log(p.base)) for p in value.atoms(Pow) if p.exp.has(Access)
     }
-    return value.xreplace(powers)
+    return order.put(value, powers)
 
 
 def to_system(operation: Operation) -> System:
@@ -77,10 +82,11 @@ def to_system(operation: Operation) -> System:
     names = {t.name for t in tensors} | _names(equations)
     names |= {s.name for option in operation.options for s in option.settings}
     names |= {s.name for t in tensors for e in t.shape for s in e.free_symbols}
-    lift = _Lift(operation.name, names)
+    lift = _Lift(operation.name, names, operation.order.copy())
     for equation in equations:
         lift.equation(equation)
-    return _outputs_apart(System(operation.inputs, operation.outputs, tuple(lift.statements)))
+    statements = tuple(lift.statements)
+    return _outputs_apart(System(operation.inputs, operation.outputs, statements, lift.order))
 
 
 def _outputs_apart(system: System) -> System:
@@ -102,9 +108,11 @@ def _outputs_apart(system: System) -> System:
             Axis(_axis_name(number, taken), extent) for number, extent in enumerate(output.shape)
         )
         places = tuple(a + o for a, o in zip(axes, output.offset, strict=True))
+        for statement in statements:
+            system.order.put(statement.value, {output: inner})
         statements = [s.substitute({output: inner}) for s in statements]
         statements.append(Statement(axes, Access(output, *places), Access(inner, *places)))
-    return System(system.inputs, system.outputs, tuple(statements))
+    return replace(system, statements=tuple(statements))
 
 
 def _axis_name(number: int, taken: set[str]) -> str:
@@ -119,6 +127,7 @@ def _names(equations: tuple[Equation, ...]) -> set[str]:
 class _Lift:
     name: str
     taken: set[str]
+    order: Order
     statements: list[Statement] = field(default_factory=list)
     maxima: dict[Expr, Access] = field(default_factory=dict)
     integer: bool = False  # whether integers are defined
@@ -149,7 +158,7 @@ class _Lift:
             # An absent optional input drops its statement, so each has a statement of its own.
             alone = [t for t in terms if box != domain or _reads_optional(t)]
             together = [t for t in terms if t not in alone]
-            for term in (*([Add(*together)] if together else []), *alone):
+            for term in (*([self.order.part(value, together)] if together else []), *alone):
                 lifted = self.name_reductions(term, box, guards)
                 if lifted != 0:
                     self.statements.append(Statement(box, target, lifted, guards))
@@ -191,19 +200,23 @@ class _Lift:
     ) -> Iterator[tuple[tuple[Axis, ...], tuple[Guard, ...], Expr]]:
         """The summands of `value`, each with its own box and guards."""
         if isinstance(value, Add):
-            for argument in value.args:
+            for argument in self.order.arguments(value):
                 yield from self.terms(argument, domain, where)
             return
         if isinstance(value, Mul) and any(isinstance(f, Sum | Piecewise) for f in value.args):
             inner = next(f for f in value.args if isinstance(f, Sum | Piecewise))
             factor = Mul(*(f for f in value.args if f is not inner))
+
+            def times(new: Expr) -> Expr:
+                return self.order.rebuilt(value, (new if f is inner else f for f in value.args))
+
             plain = not factor.has(Access) and not factor.has(Sum)
             if isinstance(inner, Sum) and plain:
                 function, *limits = inner.args
-                yield from self.terms(Sum(factor * function, *limits), domain, where)
+                yield from self.terms(Sum(times(function), *limits), domain, where)
                 return
             if isinstance(inner, Piecewise) and _about_indices(inner):
-                cases = Piecewise(*((factor * piece, c) for piece, c in inner.args))
+                cases = Piecewise(*((times(piece), c) for piece, c in inner.args))
                 yield from self.terms(cases, domain, where)
                 return
         if isinstance(value, Sum):
@@ -246,7 +259,7 @@ class _Lift:
             while plain.name in {a.name for a in (*domain, *bound)}:
                 plain = Axis(plain.name + "1", plain.extent)
             if plain != index or lower != 0:
-                function = function.xreplace({index: plain + lower})
+                function = self.order.put(function, {index: plain + lower})
             bound.append(plain)
         return function, tuple(bound)
 
@@ -265,7 +278,8 @@ class _Lift:
             guards = tuple(g for g in where if axes_in((g.expression, g.modulus)) <= set(free))
             self.define(named, inner, free, guards)
             return value.func(named) if function else named
-        return value.func(*(self.name_reductions(a, domain, where) for a in value.args))
+        new = (self.name_reductions(a, domain, where) for a in value.args)
+        return self.order.rebuilt(value, new)
 
     def temporary(self, free: tuple[Axis, ...]) -> Access:
         names = (*_TEMPORARY_NAMES, *(f"a{i}" for i in range(1, 1000)))

@@ -9,6 +9,7 @@ import sympy
 from sympy import Basic, Expr, Mul, Sum, expand, sympify
 
 from derive.errors import DefinitionError
+from derive.language.notes import rewritten
 from derive.language.operation import Equation, Operation, sides
 from derive.language.options import Option
 from derive.language.symbols import Access, Axis, Shape, Size, Tensor
@@ -249,7 +250,8 @@ class Inlining:
             return self.single(value)
         if not value.args:
             return self.symbol(value)
-        return value.func(*(self.rebuilt(argument) for argument in value.args))
+        arguments = [self.rebuilt(argument) for argument in value.args]
+        return rewritten(value, self.operation.order, value.func(*arguments), arguments)
 
     def limits(self, limit: Any) -> tuple[Any, ...]:
         index, *range_ = limit

@@ -4,7 +4,7 @@ A point whose read falls outside may be skipped only if nothing is added there: 
 a factor and reads 0, or because the target falls outside at the same points. Else the sum is split
 into its terms, and what still cannot be skipped is read from a copy that holds the outside value:
 
-    y[i] += x[i+1] - x[i]       becomes     y[i] += x[i+1];  y[i] += -x[i]
+    y[i] += x[i+1] - x[i]       becomes     y[i] += x[i+1];  y[i] += -x[i]      in this order
     y[i] += tanh(x[i-1] + 1)    becomes     x_at[i] = x[i-1];  y[i] += tanh(x_at[i] + 1)
 """
 
@@ -18,23 +18,24 @@ from sympy import Add
 from derive.calculus.affine import axes_in
 from derive.calculus.bounds import inside
 from derive.calculus.statements import Statement
+from derive.language.order import Order
 from derive.language.symbols import Access, Tensor
 
 
-def with_outside(statements: Iterable[Statement]) -> tuple[Statement, ...]:
+def with_outside(statements: Iterable[Statement], order: Order) -> tuple[Statement, ...]:
     """Rewrite statements until every point whose read falls outside may be skipped."""
     statements = tuple(statements)
     taken = {a.tensor.name for s in statements for a in (s.target, *s.entries)}
-    return tuple(r for s in statements for r in _rewritten(s, taken))
+    return tuple(r for s in statements for r in _rewritten(s, taken, order))
 
 
-def _rewritten(statement: Statement, taken: set[str]) -> Iterator[Statement]:
+def _rewritten(statement: Statement, taken: set[str], order: Order) -> Iterator[Statement]:
     if is_copy_with_fill(statement) or not list(_unsafe(statement)):
         yield statement
         return
     if isinstance(statement.value, Add) and statement.op == "add":
-        for term in statement.value.args:
-            yield from _rewritten(replace(statement, value=term), taken)
+        for term in order.arguments(statement.value):
+            yield from _rewritten(replace(statement, value=term), taken, order)
         return
     for read in list(_unsafe(statement)):
         name = f"{read.tensor.name}_at"
@@ -44,7 +45,7 @@ def _rewritten(statement: Statement, taken: set[str]) -> Iterator[Statement]:
         axes = tuple(a for a in statement.domain if a in axes_in(read.index))
         copy = Access(Tensor(name, tuple((a.extent,) for a in axes)), *axes)
         yield Statement(axes, copy, read)
-        statement = replace(statement, value=statement.value.xreplace({read: copy}))
+        statement = replace(statement, value=order.put(statement.value, {read: copy}))
     yield statement
 
 
