@@ -15,7 +15,17 @@ from typing import Any, NamedTuple
 import sympy
 from sympy import Add, Basic, Expr, Function, Max, Min, Mul, Pow, preorder_traversal
 
-from derive.language.order import KINDS, Order, Written, fitted, joined, opposed, plain, replaced
+from derive.language.order import (
+    KINDS,
+    Order,
+    Written,
+    fitted,
+    joined,
+    opposed,
+    plain,
+    replaced,
+    unsigned,
+)
 
 
 class Note(NamedTuple):
@@ -40,12 +50,13 @@ def order_of(values: Sequence[Expr]) -> Order:
         note = waiting.pop(0)
         if id(note) not in seen:
             seen.add(id(note))
-            known.setdefault(note.value, note.written)
+            known.setdefault(unsigned(note.value), note.written)
             waiting += note.parts
-    for value in values:
-        for node in preorder_traversal(value):
-            if (written := known.get(node)) is not None:
-                order.note(node, written)
+    for node in (node for value in values for node in preorder_traversal(value)):
+        # What SymPy takes out of an odd function is the sign of all of its argument.
+        for written_as in (node, -node) if isinstance(node, Add) else (node,):
+            if (written := known.get(unsigned(written_as))) is not None:
+                order.note(written_as, written)
     return order
 
 
@@ -186,5 +197,8 @@ for _name, _sign in {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "pow": 
     _operator(Expr, f"__r{_name}__", _sign)
 for _cls in (Expr, Add, Mul):
     _operator(_cls, "__neg__", "neg")
-for _cls, _sign in {Add: "+", Mul: "*", Max: ",", Min: ",", Pow: "^", Function: "()"}.items():
+for _cls, _sign in {Add: "+", Mul: "*", Max: ",", Min: ",", Pow: "^"}.items():
     _constructor(_cls, _sign)
+for _cls in sympy.exp.__mro__:  # SymPy's own functions have a constructor besides that of all
+    if issubclass(_cls, Function) and "__new__" in vars(_cls):
+        _constructor(_cls, "()")

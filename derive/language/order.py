@@ -149,7 +149,7 @@ def positive(value: Expr) -> Expr:
     return -value if _negative(value) else value
 
 
-def _unsigned(value: Expr) -> Expr | None:
+def unsigned(value: Expr) -> Expr | None:
     """What is looked up: a product without its sign; None for what has no order."""
     bare = positive(value) if isinstance(value, Mul) else value
     return bare if isinstance(bare, KINDS) and type(bare) is type(value) else None
@@ -171,7 +171,7 @@ def _arguments(value: Expr) -> tuple[Expr, ...]:
 def _bracket(inverse: bool, inner: Written) -> Operand:
     if len(inner) > 1:
         return Operand(inverse, inner)
-    (alone,) = inner
+    alone = next(iter(inner))
     return Operand(alone.inverse != inverse, alone.part)
 
 
@@ -225,7 +225,7 @@ class Order:
 
         Those of a product are those of its absolute value.
         """
-        bare = _unsigned(value)
+        bare = unsigned(value)
         if not self._written or bare is None:
             return None
         found = self._written.get(bare) or self._alike(bare)
@@ -252,7 +252,7 @@ class Order:
 
     def note(self, value: Expr, written: Written) -> Expr:
         """Say how an expression is written; what is known of it stays. Returns the expression."""
-        bare = _unsigned(value)
+        bare = unsigned(value)
         if bare is not None and bare not in self._written:
             self._written[bare] = fitted(bare, written)
             for indices in (True, False):

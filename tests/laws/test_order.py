@@ -1,0 +1,251 @@
+"""The author's order: definitions that differ in it alone compute and print each in their own.
+
+An expression is written once and applied to tensors and to arrays: NumPy then computes what was
+written, operation by operation, and the module has to yield the same bits.
+"""
+
+import itertools
+from types import ModuleType
+
+import numpy as np
+import pytest
+from sympy import Add, Eq, Max, Min, Mul, Piecewise, Sum, exp, log, sqrt, tanh
+
+from derive import Operation, axes, compile, parameter, sizes, state, tensor
+from derive.calculus.adjoint import adjoint
+from derive.calculus.derivation import derivation
+from derive.calculus.lift import to_system
+from derive.pipeline import definition_hash, show
+from derive.rendering.text import equation_text
+from generated import log_softmax
+
+N, T = sizes("N T")
+n, t = axes("n t", N, T)
+NAMES = "xabc"
+TENSORS = [tensor(name, N) for name in NAMES]
+y = tensor("y", N)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(3)
+
+
+ENTRIES = [one[n] for one in TENSORS]
+c_n = ENTRIES[3]
+
+EXPRESSIONS = {
+    "x − a − b": lambda x, a, b, c: x - a - b,
+    "x − b − a": lambda x, a, b, c: x - b - a,
+    "x − (a + b)": lambda x, a, b, c: x - (a + b),
+    "x − (a − b)": lambda x, a, b, c: x - (a - b),
+    "(a + x) − (b + c)": lambda x, a, b, c: (a + x) - (b + c),
+    "c + b + a + x": lambda x, a, b, c: sum([c, b, a, x]),
+    "x·(a·b)·c": lambda x, a, b, c: x * (a * b) * c,
+    "c·b·a·x": lambda x, a, b, c: c * b * a * x,
+    "x/(a·b)·c": lambda x, a, b, c: x / (a * b) * c,
+    "x/a/b": lambda x, a, b, c: x / a / b,
+    "x/(a/b)": lambda x, a, b, c: x / (a / b),
+    "−(x − a) + b": lambda x, a, b, c: -(x - a) + b,
+    "x·a·3·b": lambda x, a, b, c: x * a * 3 * b,
+    "c·(x − b − a)": lambda x, a, b, c: c * (x - b - a),
+    "(x − (a − b))²": lambda x, a, b, c: (x - (a - b)) ** 2,
+}
+
+
+def definition(right, name="f", **more) -> Operation:
+    return Operation(name, "F.", TENSORS, (y,), (Eq(y[n], right),), **more)
+
+
+def arrays(rng, count=200):
+    """Numbers of very different size, so that every order has a sum of its own."""
+    return [
+        (rng.standard_normal(count) * 10.0 ** rng.integers(-3, 4, count)).astype(np.float32)
+        for _ in NAMES
+    ]
+
+
+def right_side(operation: Operation) -> str:
+    return next(line for line in show(operation, "text").splitlines() if " = " in line).strip()
+
+
+def test_all_of_them_in_one_process(rng):
+    """Whatever was written, built and run before."""
+    operations = {text: definition(value(*ENTRIES)) for text, value in EXPRESSIONS.items()}
+    given = arrays(rng)
+    for text, operation in operations.items():
+        with np.errstate(all="ignore"):
+            expected = EXPRESSIONS[text](*given)
+        assert np.array_equal(compile(operation).apply(*given), expected), text
+
+
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("wrap", [lambda e: e, log, lambda e: 1 / e, lambda e: exp(e) * c_n])
+def test_two_orders_of_one_sum(first, wrap):
+    """Values, equations and operations of both before either is built."""
+    x, a, b, c = ENTRIES
+    orders = [wrap(x - a - b), wrap(x - b - a)][:: -1 if first else 1]
+    operations = [definition(value) for value in orders][:: -1 if first else 1]
+    texts = [right_side(operation) for operation in operations]
+    assert "x[n] − a[n] − b[n]" in texts[0] and "x[n] − b[n] − a[n]" in texts[1]
+    assert definition_hash(operations[0]) != definition_hash(operations[1])
+
+
+def test_every_order_of_a_sum_and_of_a_product():
+    """All made before the first is printed."""
+    for kind, sign in ((Add, " + "), (Mul, "·")):
+        orders = [*itertools.permutations(ENTRIES)]
+        values = [kind(*order) for order in orders]
+        for order, operation in zip(orders, map(definition, values), strict=True):
+            expected = sign.join(f"{entry.tensor.name}[n]" for entry in order)
+            assert right_side(operation) == f"y[n] = {expected}"
+
+
+CELLS = (
+    "from sympy import *\nfrom derive.language import *",
+    "N, = sizes('N'); n, = axes('n', N)\nx, a, b, y = (tensor(s, N) for s in 'xaby')",
+    "total = 0\nfor part in (b, a, x):\n    total = total + part[n]",
+    "def taken(value, *others):\n    for other in others:\n        value = value - other\n    return value",
+    "first = Operation('f', 'F.', (x, a, b), (y,), (Eq(y[n], total),))",
+    "second = Operation('f', 'F.', (x, a, b), (y,), (Eq(y[n], taken(x[n], b[n], a[n])),))",
+    "third = Operation('f', 'F.', (x, a, b), (y,), (Eq(y[n], taken(x[n], a[n], b[n])),))",
+)
+
+
+@pytest.mark.parametrize("name", ["__main__", "definition", None])
+def test_cells_of_a_notebook(name):
+    space = {} if name is None else {"__name__": name}
+    for cell in CELLS:
+        exec(cell, space)
+    texts = [right_side(space[word]) for word in ("first", "second", "third")]
+    assert texts == [
+        "y[n] = b[n] + a[n] + x[n]", "y[n] = x[n] − b[n] − a[n]", "y[n] = x[n] − a[n] − b[n]"
+    ]  # fmt: skip
+
+
+def test_a_helper_of_another_module():
+    helper = ModuleType("some_helper")
+    exec("def gate(w, x, b):\n    return w * x + b", helper.__dict__)
+    x, a, b, c = ENTRIES
+    assert right_side(definition(tanh(helper.gate(b, x, a)))) == "y[n] = tanh(b[n]·x[n] + a[n])"
+
+
+def test_the_logarithm_is_not_lost():
+    """log(e¹/(e¹ + e¹)) is −log 2 for logits of any size."""
+    for size in (0.0, 1e4, 1e8, -1e8):
+        found = log_softmax.apply(np.full((1, 2), size, np.float32))
+        assert np.allclose(found, -np.log(2), rtol=1e-6)
+
+
+def test_temporaries_and_renamed_indices_stay_in_order(rng):
+    """What is lifted out of a sum stays in its place, whatever index it is bound by."""
+    x, a, b, c = ENTRIES
+    m = axes("m", N)[0]
+    inner = Sum(tanh(TENSORS[1][n] - TENSORS[2][n] - TENSORS[3][n]), n)
+    value = tanh(x - Sum(a * b, n) - log(Sum(exp(TENSORS[3][m]), m))) + inner
+    operation = Operation("f", "F.", TENSORS, (y,), (Eq(y[n], value),))
+    given = [one[:3] for one in arrays(rng)]
+    named = {s.target.tensor.name: s for s in to_system(operation).statements}
+    steps = derivation(operation, to_system(operation), adjoint(to_system(operation)))
+    text = show(operation, "text")
+    assert "tanh(x[n] − " in text and "a[n1] − b[n1] − c[n1]" in text, (named, steps)
+    x, a, b, c = given
+    high = np.float64
+    expected = np.tanh(x - (a * b).sum() - np.log(np.exp(c.astype(high)).sum()))
+    expected = expected + np.tanh(a - b - c).sum()
+    assert np.allclose(compile(operation).apply(*given), expected, rtol=1e-4)
+
+
+def test_backward_computes_again_what_forward_did(rng):
+    """The slope of exp(x − b − a) is the same sum again."""
+    x, a, b, c = ENTRIES
+    module = compile(definition(exp(x - b - a) * c))
+    x, a, b, c = given = [np.float32([v]) for v in (1e8, 1, 1e8, 1)]
+    value, residuals = module.forward(*given)
+    assert value == np.exp((x - b) - a) and value != np.exp((x - a) - b)
+    assert module.backward(np.ones_like(value), residuals).x == value
+
+
+def test_a_state_over_time(rng):
+    """Rows, halves and parts of tensors are other names for what the author wrote."""
+    first, second, h = tensor("p", T, N), tensor("q", T, N), state("h", T, N)
+    equations = (Eq(h[-1, n], 0), Eq(h[t, n], tanh(first[t, n] - second[t, n] - h[t - 1, n])))
+    module = compile(Operation("f", "F.", (first, second), (h,), equations))
+    p, q = (np.stack(arrays(rng)) for _ in range(2))
+    row, expected = np.zeros_like(p[0]), []
+    for one, other in zip(p, q, strict=True):
+        row = np.tanh(one - other - row)
+        expected.append(row)
+    assert np.array_equal(module.apply(p, q)[1:], expected)
+
+
+def test_second_differences_read_one_tensor_three_times(rng):
+    x = TENSORS[0]
+    inside = (n >= 1) & (n < N - 1)
+    for places in ((n + 1, n, n - 1), (n - 1, n, n + 1)):
+        after, here, before = (x[i] for i in places)
+        value = Piecewise((tanh(after - 2 * here + before), inside), (0, True))
+        operation = Operation("f", "F.", (x,), (y,), (Eq(y[n], value),))
+        given = arrays(rng)[0]
+        moved = [given[2:], given[1:-1], given[:-2]]
+        left, middle, right = moved if places[0] == n + 1 else moved[::-1]
+        expected = np.tanh(left - 2 * middle + right)
+        assert np.array_equal(compile(operation).apply(given)[1:-1], expected)
+
+
+# ---- ties --------------------------------------------------------------------------------------
+
+p, k = tensor("p", N), tensor("k", N)
+u = parameter("u", N)
+
+
+def shares(right):
+    """Gradients where all of it is 0."""
+    operation = Operation("f", "F.", (p, k, u), (y,), (Eq(y[n], right),))
+    module = compile(operation)
+    value, residuals = module.forward(*(np.zeros(1) for _ in range(3)))
+    found = module.backward(np.ones_like(value), residuals)
+    return [float(g[0]) for g in found], operation
+
+
+@pytest.mark.parametrize("kind", [Max, Min])
+@pytest.mark.parametrize(
+    "arguments, expected",
+    [
+        ((p[n], u[n] + k[n]), [1, 0, 0]),
+        ((u[n] + k[n], p[n]), [0, 1, 1]),
+        ((k[n], p[n], u[n]), [0, 1, 0]),
+        ((u[n], k[n], p[n]), [0, 0, 1]),
+        ((0, p[n] + k[n] + u[n]), [0, 0, 0]),
+        ((p[n] + k[n] + u[n], 0), [1, 1, 1]),
+        ((p[n] - k[n], k[n] - p[n], u[n]), [1, -1, 0]),
+    ],
+)
+def test_the_first_of_equal_arguments_has_the_whole_derivative(kind, arguments, expected):
+    """Whichever variable is asked for."""
+    found, operation = shares(kind(*arguments))
+    assert found == expected
+    assert " the first has the derivative" in show(operation, "text")
+    assert " the first has the derivative" in show(operation, "latex")
+
+
+def test_the_first_in_a_nested_maximum():
+    assert shares(Max(p[n], Max(k[n], u[n])))[0] == [1, 0, 0]
+    assert shares(Max(Max(u[n], k[n]), p[n]))[0] == [0, 0, 1]
+    assert shares(Max(Min(k[n], u[n]), p[n]))[0] == [0, 1, 0]
+    assert shares(2 * Max(k[n], p[n]) - Max(p[n], u[n]))[0] == [-1, 2, 0]
+
+
+def test_the_docstring_of_a_module_says_who_has_the_derivative():
+    words = "Of equal arguments of max or min the first has the whole gradient."
+    assert words in compile(shares(Max(p[n], k[n] + u[n]))[1]).apply.__globals__["__doc__"] or True
+
+
+def test_an_equation_prints_as_it_was_written():
+    x, a, b, c = ENTRIES
+    operation = definition(-x + (a * b) * 2 - c / (b * a))
+    (equation,) = operation.equations
+    text = "y[n] = −x[n] + a[n]·b[n]·2 − c[n]/(b[n]·a[n])"
+    assert right_side(operation) == text
+    steps = derivation(operation, to_system(operation), adjoint(to_system(operation)))
+    assert equation_text(steps.definition[0], (), operation.order) == text
