@@ -14,6 +14,7 @@ from derive.calculus import sifting
 from derive.calculus.adjoint import Adjoint
 from derive.calculus.boundary import set_boundary_apart
 from derive.calculus.chain import differentiate, slopes_by
+from derive.calculus.differentiate import extrema
 from derive.calculus.jacobian import jacobian_lines
 from derive.calculus.lift import equations_of
 from derive.calculus.line import Line
@@ -83,6 +84,16 @@ class Derivation:
         """Whether statements were named that the author did not name."""
         return len({s.target.tensor for s in self.forward}) > len(
             {e.left.tensor for e in self.definition}
+        )
+
+    @property
+    def ties(self) -> bool:
+        """Whether arguments of a maximum or minimum may tie for a derivative."""
+        return any(
+            extrema(statement.value, read)
+            for statement in self.forward
+            for read in statement.reads
+            if read.tensor in self.cotangent and statement.target.tensor in self.cotangent
         )
 
     @property

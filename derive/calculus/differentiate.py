@@ -8,7 +8,7 @@ which the author wrote them, whichever variable is asked for. At 0, ``Max(x, 0)`
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from sympy import Add, Dummy, Expr, Integer, Max, Min, Mul, Piecewise, Pow, Symbol, log
@@ -19,7 +19,6 @@ from derive.language.scalars import SCALARS
 from derive.language.symbols import Access
 
 
-@lru_cache(maxsize=4096)  # who depends on whom is asked before the adjoint is written
 def partial(value: Expr, access: Access, order: Order) -> Expr:
     """The derivative of `value` by one entry of a tensor, all other entries being constant.
 
@@ -35,28 +34,37 @@ def partial(value: Expr, access: Access, order: Order) -> Expr:
     DefinitionError
         If `value` contains a function that is not in the table.
     """
+    written = tuple((e, order.arguments(e)) for e in _extrema(value))
+    return _partial(value, access, written)
+
+
+@lru_cache(maxsize=4096)  # who depends on whom is asked before the adjoint is written
+def _partial(
+    value: Expr, access: Access, written: tuple[tuple[Expr, tuple[Expr, ...]], ...]
+) -> Expr:
     symbol = Symbol(str(access), real=True)  # named so that it keeps its place among others
+    renamed = {access: symbol}
+    arguments = {e.xreplace(renamed): [a.xreplace(renamed) for a in own] for e, own in written}
+    return _derivative(value.xreplace(renamed), symbol, arguments).xreplace({symbol: access})
 
-    def arguments(extremum: Expr) -> list[Expr]:
-        written = order.arguments(extremum.xreplace({symbol: access}))
-        return [argument.xreplace({access: symbol}) for argument in written]
 
-    slope = _derivative(value.xreplace({access: symbol}), symbol, arguments)
-    return slope.xreplace({symbol: access})
+def _extrema(value: Expr) -> list[Expr]:
+    return sorted(value.atoms(Max, Min), key=str)
 
 
 def extrema(value: Expr, access: Access) -> tuple[Expr, ...]:
     """The maxima and minima on which the derivative of `value` by an entry depends."""
     found = []
-    for extremum in sorted(value.atoms(Max, Min), key=str):
+    for extremum in _extrema(value):
         whole = Dummy()
         outer = value.xreplace({extremum: whole})
-        if extremum.has(access) and _derivative(outer, whole, lambda e: [*e.args]) != 0:
+        others = {e: [*e.args] for e in _extrema(outer)}
+        if extremum.has(access) and _derivative(outer, whole, others) != 0:
             found.append(extremum)
     return tuple(found)
 
 
-Arguments = Callable[[Expr], list[Expr]]
+Arguments = Mapping[Expr, Sequence[Expr]]  # of maxima and minima, as they were written
 
 
 def _derivative(value: Expr, x: Symbol, written: Arguments) -> Expr:
@@ -98,7 +106,7 @@ def _derivative(value: Expr, x: Symbol, written: Arguments) -> Expr:
 
 def _extremum(value: Expr, x: Symbol, written: Arguments) -> Expr:
     """The whole derivative goes to one argument: of equal ones, to the first as written."""
-    arguments = written(value)
+    arguments = written[value]
     beats = (lambda a, b: a >= b) if isinstance(value, Max) else (lambda a, b: a <= b)
     passes = (lambda a, b: a > b) if isinstance(value, Max) else (lambda a, b: a < b)
     result: Expr = Integer(0)

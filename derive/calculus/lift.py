@@ -196,12 +196,19 @@ class _Lift:
         self.integer = integer
 
     def terms(
-        self, value: Expr, domain: tuple[Axis, ...], where: tuple[Guard, ...]
+        self,
+        value: Expr,
+        domain: tuple[Axis, ...],
+        where: tuple[Guard, ...],
+        summed: bool = False,
     ) -> Iterator[tuple[tuple[Axis, ...], tuple[Guard, ...], Expr]]:
         """The summands of `value`, each with its own box and guards."""
         if isinstance(value, Add):
+            if not summed and self.stays_whole(value):
+                yield domain, where, value
+                return
             for argument in self.order.arguments(value):
-                yield from self.terms(argument, domain, where)
+                yield from self.terms(argument, domain, where, summed)
             return
         if isinstance(value, Mul) and any(isinstance(f, Sum | Piecewise) for f in value.args):
             inner = next(f for f in value.args if isinstance(f, Sum | Piecewise))
@@ -213,21 +220,42 @@ class _Lift:
             plain = not factor.has(Access) and not factor.has(Sum)
             if isinstance(inner, Sum) and plain:
                 function, *limits = inner.args
-                yield from self.terms(Sum(times(function), *limits), domain, where)
+                yield from self.terms(Sum(times(function), *limits), domain, where, summed)
                 return
             if isinstance(inner, Piecewise) and _about_indices(inner):
                 cases = Piecewise(*((times(piece), c) for piece, c in inner.args))
-                yield from self.terms(cases, domain, where)
+                yield from self.terms(cases, domain, where, summed)
                 return
         if isinstance(value, Sum):
             inner, bound = self.open(value, domain)
-            yield from self.terms(inner, domain + bound, where)
+            if self.is_entrywise(inner):
+                inner = self.named(inner, domain + bound, where)
+            yield from self.terms(inner, domain + bound, where, True)
             return
         if isinstance(value, Piecewise) and _about_indices(value):
             for piece, guards in _cases(value, self.name, Integer(0)):
-                yield from self.terms(piece, domain, where + guards)
+                yield from self.terms(piece, domain, where + guards, summed)
             return
         yield domain, where, value
+
+    def stays_whole(self, value: Add) -> bool:
+        """Whether a sum of sums is one statement: where terms are subtracted, it matters which
+        come first. Where all are added, as in ``W x + U h + b``, products are added to the target.
+        """
+        written = self.order.of(value)
+        if written is None or _reads_optional(value) or not value.has(Sum):
+            return False
+        return len(value.args) > 2 and any(a.could_extract_minus_sign() for a in value.args)
+
+    def is_entrywise(self, value: Expr) -> bool:
+        """Whether terms are added up before they are summed over an index, as they are written:
+        the sum of a − b, not sum of a − sum of b. Products of matrices are summed for themselves.
+        """
+        if not isinstance(value, Add) or _reads_optional(value) or value.has(Sum, Maximum):
+            return False
+        axes = free_axes(value)
+        whole = any(axes <= axes_in(read.index) for read in accesses(value))
+        return whole and self.order.of(value) is not None
 
     def open(
         self, reduction: Sum | Maximum, domain: tuple[Axis, ...]
@@ -272,14 +300,18 @@ class _Lift:
             return value
         function = value.func in SCALARS
         if _is_named_whole(value) or (function and _needs_name(value.args[0])):
-            inner = value.args[0] if function else value
-            free = tuple(a for a in domain if a in free_axes(inner))
-            named = self.temporary(free)
-            guards = tuple(g for g in where if axes_in((g.expression, g.modulus)) <= set(free))
-            self.define(named, inner, free, guards)
+            named = self.named(value.args[0] if function else value, domain, where)
             return value.func(named) if function else named
         new = (self.name_reductions(a, domain, where) for a in value.args)
         return self.order.rebuilt(value, new)
+
+    def named(self, value: Expr, domain: tuple[Axis, ...], where: tuple[Guard, ...]) -> Access:
+        """A tensor of its own for a value."""
+        free = tuple(a for a in domain if a in free_axes(value))
+        named = self.temporary(free)
+        guards = tuple(g for g in where if axes_in((g.expression, g.modulus)) <= set(free))
+        self.define(named, value, free, guards)
+        return named
 
     def temporary(self, free: tuple[Axis, ...]) -> Access:
         names = (*_TEMPORARY_NAMES, *(f"a{i}" for i in range(1, 1000)))

@@ -24,6 +24,7 @@ from derive.language.order import (
     opposed,
     plain,
     replaced,
+    scaled,
     unsigned,
 )
 
@@ -129,23 +130,14 @@ def _writing(sign: str, result: Expr, given: Sequence[Expr]) -> Written | None:
         if kind is Add:
             return opposed(written or plain(value))
         return joined(kind, [(False, value, written)])
-    if kind is Add and sign in "*/":
-        return _scaled(sign, pairs)
+    if kind is Add and sign == "*":
+        return scaled(pairs)
+    if kind is Add and sign == "/":
+        return scaled([pairs[0], (1 / pairs[1][0], None)])
     if sign in {Add: "+-", Mul: "*/", Max: ",", Min: ","}[kind]:
         turned = (sign in "-/" and place > 0 for place in range(len(pairs)))
         return joined(kind, [(t, *pair) for t, pair in zip(turned, pairs, strict=True)])
     return None
-
-
-def _scaled(sign: str, pairs: Sequence[tuple[Expr, Written | None]]) -> Written | None:
-    """The terms of a sum that SymPy multiplied by a number."""
-    sums = [pair for pair in pairs if isinstance(pair[0], Add)]
-    numbers = [value for value, _ in pairs if value.is_number]
-    if len(sums) != 1 or len(sums) + len(numbers) != len(pairs):
-        return None
-    number = 1 / Mul(*numbers) if sign == "/" else Mul(*numbers)
-    value, written = sums[0]
-    return replaced(Add, written or plain(value), lambda term: term * number)
 
 
 # ---- who calls -----------------------------------------------------------------------------

@@ -122,6 +122,17 @@ def replaced(
     return tuple(found)
 
 
+def scaled(given: Iterable[tuple[Expr, Written | None]]) -> Written | None:
+    """The terms of a sum that SymPy multiplied by numbers; None if it is anything else."""
+    given = [*given]
+    sums = [pair for pair in given if isinstance(pair[0], Add)]
+    numbers = [value for value, _ in given if value.is_number]
+    if len(sums) != 1 or len(sums) + len(numbers) != len(given):
+        return None
+    (value, written), number = sums[0], Mul(*numbers)
+    return replaced(Add, written or plain(value), lambda term: term * number)
+
+
 def fitted(value: Expr, written: Written) -> Written:
     """The same operands, if they are those that the expression has; else its own in their order.
 
@@ -210,6 +221,7 @@ class Order:
         self._written: dict[Expr, Written] = {}
         self._forms: dict[Any, Expr] = {}
         self._stands: dict[str, str] = {}
+        self._known: dict[Expr, Written | None] = {}  # what was asked before
 
     def copy(self) -> Order:
         """The same, to be told more."""
@@ -228,11 +240,13 @@ class Order:
         bare = unsigned(value)
         if not self._written or bare is None:
             return None
-        found = self._written.get(bare) or self._alike(bare)
-        if found is None and isinstance(bare, Add):
-            found = self._written.get(-bare) or self._alike(-bare)
-            return found and opposed(found)
-        return found
+        if bare not in self._known:
+            found = self._written.get(bare) or self._alike(bare)
+            if found is None and isinstance(bare, Add):
+                found = self._written.get(-bare) or self._alike(-bare)
+                found = found and opposed(found)
+            self._known[bare] = found
+        return self._known[bare]
 
     def arguments(self, value: Expr) -> tuple[Expr, ...]:
         """The arguments in the order in which they were written; else as SymPy has them."""
@@ -254,6 +268,7 @@ class Order:
         """Say how an expression is written; what is known of it stays. Returns the expression."""
         bare = unsigned(value)
         if bare is not None and bare not in self._written:
+            self._known.clear()
             self._written[bare] = fitted(bare, written)
             for indices in (True, False):
                 self._forms.setdefault(self._form(bare, indices), bare)
@@ -280,8 +295,11 @@ class Order:
         if written and type(result) is type(value):
             became = dict(zip(value.args, new, strict=True))
             written = replaced(type(value), written, lambda a: became.get(a, a), self.of)
-            self.note(result, written)
-        return result
+        elif isinstance(result, Add) and isinstance(value, Mul):
+            written = scaled([(a, self.of(a)) for a in new])
+        else:
+            written = None
+        return self.note(result, written) if written else result
 
     def part(self, value: Expr, terms: Iterable[Expr]) -> Expr:
         """A sum of some of the terms of a sum, or of what has become of them."""
@@ -294,6 +312,7 @@ class Order:
     def stands(self, tensor: Tensor, whole: Tensor) -> None:
         """Say that a tensor is a part or a row of another."""
         if tensor.name != whole.name:
+            self._known.clear()
             self._stands[tensor.name] = whole.name
 
     # ---- forms ---------------------------------------------------------------------------

@@ -153,6 +153,9 @@ def _docstring(derivation: Derivation) -> str:
         paragraphs.append("\n".join(f"{key}: {text}" for key, text in operation.legend.items()))
     if operation.notes:
         paragraphs.append("\n".join(wrap(operation.notes, 96)))
+    if derivation.ties:
+        words = "Of equal arguments of max or min the first has the gradient, as they stand above."
+        paragraphs.append(words)
     if operation.source:
         paragraphs.append("\n".join(wrap(f"Source: {operation.source}.", 96)))
     return _escaped("\n\n".join(paragraphs))

@@ -9,13 +9,14 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from sympy import Add, Eq, Max, Min, Mul, Piecewise, Sum, exp, log, sqrt, tanh
+from sympy import Add, Eq, Max, Min, Mul, Piecewise, Sum, exp, log, tanh
 
-from derive import Operation, axes, compile, parameter, sizes, state, tensor
+from derive import Operation, axes, compile, parameter, sizes, state, stop, tensor
 from derive.calculus.adjoint import adjoint
 from derive.calculus.derivation import derivation
 from derive.calculus.lift import to_system
-from derive.pipeline import definition_hash, show
+from derive.language.symbols import Access
+from derive.pipeline import build, definition_hash, show
 from derive.rendering.text import equation_text
 from generated import log_softmax
 
@@ -83,7 +84,7 @@ def test_all_of_them_in_one_process(rng):
 @pytest.mark.parametrize("wrap", [lambda e: e, log, lambda e: 1 / e, lambda e: exp(e) * c_n])
 def test_two_orders_of_one_sum(first, wrap):
     """Values, equations and operations of both before either is built."""
-    x, a, b, c = ENTRIES
+    x, a, b, _ = ENTRIES
     orders = [wrap(x - a - b), wrap(x - b - a)][:: -1 if first else 1]
     operations = [definition(value) for value in orders][:: -1 if first else 1]
     texts = [right_side(operation) for operation in operations]
@@ -105,7 +106,7 @@ CELLS = (
     "from sympy import *\nfrom derive.language import *",
     "N, = sizes('N'); n, = axes('n', N)\nx, a, b, y = (tensor(s, N) for s in 'xaby')",
     "total = 0\nfor part in (b, a, x):\n    total = total + part[n]",
-    "def taken(value, *others):\n    for other in others:\n        value = value - other\n    return value",
+    "def taken(value, *others):\n    for o in others:\n        value = value - o\n    return value",
     "first = Operation('f', 'F.', (x, a, b), (y,), (Eq(y[n], total),))",
     "second = Operation('f', 'F.', (x, a, b), (y,), (Eq(y[n], taken(x[n], b[n], a[n])),))",
     "third = Operation('f', 'F.', (x, a, b), (y,), (Eq(y[n], taken(x[n], a[n], b[n])),))",
@@ -126,7 +127,7 @@ def test_cells_of_a_notebook(name):
 def test_a_helper_of_another_module():
     helper = ModuleType("some_helper")
     exec("def gate(w, x, b):\n    return w * x + b", helper.__dict__)
-    x, a, b, c = ENTRIES
+    x, a, b, _ = ENTRIES
     assert right_side(definition(tanh(helper.gate(b, x, a)))) == "y[n] = tanh(b[n]·x[n] + a[n])"
 
 
@@ -137,23 +138,50 @@ def test_the_logarithm_is_not_lost():
         assert np.allclose(found, -np.log(2), rtol=1e-6)
 
 
-def test_temporaries_and_renamed_indices_stay_in_order(rng):
-    """What is lifted out of a sum stays in its place, whatever index it is bound by."""
-    x, a, b, c = ENTRIES
-    m = axes("m", N)[0]
-    inner = Sum(tanh(TENSORS[1][n] - TENSORS[2][n] - TENSORS[3][n]), n)
-    value = tanh(x - Sum(a * b, n) - log(Sum(exp(TENSORS[3][m]), m))) + inner
-    operation = Operation("f", "F.", TENSORS, (y,), (Eq(y[n], value),))
-    given = [one[:3] for one in arrays(rng)]
-    named = {s.target.tensor.name: s for s in to_system(operation).statements}
-    steps = derivation(operation, to_system(operation), adjoint(to_system(operation)))
-    text = show(operation, "text")
-    assert "tanh(x[n] − " in text and "a[n1] − b[n1] − c[n1]" in text, (named, steps)
-    x, a, b, c = given
-    high = np.float64
-    expected = np.tanh(x - (a * b).sum() - np.log(np.exp(c.astype(high)).sum()))
-    expected = expected + np.tanh(a - b - c).sum()
-    assert np.allclose(compile(operation).apply(*given), expected, rtol=1e-4)
+SQUARE = [tensor(name, N, N) for name in "pq"]
+m = axes("m", N)[0]
+ONCE = Sum(SQUARE[0][n, m], m)
+TWICE = Sum(SQUARE[1][n, m], m)
+LARGE = np.float32(1e8)
+
+SUMS = {  # of rows that all hold 1e8 and 1e8 − 8, x being the sum of the first
+    "x − Σp − Σq": (ENTRIES[0] - ONCE - TWICE, -3 * (LARGE - 8)),
+    "x − (Σp − Σq)": (ENTRIES[0] - (ONCE - TWICE), 3 * (LARGE - 8)),
+    "Σ(p − q)": (Sum(SQUARE[0][n, m] - SQUARE[1][n, m], m), 24),
+    "Σ(p − q)/2": (Sum(SQUARE[0][n, m] - SQUARE[1][n, m], m) / 2, 12),
+    "Σ(p − q) over the index of the target": (
+        Sum(Sum(SQUARE[0][n, m] - SQUARE[1][n, m], m), n), 72
+    ),
+    "tanh(x − Σp − log Σ)": (tanh(ENTRIES[0] - ONCE - log(Sum(exp(ENTRIES[1] - m), m) / 9)), None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", [*SUMS])
+def test_sums_over_indices_are_not_taken_apart(text):
+    """What is subtracted first stays first, whatever has to be a tensor of its own."""
+    value, expected = SUMS[text]
+    inputs = [TENSORS[0], TENSORS[1], *SQUARE]
+    used = [one for one in inputs if any(one == a.tensor for a in value.atoms(Access))]
+    module = compile(Operation("f", "F.", used, (y,), (Eq(y[n], value),)))
+    full = {"p": np.full((3, 3), LARGE), "q": np.full((3, 3), LARGE - 8)}
+    full |= {"x": np.full(3, LARGE + LARGE + LARGE), "a": np.ones(3, np.float32)}
+    found = module.apply(*(full[one.name] for one in used))
+    if expected is None:
+        expected = -np.tanh(np.log(np.exp(1 - np.arange(3.0)).sum() / 9))
+    assert found.dtype == np.float32
+    assert np.allclose(found, np.full(3, expected, np.float32), rtol=1e-6), found
+
+
+def test_products_of_matrices_are_added_to_one_target():
+    """``W x + U h + b`` stays three statements, in this order."""
+    w, v, bias = (
+        parameter(s, *shape) for s, shape in zip("wvb", [(N, T), (N, T), (N,)], strict=True)
+    )
+    first, second = tensor("p", T), tensor("q", T)
+    value = Sum(w[n, t] * first[t], t) + Sum(v[n, t] * second[t], t) + bias[n]
+    operation = Operation("f", "F.", (first, second, w, v, bias), (y,), (Eq(y[n], value),))
+    assert right_side(operation) == "y[n] = Σ_{t} w[n,t]·p[t] + Σ_{t} v[n,t]·q[t] + b[n]"
+    assert len(to_system(operation).statements) == 3
 
 
 def test_backward_computes_again_what_forward_did(rng):
@@ -237,14 +265,16 @@ def test_the_first_in_a_nested_maximum():
 
 
 def test_the_docstring_of_a_module_says_who_has_the_derivative():
-    words = "Of equal arguments of max or min the first has the whole gradient."
-    assert words in compile(shares(Max(p[n], k[n] + u[n]))[1]).apply.__globals__["__doc__"] or True
+    words = "Of equal arguments of max or min the first has the gradient"
+    tied, smooth = Max(p[n], k[n] + u[n]), p[n] * stop(Max(k[n], u[n]))
+    for value, said in ((tied, True), (smooth, False)):
+        text = next(o.text for o in build(shares(value)[1], "").outputs if o.path.suffix == ".py")
+        assert (words in text) == said
 
 
 def test_an_equation_prints_as_it_was_written():
     x, a, b, c = ENTRIES
     operation = definition(-x + (a * b) * 2 - c / (b * a))
-    (equation,) = operation.equations
     text = "y[n] = −x[n] + a[n]·b[n]·2 − c[n]/(b[n]·a[n])"
     assert right_side(operation) == text
     steps = derivation(operation, to_system(operation), adjoint(to_system(operation)))
