@@ -130,6 +130,8 @@ def _writing(sign: str, result: Expr, given: Sequence[Expr]) -> Written | None:
         if kind is Add:
             return opposed(written or plain(value))
         return joined(kind, [(False, value, written)])
+    if kind is Mul and sign == "^" and isinstance(given[0], Mul):
+        return replaced(Mul, pairs[0][1] or plain(given[0]), lambda factor: factor ** given[1])
     if kind is Add and sign == "*":
         return scaled(pairs)
     if kind is Add and sign == "/":

@@ -108,7 +108,7 @@ def replaced(
     inverse : bool
         Whether the operands are those of a bracket that is subtracted, or divided by.
     """
-    found = []
+    found: list[Operand] = []
     for turned, part in written:
         whole = turned != inverse
         if isinstance(part, tuple):
@@ -117,7 +117,11 @@ def replaced(
         new = by(_turned(kind, part) if whole else part)
         one = operand(kind, new)
         if isinstance(new, kind):
-            one = _bracket(False, of(new) or plain(new))
+            inner = of(new) or plain(new)
+            if not found and not inverse:
+                found += inner
+                continue
+            one = _bracket(False, inner)
         found.append(Operand(one.inverse != inverse, one.part))
     return tuple(found)
 

@@ -5,13 +5,25 @@ written, operation by operation, and the module has to yield the same bits.
 """
 
 import itertools
+from operator import add, mul, sub, truediv
 from types import ModuleType
 
 import numpy as np
 import pytest
 from sympy import Add, Eq, Max, Min, Mul, Piecewise, Sum, exp, log, tanh
 
-from derive import Operation, axes, compile, parameter, sizes, state, stop, tensor
+from derive import (
+    Operation,
+    axes,
+    compile,
+    compose,
+    parameter,
+    part,
+    sizes,
+    state,
+    stop,
+    tensor,
+)  # fmt: skip
 from derive.calculus.adjoint import adjoint
 from derive.calculus.derivation import derivation
 from derive.calculus.lift import to_system
@@ -80,6 +92,53 @@ def test_all_of_them_in_one_process(rng):
         assert np.array_equal(compile(operation).apply(*given), expected), text
 
 
+def tree(rng, names):
+    """A random expression in which each name stands once: a name, or two trees and a sign."""
+    if len(names) == 1:
+        return names[0]
+    place = rng.integers(1, len(names))
+    sign = "+-*/"[rng.integers(4)]
+    return sign, tree(rng, names[:place]), tree(rng, names[place:])
+
+
+def value_of(tree, values):
+    if isinstance(tree, str):
+        return values[tree]
+    sign, left, right = tree
+    left, right = value_of(left, values), value_of(right, values)
+    return {"+": add, "-": sub, "*": mul, "/": truediv}[sign](left, right)
+
+
+@pytest.mark.parametrize("number", range(20))
+def test_random_expressions(number):
+    """As they stand, and as the state of a loop over time, whose rows have other names."""
+    rng = np.random.default_rng(number)
+    names = [*rng.permutation([*"xabcde"])][: 3 + number % 4]
+    expression = tree(rng, names)
+    given = {name: np.stack(arrays(rng, 50)) for name in names}
+    with np.errstate(all="ignore"):
+        used = {name: tensor(name, T, N) for name in names}
+        out = tensor("y", T, N)
+        right = value_of(expression, {name: one[t, n] for name, one in used.items()})
+        module = compile(Operation("f", "F.", [*used.values()], (out,), (Eq(out[t, n], right),)))
+        expected = value_of(expression, given)
+        assert np.array_equal(module.apply(*given.values()), expected, equal_nan=True)
+
+        first, *others = names
+        h = state("h", T, N)
+        entries = {name: used[name][t, n] for name in others} | {first: h[t - 1, n]}
+        right = exp(Min(0, value_of(expression, entries)))
+        equations = (Eq(h[-1, n], 1), Eq(h[t, n], right))
+        module = compile(Operation("f", "F.", [used[o] for o in others], (h,), equations))
+        row, rows = np.ones(50, np.float32), []
+        for step in range(len(given[first])):
+            here = {name: given[name][step] for name in others} | {first: row}
+            row = np.exp(np.minimum(0, value_of(expression, here)))
+            rows.append(row)
+        found = module.apply(*(given[name] for name in others))[1:]
+        assert np.array_equal(found, rows, equal_nan=True)
+
+
 @pytest.mark.parametrize("first", [0, 1])
 @pytest.mark.parametrize("wrap", [lambda e: e, log, lambda e: 1 / e, lambda e: exp(e) * c_n])
 def test_two_orders_of_one_sum(first, wrap):
@@ -129,6 +188,17 @@ def test_a_helper_of_another_module():
     exec("def gate(w, x, b):\n    return w * x + b", helper.__dict__)
     x, a, b, _ = ENTRIES
     assert right_side(definition(tanh(helper.gate(b, x, a)))) == "y[n] = tanh(b[n]·x[n] + a[n])"
+
+
+def test_parts_keep_the_order_of_their_operation():
+    """Also where a function gives an entry, and a name is in use already."""
+    x, a, b, c = ENTRIES
+    inner = definition(exp(x - b - a) * c)
+    whole = compose(
+        "whole", "W.", [part(inner, "one", x=lambda i: b.tensor[i] - a.tensor[i], b=x.tensor)],
+        inputs=TENSORS[:3], outputs=(tensor("y_one", N),),
+    )  # fmt: skip
+    assert right_side(whole) == "y_one[n] = exp(b[n] − a[n] − x[n] − a_one[n])·c_one[n]"
 
 
 def test_the_logarithm_is_not_lost():
