@@ -93,7 +93,7 @@ def rendered(
 
 def _lowered(operation: Operation, system: System, steps: Derivation) -> Program:
     apart = with_separate_windows(system)
-    return lower(operation.name, apart, adjoint(apart), comment(steps))
+    return lower(operation.name, apart, adjoint(apart), comment(steps, apart.order))
 
 
 def _derived(operation: Operation) -> tuple[System, Derivation]:
@@ -180,6 +180,7 @@ def definition_hash(operation: Operation) -> str:
     tensors = {*operation.inputs, *operation.outputs, *named}
     parts += sorted(f"{t.name}{t.axes_of}{t.carried[1:]}" for t in tensors)
     parts += [f"{e}{e.scatter}" for e in equations]
+    parts.append(operation.order.key(e.right for e in equations))
     axes = {a for e in equations for side in (e.left, e.right) for a in side.atoms(Axis)}
     parts += sorted(f"{a.name}<{a.extent}" for a in axes)
     parts += [f"{s.name}={s.formula}{s.minimum}{s.packed}" for s in all_sizes(operation)]

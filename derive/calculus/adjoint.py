@@ -13,7 +13,7 @@ a constant and writes outside it vanish, neither rule needs guards beyond those 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sympy import Add, Expr, Mul, Piecewise
 
@@ -59,7 +59,7 @@ def adjoint(system: System, wrt: Iterable[Tensor] | None = None) -> Adjoint:
         Inputs whose cotangents are wanted; by default every input of real numbers.
     """
     wanted = tuple(t for t in (system.inputs if wrt is None else wrt) if not t.integer)
-    active = _depending_on(system, wanted) & _reaching(system, _varying)
+    active = _depending_on(system, wanted) & _reaching(system, _varying(system))
     system = with_selections(system, active)
     bars = _companions(system, active | set(wanted), "bar")
     statements = []
@@ -72,7 +72,7 @@ def adjoint(system: System, wrt: Iterable[Tensor] | None = None) -> Adjoint:
         for read in statement.reads:
             if read.tensor not in bars:
                 continue
-            slope = partial(statement.value, read)
+            slope = partial(statement.value, read, system.order)
             if slope == 0:
                 continue
             statements.append(
@@ -89,8 +89,8 @@ def adjoint(system: System, wrt: Iterable[Tensor] | None = None) -> Adjoint:
     others = (s for s in system.statements if s.op != "first")
     used = {r.tensor for s in (*statements, *others) for r in s.entries} | {*system.outputs}
     onward = tuple(s for s in system.statements if s.op != "first" or s.target.tensor in used)
-    system = System(system.inputs, system.outputs, onward)
-    full = System((*system.inputs, *arriving), outputs, (*onward, *statements))
+    system = replace(system, statements=onward)
+    full = System((*system.inputs, *arriving), outputs, (*onward, *statements), system.order)
     return Adjoint(full, system, bars, tuple(statements))
 
 
@@ -107,14 +107,15 @@ def tangent(system: System) -> System:
         statement = selected(statement, system)
         for read in statement.reads:
             if read.tensor in dots:
-                slope = partial(statement.value, read)
+                slope = partial(statement.value, read, system.order)
                 if slope != 0:
                     value = weigh(Access(dots[read.tensor], *read.index), slope)
                     target = Access(dots[written], *statement.target.index)
                     statements.append(Statement(statement.domain, target, value, statement.where))
     arriving = tuple(dots[t] for t in system.inputs if t in dots)
     outputs = tuple(dots[t] for t in system.outputs if t in dots)
-    return System((*system.inputs, *arriving), outputs, (*system.statements, *statements))
+    statements = (*system.statements, *statements)
+    return System((*system.inputs, *arriving), outputs, statements, system.order)
 
 
 def weigh(source: Access, slope: Expr) -> Expr:
@@ -134,6 +135,7 @@ def weigh(source: Access, slope: Expr) -> Expr:
 def _depending_on(system: System, wanted: tuple[Tensor, ...]) -> set[Tensor]:
     """Tensors through which a wanted input reaches something."""
     active = {t for t in wanted if not t.integer}
+    varying = _varying(system)
     grew = True
     while grew:
         grew = False
@@ -141,17 +143,22 @@ def _depending_on(system: System, wanted: tuple[Tensor, ...]) -> set[Tensor]:
             written = statement.target.tensor
             if written in active or written.integer:
                 continue
-            if any(read.tensor in active for read in _varying(statement)):
+            if any(read.tensor in active for read in varying(statement)):
                 active.add(written)
                 grew = True
     return active
 
 
-def _varying(statement: Statement) -> tuple[Access, ...]:
+def _varying(system: System) -> Callable[[Statement], tuple[Access, ...]]:
     """The entries by which a value has a derivative: none of those inside a `stop`."""
-    if statement.target.tensor.integer:
-        return ()
-    return tuple(r for r in statement.reads if partial(statement.value, r) != 0)
+
+    def varying(statement: Statement) -> tuple[Access, ...]:
+        if statement.target.tensor.integer:
+            return ()
+        reads = statement.reads
+        return tuple(r for r in reads if partial(statement.value, r, system.order) != 0)
+
+    return varying
 
 
 def _entries(statement: Statement) -> tuple[Access, ...]:

@@ -11,7 +11,7 @@ from sympy import Expr, Integer, Symbol
 
 from derive.calculus.adjoint import weigh
 from derive.calculus.affine import affine
-from derive.calculus.differentiate import partial
+from derive.calculus.differentiate import extrema, partial
 from derive.calculus.line import Line
 from derive.calculus.selection import selected
 from derive.calculus.statements import Guard, Statement, System
@@ -31,7 +31,7 @@ class Slope:
 def slopes_by(system: System, tensor: Tensor, bars: dict[Tensor, Tensor]) -> tuple[Slope, ...]:
     """Everything through which a tensor reaches the outputs."""
     found = (
-        Slope(selected(statement, system), read, partial(statement.value, read))
+        Slope(selected(statement, system), read, partial(statement.value, read, system.order))
         for statement in system.statements
         if statement.target.tensor in bars
         for read in statement.reads
@@ -95,12 +95,14 @@ def linearity(
         value = weigh(source, each.slope) * Access(unit.tensor, *each.read.index, *own)
         pulled_out.append(Statement((*free, *statement.domain), target, value, statement.where))
     after = (*pulled_out, Statement(free, unit, Integer(1)))
+    compared = dict.fromkeys(e for s in slopes for e in extrema(s.statement.value, s.read))
     if any(s.slope.has(s.read) for s in slopes):
-        words = ("by the rules for functions of one number",)
-        line.add("derivative of the value", after, words)
+        rule, words = "derivative of the value", ("by the rules for functions of one number",)
     else:
-        words = ("what does not depend on ", by, " comes before the derivative")
-        line.add("linearity", after, words)
+        rule, words = "linearity", ("what does not depend on ", by, " comes before the derivative")
+    if compared:
+        words += ("; of equal arguments of ", *listing(compared), " the first has the derivative")
+    line.add(rule, after, words)
     return pulled_out
 
 

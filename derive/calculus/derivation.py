@@ -14,6 +14,7 @@ from derive.calculus import sifting
 from derive.calculus.adjoint import Adjoint
 from derive.calculus.boundary import set_boundary_apart
 from derive.calculus.chain import differentiate, slopes_by
+from derive.calculus.differentiate import extrema
 from derive.calculus.jacobian import jacobian_lines
 from derive.calculus.lift import equations_of
 from derive.calculus.line import Line
@@ -23,6 +24,7 @@ from derive.calculus.reuse import forward_values, reuse_forward
 from derive.calculus.statements import Statement, System
 from derive.calculus.step import Equal, Step, TotalDerivative
 from derive.language.operation import Equation, Operation
+from derive.language.order import Order
 from derive.language.symbols import Axis, Tensor
 
 RULES: tuple[tuple[str, Callable[..., sifting.Rewritten], bool], ...] = (
@@ -54,7 +56,10 @@ class Derivation:
     cotangent : dict of Tensor to Tensor
         From a primal tensor to its cotangent.
     order : tuple of Tensor
-        The order of factors in print: cotangents, then the inputs as declared, then the rest.
+        The tensors: cotangents, then the inputs as declared, then the rest. Factors of what
+        nobody wrote are printed in this order.
+    written : Order
+        In which order what the author wrote is printed.
     jacobians : dict of TotalDerivative to tuple of Step
         The steps of the derivatives of each state by each state one step before.
     """
@@ -65,6 +70,7 @@ class Derivation:
     gradients: dict[Tensor, tuple[Step, ...]]
     cotangent: dict[Tensor, Tensor]
     order: tuple[Tensor, ...]
+    written: Order
     jacobians: dict[TotalDerivative, tuple[Step, ...]]
 
     @property
@@ -78,6 +84,16 @@ class Derivation:
         """Whether statements were named that the author did not name."""
         return len({s.target.tensor for s in self.forward}) > len(
             {e.left.tensor for e in self.definition}
+        )
+
+    @property
+    def ties(self) -> bool:
+        """Whether arguments of a maximum or minimum may tie for a derivative."""
+        return any(
+            extrema(statement.value, read)
+            for statement in self.forward
+            for read in statement.reads
+            if read.tensor in self.cotangent and statement.target.tensor in self.cotangent
         )
 
     @property
@@ -120,7 +136,7 @@ def derivation(operation: Operation, system: System, adjoint: Adjoint) -> Deriva
     for bar in _in_order(scatter, system, primal):
         line = Line(bar, bars, tuple(scatter[bar]), _cycle(bar, scatter), reserved=names)
         differentiate(line, system, primal[bar], adjoint.cotangent)
-        _sift(line, values)
+        _sift(line, values, system.order)
         gradients[bar] = tuple(line.steps)
     lines = _jacobian_lines(system, adjoint, values, names)
     jacobians = {line.target: tuple(line.steps) for line in lines}
@@ -130,8 +146,9 @@ def derivation(operation: Operation, system: System, adjoint: Adjoint) -> Deriva
     definition = equations_of(operation)
     cotangent = dict(adjoint.cotangent)
     return Derivation(
-        operation, definition, system.statements, gradients, cotangent, order, jacobians
-    )
+        operation, definition, system.statements, gradients, cotangent, order, system.order,
+        jacobians,
+    )  # fmt: skip
 
 
 def _jacobian_lines(
@@ -141,7 +158,7 @@ def _jacobian_lines(
 
     def sift(line: Line) -> None:
         """As for a cotangent, but a δ between two indices of the result may stay."""
-        line.apply("reuse forward values", reuse_forward(values), line.deltas)
+        line.apply("reuse forward values", reuse_forward(values, system.order), line.deltas)
         for name, rule, _ in RULES:
             if rule is not sifting.keep_residual:
                 line.apply(name, rule, True)
@@ -154,9 +171,9 @@ def _jacobian_lines(
         yield from jacobian_lines(loop, system, names, sift)
 
 
-def _sift(line: Line, values: tuple[Statement, ...]) -> None:
+def _sift(line: Line, values: tuple[Statement, ...], order: Order) -> None:
     """All rules in their order."""
-    line.apply("reuse forward values", reuse_forward(values), line.deltas)
+    line.apply("reuse forward values", reuse_forward(values, order), line.deltas)
     for name, rule, deltas in RULES:
         applied = line.apply(name, rule, deltas)
         if applied and rule is sifting.sift_bare:

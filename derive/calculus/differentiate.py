@@ -1,24 +1,35 @@
 """The derivative of a scalar expression, from the table of scalar functions alone.
 
 SymPy's own `diff` is not used: it turns maxima into Heaviside functions and evaluates ties to 3/2.
+Of equal arguments of ``Max`` or ``Min`` one has the whole derivative: the first in the order in
+which the author wrote them, whichever variable is asked for. At 0, ``Max(x, 0)`` has the derivative
+1 and ``Max(0, x)`` has 0.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from sympy import Add, Expr, Integer, Max, Min, Mul, Piecewise, Pow, Symbol, log
+from sympy import Add, Dummy, Expr, Integer, Max, Min, Mul, Piecewise, Pow, Symbol, log
 
 from derive.errors import DefinitionError
+from derive.language.order import Order
 from derive.language.scalars import SCALARS
 from derive.language.symbols import Access
 
 
-@lru_cache(maxsize=4096)  # who depends on whom is asked before the adjoint is written
-def partial(value: Expr, access: Access) -> Expr:
+def partial(value: Expr, access: Access, order: Order) -> Expr:
     """The derivative of `value` by one entry of a tensor, all other entries being constant.
 
     Integers are no variables: where one stands in an index, it says which entry is meant.
+
+    Parameters
+    ----------
+    value, access
+        What is differentiated, and by what.
+    order : Order
+        In which order arguments of maxima and minima were written.
 
     Raises
     ------
@@ -27,37 +38,65 @@ def partial(value: Expr, access: Access) -> Expr:
     """
     if access.tensor.integer:
         return Integer(0)
+    written = tuple((e, order.arguments(e)) for e in _extrema(value))
+    return _partial(value, access, written)
+
+
+@lru_cache(maxsize=4096)  # who depends on whom is asked before the adjoint is written
+def _partial(
+    value: Expr, access: Access, written: tuple[tuple[Expr, tuple[Expr, ...]], ...]
+) -> Expr:
     symbol = Symbol(str(access), real=True)  # named so that it keeps its place among others
-    return _derivative(value.xreplace({access: symbol}), symbol).xreplace({symbol: access})
+    renamed = {access: symbol}
+    arguments = {e.xreplace(renamed): [a.xreplace(renamed) for a in own] for e, own in written}
+    return _derivative(value.xreplace(renamed), symbol, arguments).xreplace({symbol: access})
 
 
-def _derivative(value: Expr, x: Symbol) -> Expr:
+def _extrema(value: Expr) -> list[Expr]:
+    return sorted(value.atoms(Max, Min), key=str)
+
+
+def extrema(value: Expr, access: Access) -> tuple[Expr, ...]:
+    """The maxima and minima on which the derivative of `value` by an entry depends."""
+    found = []
+    for extremum in _extrema(value):
+        whole = Dummy()
+        outer = value.xreplace({extremum: whole})
+        others = {e: [*e.args] for e in _extrema(outer)}
+        if extremum.has(access) and _derivative(outer, whole, others) != 0:
+            found.append(extremum)
+    return tuple(found)
+
+
+Arguments = Mapping[Expr, Sequence[Expr]]  # of maxima and minima, as they were written
+
+
+def _derivative(value: Expr, x: Symbol, written: Arguments) -> Expr:
     if value == x:
         return Integer(1)
     if x not in value.free_symbols:
         return Integer(0)
     if isinstance(value, Add):
-        return Add(*(_derivative(term, x) for term in value.args))
+        return Add(*(_derivative(term, x, written) for term in value.args))
     if isinstance(value, Mul):
         return Add(
             *(
-                Mul(*value.args[:i], _derivative(factor, x), *value.args[i + 1 :])
+                Mul(*value.args[:i], _derivative(factor, x, written), *value.args[i + 1 :])
                 for i, factor in enumerate(value.args)
             )
         )
     if isinstance(value, Pow):
         base, exponent = value.args
         if x not in exponent.free_symbols:
-            return exponent * base ** (exponent - 1) * _derivative(base, x)
+            return exponent * base ** (exponent - 1) * _derivative(base, x, written)
         if x not in base.free_symbols:
-            return value * log(base) * _derivative(exponent, x)
-        return value * (
-            _derivative(exponent, x) * log(base) + exponent * _derivative(base, x) / base
-        )
+            return value * log(base) * _derivative(exponent, x, written)
+        by_base, by_exponent = (_derivative(part, x, written) for part in value.args)
+        return value * (by_exponent * log(base) + exponent * by_base / base)
     if isinstance(value, Piecewise):
-        return Piecewise(*((_derivative(piece, x), condition) for piece, condition in value.args))
+        return Piecewise(*((_derivative(piece, x, written), c) for piece, c in value.args))
     if isinstance(value, Max | Min):
-        return _extremum(value, x)
+        return _extremum(value, x, written)
     row = SCALARS.get(value.func)
     if row is None:
         raise DefinitionError(
@@ -66,17 +105,17 @@ def _derivative(value: Expr, x: Symbol) -> Expr:
             remedy="Write it with the functions of derive.language.scalars, or add a row there.",
         )
     (argument,) = value.args
-    return row.derivative(argument, value) * _derivative(argument, x)
+    return row.derivative(argument, value) * _derivative(argument, x, written)
 
 
-def _extremum(value: Expr, x: Symbol) -> Expr:
-    """The whole derivative goes to one argument; on a tie to a constant first, else in order."""
-    arguments = sorted(value.args, key=lambda a: (a.has(Access, x), str(a)))
+def _extremum(value: Expr, x: Symbol, written: Arguments) -> Expr:
+    """The whole derivative goes to one argument: of equal ones, to the first as written."""
+    arguments = written[value]
     beats = (lambda a, b: a >= b) if isinstance(value, Max) else (lambda a, b: a <= b)
     passes = (lambda a, b: a > b) if isinstance(value, Max) else (lambda a, b: a < b)
     result: Expr = Integer(0)
     for i, chosen in enumerate(arguments):
-        slope = _derivative(chosen, x)
+        slope = _derivative(chosen, x, written)
         if slope == 0:
             continue
         conditions = [passes(chosen, other) for other in arguments[:i]]

@@ -23,8 +23,9 @@ from derive.calculus.statements import Guard, Statement, System, accesses
 from derive.errors import DefinitionError
 from derive.language.maximum import ArgMaximum, Maximum
 from derive.language.names import fresh
-from derive.language.numbers import exact
+from derive.language.numbers import decimals
 from derive.language.operation import Equation, Operation
+from derive.language.order import Order
 from derive.language.scalars import SCALARS, with_numbers
 from derive.language.symbols import Access, Axis, Tensor
 
@@ -49,7 +50,9 @@ def equations_of(operation: Operation) -> tuple[Equation, ...]:
                 f"equation {number} is {given}, which does not define an entry of a tensor",
                 remedy="Write Eq(y[i], ...) or accumulate(y[i], ...), y made by tensor(...).",
             )
-        right = _without_powers(with_numbers(exact(given.right)))
+        order = operation.order
+        exactly = order.put(sympy.sympify(given.right), decimals(given.right))
+        right = _without_powers(with_numbers(exactly), order)
         given = Equation(given.left, right, given.scatter)
         summed = {limit[0] for s in given.right.atoms(Sum, Maximum) for limit in s.limits}
         ranges = {
@@ -59,17 +62,21 @@ def equations_of(operation: Operation) -> tuple[Equation, ...]:
             if i.lower is not None and not isinstance(i, Axis) and i not in summed
         }
         found.append(
-            Equation(given.left.xreplace(ranges), given.right.xreplace(ranges), given.scatter)
+            Equation(
+                given.left.xreplace(ranges),
+                operation.order.put(given.right, ranges),
+                given.scatter,
+            )
         )
     return tuple(found)
 
 
-def _without_powers(value: Expr) -> Expr:
+def _without_powers(value: Expr, order: Order) -> Expr:
     """``a**b`` with an exponent that is computed is ``exp(b*log(a))``."""
     powers = {
         p: sympy.exp(p.exp * sympy.log(p.base)) for p in value.atoms(Pow) if p.exp.has(Access)
     }
-    return value.xreplace(powers)
+    return order.put(value, powers)
 
 
 def to_system(operation: Operation) -> System:
@@ -80,10 +87,11 @@ def to_system(operation: Operation) -> System:
     names = {thing.name for thing in named} | _names(equations)
     names |= {s.name for option in operation.options for s in option.settings}
     several = {e.left.tensor for e in equations if e.scatter or not isinstance(e.right, Maximum)}
-    lift = _Lift(operation.name, names, several)
+    lift = _Lift(operation.name, names, several, operation.order.copy())
     for equation in equations:
         lift.equation(equation)
-    return _outputs_apart(System(operation.inputs, operation.outputs, tuple(lift.statements)))
+    statements = tuple(lift.statements)
+    return _outputs_apart(System(operation.inputs, operation.outputs, statements, lift.order))
 
 
 def _outputs_apart(system: System) -> System:
@@ -105,9 +113,11 @@ def _outputs_apart(system: System) -> System:
             Axis(_axis_name(number, taken), extent) for number, extent in enumerate(output.shape)
         )
         places = tuple(a + o for a, o in zip(axes, output.offset, strict=True))
+        for statement in statements:
+            system.order.put(statement.value, {output: inner})
         statements = [s.substitute({output: inner}) for s in statements]
         statements.append(Statement(axes, Access(output, *places), Access(inner, *places)))
-    return System(system.inputs, system.outputs, tuple(statements))
+    return replace(system, statements=tuple(statements))
 
 
 def _axis_name(number: int, taken: set[str]) -> str:
@@ -123,6 +133,7 @@ class _Lift:
     name: str
     taken: set[str]
     added: set[Tensor]  # what has terms that are added up; all else has maxima alone
+    order: Order
     statements: list[Statement] = field(default_factory=list)
     maxima: dict[Expr, Access] = field(default_factory=dict)
     integer: bool = False  # whether integers are defined
@@ -154,7 +165,7 @@ class _Lift:
             # An absent optional input drops its statement, so each has a statement of its own.
             alone = [t for t in terms if box != domain or _reads_optional(t)]
             together = [t for t in terms if t not in alone]
-            for term in (*([Add(*together)] if together else []), *alone):
+            for term in (*([self.order.part(value, together)] if together else []), *alone):
                 lifted = self.name_reductions(term, box, guards)
                 if lifted != 0:
                     self.statements.append(Statement(box, target, lifted, guards))
@@ -192,34 +203,66 @@ class _Lift:
         self.integer = integer
 
     def terms(
-        self, value: Expr, domain: tuple[Axis, ...], where: tuple[Guard, ...]
+        self,
+        value: Expr,
+        domain: tuple[Axis, ...],
+        where: tuple[Guard, ...],
+        summed: bool = False,
     ) -> Iterator[tuple[tuple[Axis, ...], tuple[Guard, ...], Expr]]:
         """The summands of `value`, each with its own box and guards."""
         if isinstance(value, Add):
-            for argument in value.args:
-                yield from self.terms(argument, domain, where)
+            if not summed and self.stays_whole(value):
+                yield domain, where, value
+                return
+            for argument in self.order.arguments(value):
+                yield from self.terms(argument, domain, where, summed)
             return
         if isinstance(value, Mul) and any(isinstance(f, Sum | Piecewise) for f in value.args):
             inner = next(f for f in value.args if isinstance(f, Sum | Piecewise))
             factor = Mul(*(f for f in value.args if f is not inner))
+
+            def times(new: Expr) -> Expr:
+                return self.order.rebuilt(value, (new if f is inner else f for f in value.args))
+
             plain = not factor.has(Access) and not factor.has(Sum)
             if isinstance(inner, Sum) and plain:
                 function, *limits = inner.args
-                yield from self.terms(Sum(factor * function, *limits), domain, where)
+                yield from self.terms(Sum(times(function), *limits), domain, where, summed)
                 return
             if isinstance(inner, Piecewise) and _about_indices(inner):
-                cases = Piecewise(*((factor * piece, c) for piece, c in inner.args))
-                yield from self.terms(cases, domain, where)
+                cases = Piecewise(*((times(piece), c) for piece, c in inner.args))
+                yield from self.terms(cases, domain, where, summed)
                 return
         if isinstance(value, Sum):
             inner, bound = self.open(value, domain)
-            yield from self.terms(inner, domain + bound, where)
+            if self.is_entrywise(inner):
+                inner = self.named(inner, domain + bound, where)
+            yield from self.terms(inner, domain + bound, where, True)
             return
         if isinstance(value, Piecewise) and _about_indices(value):
             for piece, guards in _cases(value, self.name, Integer(0)):
-                yield from self.terms(piece, domain, where + guards)
+                yield from self.terms(piece, domain, where + guards, summed)
             return
         yield domain, where, value
+
+    def stays_whole(self, value: Add) -> bool:
+        """Whether a sum of sums is one statement: where terms are subtracted, it matters which
+        come first. Where all are added, as in ``W x + U h + b``, products are added to the target.
+        """
+        written = self.order.of(value)
+        if written is None or _reads_optional(value) or not value.has(Sum):
+            return False
+        return len(value.args) > 2 and any(a.could_extract_minus_sign() for a in value.args)
+
+    def is_entrywise(self, value: Expr) -> bool:
+        """Whether terms are added up before they are summed over an index, as they are written:
+        the sum of a − b, not sum of a − sum of b. Products of matrices are summed for themselves.
+        """
+        if not isinstance(value, Add) or _reads_optional(value) or value.has(Sum, Maximum):
+            return False
+        axes = free_axes(value)
+        whole = any(axes <= axes_in(read.index) for read in accesses(value))
+        return whole and self.order.of(value) is not None
 
     def open(
         self, reduction: Sum | Maximum, domain: tuple[Axis, ...]
@@ -254,7 +297,7 @@ class _Lift:
                 name = next(n for n in names if n not in used | self.taken)
                 plain = Axis(name, plain.extent)
             if plain != index or lower != 0:
-                function = function.xreplace({index: plain + lower})
+                function = self.order.put(function, {index: plain + lower})
             bound.append(plain)
         return function, tuple(bound)
 
@@ -267,13 +310,18 @@ class _Lift:
             return value
         function = value.func in SCALARS
         if _is_named_whole(value) or (function and _needs_name(value.args[0])):
-            inner = value.args[0] if function else value
-            free = tuple(a for a in domain if a in free_axes(inner))
-            named = self.temporary(free)
-            guards = tuple(g for g in where if axes_in((g.expression, g.modulus)) <= set(free))
-            self.define(named, inner, free, guards)
+            named = self.named(value.args[0] if function else value, domain, where)
             return value.func(named) if function else named
-        return value.func(*(self.name_reductions(a, domain, where) for a in value.args))
+        new = (self.name_reductions(a, domain, where) for a in value.args)
+        return self.order.rebuilt(value, new)
+
+    def named(self, value: Expr, domain: tuple[Axis, ...], where: tuple[Guard, ...]) -> Access:
+        """A tensor of its own for a value."""
+        free = tuple(a for a in domain if a in free_axes(value))
+        named = self.temporary(free)
+        guards = tuple(g for g in where if axes_in((g.expression, g.modulus)) <= set(free))
+        self.define(named, value, free, guards)
+        return named
 
     def temporary(self, free: tuple[Axis, ...]) -> Access:
         names = chain(_TEMPORARY_NAMES, (f"a{i}" for i in count(1)))

@@ -13,6 +13,7 @@ from derive.calculus.bounds import disjoint, inside
 from derive.calculus.sifting import Rewritten
 from derive.calculus.statements import Statement, System
 from derive.calculus.step import Equal, listing
+from derive.language.order import Order
 from derive.language.symbols import Axis, Tensor
 
 
@@ -39,7 +40,7 @@ def _says_all(statement: Statement, system: System) -> bool:
     )
 
 
-def reuse_forward(definitions: tuple[Statement, ...]) -> Callable[..., Rewritten]:
+def reuse_forward(definitions: tuple[Statement, ...], order: Order) -> Callable[..., Rewritten]:
     """1 − tanh(a[t])²  →  1 − y[t]²        where y[t] = tanh(a[t]) was computed forward"""
 
     def rule(term: Statement, outputs: frozenset[Tensor]) -> Rewritten:
@@ -52,7 +53,7 @@ def reuse_forward(definitions: tuple[Statement, ...]) -> Callable[..., Rewritten
                     continue
                 entry: Any = definition.target.xreplace(found)
                 if inside(entry, term.domain, term.where):
-                    value = value.xreplace({node: entry})
+                    value = order.put(value, {node: entry})
                     used.append(Equal(entry, node))
         if not used:
             return None

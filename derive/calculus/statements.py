@@ -12,12 +12,13 @@ J. ACM 14, 1967).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
 from sympy import Expr, Integer
 
+from derive.language.order import Order
 from derive.language.symbols import Access, Axis, Tensor
 
 ONE = Integer(1)
@@ -129,11 +130,15 @@ def names_in(statements: Iterable[Statement]) -> set[str]:
 
 @dataclass(frozen=True)
 class System:
-    """Statements with the tensors that enter and leave; their order has no meaning."""
+    """Statements with the tensors that enter and leave; their order has no meaning.
+
+    What a statement adds up, multiplies and compares is in the author's `order`.
+    """
 
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     statements: tuple[Statement, ...]
+    order: Order = field(default_factory=Order, compare=False, repr=False)
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:

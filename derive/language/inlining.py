@@ -10,6 +10,7 @@ from sympy import Basic, Expr, Integer, Mul, Piecewise, Sum, expand, sympify
 from sympy.logic.boolalg import Boolean
 
 from derive.errors import DefinitionError
+from derive.language.notes import rewritten
 from derive.language.operation import Equation, Operation, sides
 from derive.language.options import Option, is_word
 from derive.language.symbols import Access, Axis, Shape, Size, Tensor
@@ -283,7 +284,8 @@ class Inlining:
             return Piecewise(*((self.rebuilt(p), c) for p, c in chosen[: always + 1]))
         if not value.args:
             return self.symbol(value)
-        return value.func(*(self.rebuilt(argument) for argument in value.args))
+        arguments = [self.rebuilt(argument) for argument in value.args]
+        return rewritten(value, self.operation.order, value.func(*arguments), arguments)
 
     def limits(self, limit: Any) -> tuple[Any, ...]:
         index, *range_ = limit

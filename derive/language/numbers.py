@@ -18,8 +18,13 @@ _DOUBLE = 53  # binary digits; Python prints as few decimals as tell two floats 
 def exact(thing: Any) -> Any:
     """Anything SymPy understands, with each float replaced by its decimal."""
     thing = sympy.sympify(thing)
-    floats = thing.atoms(Float)
-    return thing.xreplace({f: _rational(f) for f in floats}) if floats else thing
+    floats = decimals(thing)
+    return thing.xreplace(floats) if floats else thing
+
+
+def decimals(thing: Any) -> dict[Float, Rational]:
+    """The decimal of each float in an expression."""
+    return {number: _rational(number) for number in sympy.sympify(thing).atoms(Float)}
 
 
 def _rational(number: Float) -> Rational:

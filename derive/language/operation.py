@@ -9,8 +9,10 @@ from typing import Any
 from sympy import Basic, Eq, Expr
 
 from derive.errors import DefinitionError
+from derive.language.notes import order_of
 from derive.language.numbers import exact
 from derive.language.options import Option
+from derive.language.order import Order
 from derive.language.symbols import Access, Axis, Size, Tensor
 
 
@@ -34,6 +36,11 @@ def accumulate(left: Access, right: Expr) -> Equation:
 def sides(equation: Any) -> tuple[Any, Any]:
     """Left and right of an equation, in either of its forms."""
     return equation.args if isinstance(equation, Eq) else (equation.left, equation.right)
+
+
+def _right(equation: Any) -> Any:
+    """The right side, if it is an equation at all; that is checked elsewhere."""
+    return sides(equation)[1] if isinstance(equation, Eq | Equation) else None
 
 
 _FIELDS = {
@@ -78,6 +85,11 @@ class Operation:
         Where the mathematics is from (paper, section of a textbook).
     cases : tuple of mapping
         Further cases for verification: values of sizes and options.
+
+    Attributes
+    ----------
+    order : Order
+        In which order the equations were written, which SymPy does not keep.
     """
 
     name: str
@@ -92,6 +104,7 @@ class Operation:
     aliases: tuple[str, ...] = ()
     source: str = ""
     cases: tuple[Mapping[str, Any], ...] = ()
+    order: Order = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         for field_name, kind in _FIELDS.items():
@@ -112,6 +125,8 @@ class Operation:
         object.__setattr__(self, "requires", requires)
         if not isinstance(self.legend, Mapping):
             raise DefinitionError(str(self.name), "legend must map letters to their meaning")
+        rights = [right for e in self.equations if isinstance(right := _right(e), Expr)]
+        object.__setattr__(self, "order", order_of(rights))
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:

@@ -14,18 +14,23 @@ from sympy import Expr
 
 from derive.calculus.affine import affine
 from derive.calculus.statements import Statement
+from derive.language.order import Order
 from derive.language.symbols import Access, Tensor
 
 
-def without_copies(statements: Iterable[Statement], keep: set[Tensor]) -> tuple[Statement, ...]:
+def without_copies(
+    statements: Iterable[Statement], keep: set[Tensor], order: Order
+) -> tuple[Statement, ...]:
     """Drop copies; tensors in `keep` stay, whatever they are."""
     current = tuple(statements)
-    while (step := _one_less(current, keep)) is not None:
+    while (step := _one_less(current, keep, order)) is not None:
         current = step
     return current
 
 
-def _one_less(statements: tuple[Statement, ...], keep: set[Tensor]) -> tuple[Statement, ...] | None:
+def _one_less(
+    statements: tuple[Statement, ...], keep: set[Tensor], order: Order
+) -> tuple[Statement, ...] | None:
     for copy in statements:
         if not _is_copy(copy):
             continue
@@ -36,11 +41,16 @@ def _one_less(statements: tuple[Statement, ...], keep: set[Tensor]) -> tuple[Sta
         made_here = any(s.target.tensor == source for s in rest)
         read_elsewhere = any(r.tensor == source for s in rest for r in s.entries)
         if source not in keep and made_here and not read_elsewhere:
-            return tuple(s.substitute({source: target}) for s in rest)
+            return tuple(_read(s, source, target, order) for s in rest)
         written_elsewhere = any(s.target.tensor == target for s in rest)
         if target not in keep and not written_elsewhere:
-            return tuple(s.substitute({target: source}) for s in rest)
+            return tuple(_read(s, target, source, order) for s in rest)
     return None
+
+
+def _read(statement: Statement, old: Tensor, new: Tensor, order: Order) -> Statement:
+    order.put(statement.value, {old: new})
+    return statement.substitute({old: new})
 
 
 def _is_copy(statement: Statement) -> bool:

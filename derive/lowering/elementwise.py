@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
@@ -15,6 +15,7 @@ from derive.calculus.affine import axes_in
 from derive.calculus.selection import attains, taken
 from derive.errors import DefinitionError
 from derive.language.numbers import decimal
+from derive.language.order import Operand, Order, Written, arguments, positive
 from derive.language.scalars import SCALARS
 from derive.language.symbols import Access, Axis
 from derive.lowering.integers import Integers, lower_integer
@@ -58,6 +59,7 @@ class Elementwise:
     compared: Callable[[Access | Axis], Node] | None = None
     loops: tuple[Axis, ...] = ()
     plain: bool = False  # numbers stay Python's own, as exponents do
+    order: Order = field(default_factory=Order)
 
     def lower(self, e: Expr) -> Node:
         if isinstance(e, Access | Axis):
@@ -141,16 +143,53 @@ class Elementwise:
         return Name(name)
 
     def sum(self, e: sympy.Add) -> Node:
+        if written := self.order.of(e):
+            return self.terms(written)
         terms = sorted(e.args, key=lambda t: (t.could_extract_minus_sign(), t.is_number, str(t)))
-        result = self.lower(terms[0])
-        for term in terms[1:]:
-            if term.could_extract_minus_sign():
-                result = Binary("-", result, self.lower(-term))
-            else:
-                result = Binary("+", result, self.lower(term))
+        signs = [t.could_extract_minus_sign() for t in terms]
+        pairs = zip(signs, terms, strict=True)
+        return self.terms(tuple(Operand(minus, -t if minus else t) for minus, t in pairs))
+
+    def terms(self, written: Written) -> Node:
+        """Terms one after another, and brackets; ``-a + b`` is the same number as ``b - a``."""
+        first, *rest = written
+        if first.inverse and rest and not rest[0].inverse:
+            first, rest[0] = rest[0], first
+        result = self.part(first.part, self.terms)
+        result = Unary("-", result) if first.inverse else result
+        for inverse, part in rest:
+            result = Binary("-" if inverse else "+", result, self.part(part, self.terms))
         return result
 
+    def factors(self, written: Written) -> Node:
+        """Factors one after another, and brackets.
+
+        Numbers, sizes and settings are Python's, whose quotient would be rounded: an array comes
+        before what is divided by.
+        """
+        result: Node | None = None
+        array, waiting = False, []
+        for inverse, part in _numbers_apart(written):
+            node, number = self.part(part, self.factors), not _has_array(part)
+            if inverse and number and not array:
+                waiting.append(node)
+                continue
+            if result is None:
+                result = Binary("/", Literal(1), node) if inverse else node
+            else:
+                result = Binary("/" if inverse else "*", result, node)
+            array = array or not number
+            while array and waiting:
+                result = Binary("/", result, waiting.pop(0))
+        assert result is not None and not waiting
+        return result
+
+    def part(self, part: Expr | Written, bracket: Callable[[Written], Node]) -> Node:
+        return bracket(part) if isinstance(part, tuple) else self.lower(part)
+
     def product(self, e: Mul) -> Node:
+        if (written := self.order.of(e)) and _has_array(e):
+            return Unary("-", self.factors(written)) if e != positive(e) else self.factors(written)
         coefficient, rest = e.as_coeff_Mul()
         above: list[Expr] = []
         below: list[Expr] = []
@@ -245,3 +284,24 @@ class Elementwise:
         if isinstance(test, sympy.Not):
             return numpy("logical_not", self.condition(test.args[0]))
         raise DefinitionError(str(test), f"the condition {test} is not a comparison")
+
+
+def _numbers_apart(written: Written) -> Iterator[Operand]:
+    """Factors with fractions, of numbers or in brackets, as two factors each."""
+    for inverse, part in written:
+        if isinstance(part, tuple):
+            if len({i for i, _ in part}) > 1 and not _has_array(part):
+                yield from _numbers_apart(tuple(Operand(i != inverse, p) for i, p in part))
+            else:
+                yield Operand(inverse, part)
+        elif part.is_Rational and part.q != 1:
+            yield Operand(inverse, sympy.Integer(part.p))
+            yield Operand(not inverse, sympy.Integer(part.q))
+        else:
+            yield Operand(inverse, part)
+
+
+def _has_array(part: Expr | Written) -> bool:
+    """Whether arrays stand in a factor, and not only numbers, sizes and settings."""
+    whole = arguments(Mul, part) if isinstance(part, tuple) else (part,)
+    return any(argument.has(Access, Axis) for argument in whole)

@@ -16,6 +16,7 @@ from derive.calculus.affine import affine, axes_in
 from derive.calculus.bounds import nonnegative
 from derive.calculus.selection import rank, reduced
 from derive.calculus.statements import Guard, Statement, accesses
+from derive.language.order import Order
 from derive.language.symbols import Access, Axis
 from derive.lowering.contraction import axes_of, product
 from derive.lowering.elementwise import Elementwise
@@ -69,7 +70,8 @@ class Lowered:
 class Fallback:
     """Lowers one statement, inside of `outer` loops.
 
-    With `in_place`, its target exists; with `again`, another statement has written to it.
+    With `in_place`, its target exists; with `again`, another statement has written to it. The
+    author's `order` says how terms and factors are grouped.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class Fallback:
         outer: tuple[Axis, ...] = (),
         in_place: bool = False,
         again: bool = False,
+        order: Order | None = None,
     ) -> None:
         self.statement, self.in_place, self.again = statement, in_place, again
         self.own_loops = tuple(a for a in loops_of(statement, outer) if a not in outer)
@@ -92,7 +95,9 @@ class Fallback:
         }
         self.target = indices(statement.target, self.loops, statement.domain, trusted=False)
         self.scope = Scope(self.loops, statement.domain, self.extents)
-        self.elementwise = Elementwise(self.read, compared=self.entry, loops=self.loops)
+        self.elementwise = Elementwise(
+            self.read, compared=self.entry, loops=self.loops, order=order or Order()
+        )
         self.order: tuple[Axis, ...] = self.inner
         self.masks = self.masking()
 

@@ -83,18 +83,20 @@ def lower(
     optional = {t for t in system.inputs if t.optional}
     bars = adjoint.cotangent
     wanted = {bars[t]: t.name for t in system.inputs if t in bars}
-    onward, reverse = adjoint.primal.statements, adjoint.statements
+    onward, reverse, order = adjoint.primal.statements, adjoint.statements, system.order
     told: dict[Statement, tuple[Statement, ...]] = {}
     if passes:
-        reverse = with_forward_values(without_opposites(without_stops(reverse)), system)
-        onward, reverse = share_values(onward, reverse)
+        reverse = without_opposites(without_stops(reverse, order))
+        reverse = with_forward_values(reverse, system)
+        onward, reverse = share_values(onward, reverse, order)
         known = {*system.tensors, *(bars[t] for t in system.outputs if t in bars)}
-        onward = without_copies(onward, {*system.inputs, *system.outputs, *_saved(onward, reverse)})
-        reverse = without_copies(reverse, {*known, *_saved(onward, reverse), *wanted})
+        stay = {*system.inputs, *system.outputs, *_saved(onward, reverse)}
+        onward = without_copies(onward, stay, order)
+        reverse = without_copies(reverse, {*known, *_saved(onward, reverse), *wanted}, order)
         onward, reverse = with_remainders(onward, reverse, set(system.outputs))
         ahead = with_factors_ahead(as_told(reverse), {*wanted})
         outer = {*system.outputs, *wanted}
-        both = with_siblings(as_told(onward), ahead, {*system.inputs}, outer, bars)
+        both = with_siblings(as_told(onward), ahead, {*system.inputs}, outer, bars, order)
         onward, reverse = map(plain, both)
         told = {t.statement: t.originals for part in both for t in part}
     saved = (*(t for t in system.inputs if _reads(reverse, t)), *_saved(onward, reverse))
@@ -104,15 +106,15 @@ def lower(
         return "\n".join(describe(s, adds) for s in originals)
 
     def direction(statements, asked, keep) -> Direction:
-        statements = with_outside(statements)
+        statements = with_outside(statements, order)
         plan = plan_windows(statements) if passes else None
         if plan is None:
-            writer = Writer(name, optional, tell, needs, {}, False, passes)
+            writer = Writer(name, optional, tell, needs, {}, False, passes, order)
             return Direction((Variant("", writer.lines(statements, asked, keep)),))
         variants = []
         for word, chosen, slide in plan.strategies():
             forms = {s: f for s in chosen if (f := trilinear(s))}
-            writer = Writer(name, optional, tell, needs, forms, slide, True)
+            writer = Writer(name, optional, tell, needs, forms, slide, True, order)
             variants.append(Variant(word, writer.lines(chosen, asked, keep)))
         always = plan.applies() is None and plan.prefers() is None
         if len(variants) == 2 and (always or variants[0].lines == variants[1].lines):
@@ -139,6 +141,6 @@ def _reads(statements: Iterable[Statement], tensor: Tensor) -> bool:
 def with_forward_values(statements: Iterable[Statement], system: System) -> tuple[Statement, ...]:
     """Read what forward has computed instead of computing it again: ``1 - tanh(a)**2`` becomes
     ``1 - h**2``."""
-    rule = reuse_forward(forward_values(system))
+    rule = reuse_forward(forward_values(system), system.order)
     rewritten = ((s, rule(s, frozenset())) for s in statements)
     return tuple(result[0] if result else s for s, result in rewritten)

@@ -15,17 +15,23 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
 
+from sympy import Expr
+
 from derive.calculus.affine import affine
 from derive.calculus.statements import Guard, Statement
+from derive.language.order import Order
 from derive.language.scalars import stop
 
 
-def without_stops(statements: Sequence[Statement]) -> tuple[Statement, ...]:
+def without_stops(statements: Sequence[Statement], order: Order) -> tuple[Statement, ...]:
     """Read through every stop."""
-    return tuple(
-        replace(s, value=s.value.replace(stop, lambda value: value)) if s.value.has(stop) else s
-        for s in statements
-    )
+    return tuple(replace(s, value=_without_stops(s.value, order)) for s in statements)
+
+
+def _without_stops(value: Expr, order: Order) -> Expr:
+    while stops := value.atoms(stop):
+        value = order.put(value, {e: e.args[0] for e in stops})
+    return value
 
 
 def without_opposites(statements: Sequence[Statement]) -> tuple[Statement, ...]:

@@ -4,7 +4,7 @@ A point whose read falls outside may be skipped only if nothing is added there: 
 a factor and reads 0, or because the target falls outside at the same points. Else the sum is split
 into its terms, and what still cannot be skipped is read from a copy that holds the outside value:
 
-    y[i] += x[i+1] - x[i]       becomes     y[i] += x[i+1];  y[i] += -x[i]
+    y[i] += x[i+1] - x[i]       becomes     y[i] += x[i+1];  y[i] += -x[i]      in this order
     y[i] += tanh(x[i-1] + 1)    becomes     x_at[i] = x[i-1];  y[i] += tanh(x_at[i] + 1)
 """
 
@@ -19,19 +19,22 @@ from derive.calculus.affine import axes_in
 from derive.calculus.bounds import inside
 from derive.calculus.statements import Statement, names_in
 from derive.errors import DefinitionError
+from derive.language.order import Order
 from derive.language.symbols import Access, Tensor
 
 
-def with_outside(statements: Iterable[Statement]) -> tuple[Statement, ...]:
+def with_outside(statements: Iterable[Statement], order: Order) -> tuple[Statement, ...]:
     """Rewrite statements until every point whose read falls outside may be skipped."""
     statements = tuple(statements)
     taken = names_in(statements)
     targets = [s.target.tensor for s in statements]
     alone = {tensor for tensor in targets if targets.count(tensor) == 1}
-    return tuple(r for s in statements for r in _rewritten(s, taken, alone))
+    return tuple(r for s in statements for r in _rewritten(s, taken, alone, order))
 
 
-def _rewritten(statement: Statement, taken: set[str], alone: set[Tensor]) -> Iterator[Statement]:
+def _rewritten(
+    statement: Statement, taken: set[str], alone: set[Tensor], order: Order
+) -> Iterator[Statement]:
     unsafe = list(_unsafe(statement))
     filled = is_copy_with_fill(statement) and statement.target.tensor in alone
     for read in unsafe:
@@ -46,8 +49,8 @@ def _rewritten(statement: Statement, taken: set[str], alone: set[Tensor]) -> Ite
         yield statement
         return
     if isinstance(statement.value, Add) and statement.op == "add":
-        for term in statement.value.args:
-            yield from _rewritten(replace(statement, value=term), taken, set())
+        for term in order.arguments(statement.value):
+            yield from _rewritten(replace(statement, value=term), taken, set(), order)
         return
     for read in unsafe:
         name = f"{read.tensor.name}_at"
@@ -57,7 +60,7 @@ def _rewritten(statement: Statement, taken: set[str], alone: set[Tensor]) -> Ite
         axes = tuple(a for a in statement.domain if a in axes_in(read.index))
         copy = Access(Tensor(name, tuple((a.extent,) for a in axes)), *axes)
         yield Statement(axes, copy, read)
-        statement = replace(statement, value=statement.value.xreplace({read: copy}))
+        statement = replace(statement, value=order.put(statement.value, {read: copy}))
     yield statement
 
 

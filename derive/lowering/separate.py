@@ -33,7 +33,7 @@ def with_separate_windows(system: System) -> System:
             statements += _stages(statement, windows, taken)
         else:
             statements.append(statement)
-    return replace(system, statements=tuple(statements))
+    return replace(system, statements=tuple(statements), order=system.order.copy())
 
 
 @dataclass(frozen=True)

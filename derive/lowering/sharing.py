@@ -16,15 +16,16 @@ from sympy import Expr, preorder_traversal
 
 from derive.calculus.affine import axes_in
 from derive.calculus.statements import Statement, names_in
+from derive.language.order import Order
 from derive.language.scalars import SCALARS
 from derive.language.symbols import Access, Axis, Tensor
 
 Statements = tuple[Statement, ...]
 
 
-def share_values(forward: Sequence[Statement], backward: Sequence[Statement]) -> tuple[
-    Statements, Statements
-]:  # fmt: skip
+def share_values(
+    forward: Sequence[Statement], backward: Sequence[Statement], order: Order
+) -> tuple[Statements, Statements]:
     """Name the function values inside forward statements that backward needs as well."""
     forward, backward = tuple(forward), tuple(backward)
     taken = names_in((*forward, *backward))
@@ -35,11 +36,12 @@ def share_values(forward: Sequence[Statement], backward: Sequence[Statement]) ->
             if not any(value in _functions(s.value) for s in backward):
                 continue
             if made := _named(statement, value, taken):
-                forward = (made, *(_with(s, made) for s in forward))
-                backward = tuple(_with(s, made) for s in backward)
+                forward = (made, *(_with(s, made, order) for s in forward))
+                backward = tuple(_with(s, made, order) for s in backward)
     while made := _repeated(backward, taken):
         place = next(i for i, s in enumerate(backward) if made.value in _functions(s.value))
-        backward = (*backward[:place], made, *(_with(s, made) for s in backward[place:]))
+        rest = (_with(s, made, order) for s in backward[place:])
+        backward = (*backward[:place], made, *rest)
     return forward, backward
 
 
@@ -62,8 +64,8 @@ def _named(statement: Statement, value: Expr, taken: set[str]) -> Statement | No
     return Statement(axes, Access(Tensor(_fresh(value, taken), shape), *axes), value)
 
 
-def _with(statement: Statement, made: Statement) -> Statement:
-    return replace(statement, value=statement.value.xreplace({made.value: made.target}))
+def _with(statement: Statement, made: Statement, order: Order) -> Statement:
+    return replace(statement, value=order.put(statement.value, {made.value: made.target}))
 
 
 def _functions(value: Expr) -> list[Expr]:

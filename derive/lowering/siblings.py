@@ -26,6 +26,7 @@ from sympy import Expr, Integer, Symbol
 from derive.calculus.affine import affine
 from derive.calculus.statements import Statement, names_in
 from derive.errors import DefinitionError
+from derive.language.order import Order
 from derive.language.scalars import SCALARS
 from derive.language.symbols import Access, Axis, Tensor
 from derive.lowering.schedule import Loop, schedule
@@ -51,6 +52,7 @@ def with_siblings(
     inputs: set[Tensor],
     outputs: set[Tensor],
     bars: Mapping[Tensor, Tensor],
+    order: Order,
 ) -> tuple[tuple[Told, ...], tuple[Told, ...]]:
     """Stack and merge what has one form, in both directions.
 
@@ -62,17 +64,22 @@ def with_siblings(
         Tensors that enter forward, and tensors that are never stacked.
     bars : mapping
         From a tensor to its cotangent; they are stacked together.
+    order : Order
+        Is told of the stacks.
     """
     refused: set[tuple[Tensor, ...]] = set()
     while families := _families(plain(forward), inputs, outputs, refused):
-        new = _stacked(forward, families, inputs, {}), _stacked(backward, families, inputs, bars)
+        new = (
+            _stacked(forward, families, inputs, {}, order),
+            _stacked(backward, families, inputs, bars, order),
+        )
         one, two = _merged(new[0]), _merged(new[1])
         if _no_worse(one, forward) and _no_worse(two, backward):
             forward, backward = one, two
         # Once is enough; or something would have to be known before it is computed.
         refused |= {family.tensors for family in families}
     while families := _families(plain(backward), set(), outputs, refused):
-        two = _merged(_stacked(backward, families, set(), {}))
+        two = _merged(_stacked(backward, families, set(), {}, order))
         if _no_worse(two, backward):
             backward = two
         refused |= {family.tensors for family in families}
@@ -266,7 +273,7 @@ def _fresh(name: str, taken: set[str]) -> str:
 
 
 def _stacked(
-    told: Sequence[Told], families: Sequence[Family], inputs: set[Tensor], bars
+    told: Sequence[Told], families: Sequence[Family], inputs: set[Tensor], bars, order: Order
 ) -> tuple[Told, ...]:
     """Statements that read and write stacks; what enters or leaves is copied to or from them.
 
@@ -289,7 +296,7 @@ def _stacked(
             places[dual] = stack, family.position, number
             if tensor in inputs:
                 copies.append(_copied(told, dual, places[dual], inwards=False))
-    result = [Told(_in_stack(t.statement, places), t.originals) for t in told]
+    result = [Told(_in_stack(t.statement, places, order), t.originals) for t in told]
     return (*(Told(c, (c,)) for c in copies), *result)
 
 
@@ -307,12 +314,13 @@ def _copied(told: Sequence[Told], tensor: Tensor, place, *, inwards: bool) -> St
     return Statement(axes, inside, alone) if inwards else Statement(axes, alone, inside)
 
 
-def _in_stack(statement: Statement, places) -> Statement:
+def _in_stack(statement: Statement, places, order: Order) -> Statement:
     found = {
         a: _moved(a, *places[a.tensor])
         for a in (statement.target, *statement.entries)
         if a.tensor in places
     }
+    order.put(statement.value, found)
     return statement.substitute(found) if found else statement
 
 

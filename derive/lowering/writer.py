@@ -10,6 +10,7 @@ from sympy import Expr, sympify
 from derive.calculus.affine import affine
 from derive.calculus.bounds import disjoint
 from derive.calculus.statements import Statement
+from derive.language.order import Order
 from derive.language.symbols import Access, Axis, Tensor
 from derive.lowering.batches import COUNT, Batch, with_batches
 from derive.lowering.carries import with_carries
@@ -76,6 +77,8 @@ class Writer:
         Whether these leave their outermost window axis unexpanded.
     shrink : bool
         Whether loops may keep less than they compute, and compute in place.
+    written : Order
+        In which order the author wrote what is computed.
     """
 
     def __init__(
@@ -87,9 +90,10 @@ class Writer:
         forms: dict[Statement, Trilinear],
         slide: bool,
         shrink: bool,
+        written: Order,
     ) -> None:
         self.name, self.optional, self.describe, self.needs = name, optional, describe, needs
-        self.forms, self.slide, self.shrink = forms, slide, shrink
+        self.forms, self.slide, self.shrink, self.written = forms, slide, shrink, written
         self.serves: dict[Tensor, frozenset[str]] = {}
         self.everything: frozenset[str] = frozenset()
         self.order: tuple[Statement, ...] = ()
@@ -154,9 +158,13 @@ class Writer:
             if isinstance(item, Loop):
                 self.loops |= dict.fromkeys(item.statements, outer)
                 self.carried |= {now for now, _ in getattr(item, "pairs", ())}
+                for now, following in getattr(item, "pairs", ()):
+                    self.written.stands(following, now)
                 self.place(item.items, (*outer, item.axis))
             elif isinstance(item, Batch):
                 self.place(item.statements, outer)
+                for whole, part in item.renamed:
+                    self.written.stands(part, whole)
             else:
                 self.loops[item] = outer
 
@@ -222,7 +230,9 @@ class Writer:
         else:
             earlier = self.order[: self.order.index(statement)]
             again = any(other.target.tensor == tensor for other in earlier)
-            lowering = Fallback(statement, self.loops[statement], tensor in self.parts, again)
+            lowering = Fallback(
+                statement, self.loops[statement], tensor in self.parts, again, self.written
+            )
             fill = is_copy_with_fill(statement)
             assign = fill or (not absent and lowering.exact and self.is_first(statement))
             if fill:

@@ -238,7 +238,7 @@ def _binary_cross_entropy() -> Operation:
     reduced, rest = reduction(M), tensor("rest", M)
 
     def logarithm(p: Expr) -> Expr:
-        return log(Max(p, exp(-100)))
+        return log(Max(exp(-100), p))
 
     return Operation(
         name="binary_cross_entropy",

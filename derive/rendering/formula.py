@@ -1,8 +1,9 @@
 """How a formula is laid out, whatever it is printed in: order of terms and factors, brackets, sums.
 
-SymPy's own printers sort by their own taste (``-1 + H``, ``w*y_bar*x``). Here factors come in the
-order of the declaration, positive terms before negative ones, and ``d*U - d*u - d`` is collected
-into ``d (U - 1 - u)``. `text` and `latex` say what each piece looks like.
+SymPy's own printers sort by their own taste (``-1 + H``, ``w*y_bar*x``). Here everything comes in
+the order in which the author wrote it. What nobody wrote has factors in the order of the
+declaration, positive terms before negative ones, and ``d*U - d*u - d`` is collected into
+``d (U - 1 - u)``. `text` and `latex` say what each piece looks like.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from derive.language.maximum import ArgMaximum, Maximum
 from derive.language.numbers import decimal
 from derive.language.operation import Equation
 from derive.language.options import Setting
+from derive.language.order import Order, Written
 from derive.language.symbols import Access, Axis, Size, Tensor
 from derive.rendering.order import (
     by_target,
@@ -50,12 +52,20 @@ class Formula(ABC):
     Parameters
     ----------
     order : sequence of Tensor
-        The order of factors.
+        The order of factors that nobody wrote.
     axes : sequence of Axis
         The order of indices in a sum of indices; one that is not among them comes first.
+    written : Order, optional
+        How the author wrote sums, products, maxima and minima.
     """
 
-    def __init__(self, order: Sequence[Tensor] = (), axes: Sequence[Axis] = ()) -> None:
+    def __init__(
+        self,
+        order: Sequence[Tensor] = (),
+        axes: Sequence[Axis] = (),
+        written: Order | None = None,
+    ) -> None:
+        self.written = written or Order()
         self.rank = {tensor: position for position, tensor in enumerate(order)}
         self.given = {axis.name: position for position, axis in enumerate(axes)}
         self.place: dict[Any, int] = {}  # of the indices of the statement being printed
@@ -78,7 +88,7 @@ class Formula(ABC):
     def product(self, pieces: list[str]) -> str: ...
 
     @abstractmethod
-    def quotient(self, over: Expr, under: Expr, in_index: bool) -> Piece: ...
+    def quotient(self, over: Piece, under: Piece, in_index: bool) -> Piece: ...
 
     @abstractmethod
     def power(self, base: str, exponent: Expr) -> str: ...
@@ -114,7 +124,10 @@ class Formula(ABC):
 
     def expression(self, expression: Any, at_least: int = SUM, in_index: bool = False) -> str:
         """The expression, in brackets if it is looser than `at_least`."""
-        text, tightness = self.piece(sympy.sympify(expression), in_index)
+        return self.bracketed(self.piece(sympy.sympify(expression), in_index), at_least)
+
+    def bracketed(self, piece: Piece, at_least: int) -> str:
+        text, tightness = piece
         return self.brackets(text) if tightness < at_least else text
 
     def piece(self, e: Any, in_index: bool = False) -> Piece:
@@ -126,7 +139,7 @@ class Formula(ABC):
             text = self.decimal(*decimal(abs(e)).lower().partition("e")[::2])
             return (self.sum_of([(True, text)]), SUM) if e.is_negative else (text, ATOM)
         if e.is_Rational and not e.is_Integer:
-            return self.quotient(Integer(e.p), Integer(e.q), in_index)
+            return self.quotient(self.piece(Integer(e.p)), self.piece(Integer(e.q)), in_index)
         if e.is_number and e.is_Atom:
             return self.symbol(e), SUM if e.is_negative else ATOM
         if e.is_Symbol or isinstance(e, Axis):
@@ -137,7 +150,7 @@ class Formula(ABC):
             return self.multiplied(e, in_index)
         if isinstance(e, Pow):
             if e.exp.is_negative:
-                return self.quotient(Integer(1), Pow(e.base, -e.exp), in_index)
+                return self.quotient(("1", ATOM), self.piece(1 / e, in_index), in_index)
             return self.power(self.expression(e.base, ATOM, in_index), e.exp), POWER
         if isinstance(e, Sum | Maximum):
             function, *limits = e.args
@@ -150,7 +163,8 @@ class Formula(ABC):
             return self.cases(pieces), ATOM
         if isinstance(e, Relational | And | Or | Not):
             return self.condition(e), SUM
-        return self.function(e.func, [self.expression(a, SUM, in_index) for a in e.args]), ATOM
+        arguments = self.written.arguments(e)
+        return self.function(e.func, [self.expression(a, SUM, in_index) for a in arguments]), ATOM
 
     def entry(self, access: Access) -> str:
         tensor = access.tensor
@@ -166,9 +180,12 @@ class Formula(ABC):
         )
 
     def added(self, e: Add, in_index: bool) -> Piece:
+        if written := self.written.of(e):
+            return self.sum_as_written(written, in_index), SUM
         number, step = sympy.fraction(sympy.together(e)) if over_number(e) else (e, Integer(1))
         if step != 1:
-            return self.quotient(sympy.expand(number), step, in_index)
+            pieces = self.piece(sympy.expand(number), in_index), self.piece(step, in_index)
+            return self.quotient(*pieces, in_index)
         terms = ordered_terms(e, self.place)
         pieces = [(negative, self.expression(t, PRODUCT, in_index)) for negative, t in terms]
         return self.sum_of(pieces), SUM
@@ -177,17 +194,49 @@ class Formula(ABC):
         negative, plain = signed(e)
         if negative:
             return self.sum_of([(True, self.expression(plain, PRODUCT, in_index))]), SUM
+        if written := self.written.of(e):
+            return self.product_as_written(written, in_index)
         number, rest = e.as_coeff_Mul() if is_decimal(e.args[0]) else (Integer(1), e)
         over, under = sympy.fraction(rest, exact=True) if divides(rest) else (rest, Integer(1))
         if number != 1:
             over = Mul(*(f for f in (number, *factors(over)) if f != 1), evaluate=False)
         if under != 1:
-            return self.quotient(over, under, in_index)
+            pieces = self.piece(over, in_index), self.piece(under, in_index)
+            return self.quotient(*pieces, in_index)
         parts = self.factors(over)
         return self.product([self.expression(f, POWER, in_index) for f in parts]), PRODUCT
 
+    def sum_as_written(self, written: Written, in_index: bool) -> str:
+        """The terms in their order, and brackets."""
+        return self.sum_of([
+            (inverse, self.brackets(self.sum_as_written(part, in_index)))
+            if isinstance(part, tuple)
+            else (inverse, self.expression(part, PRODUCT, in_index))
+            for inverse, part in written
+        ])  # fmt: skip
+
+    def product_as_written(self, written: Written, in_index: bool) -> Piece:
+        """The factors in their order, and brackets, over those that are divided by."""
+        sides: tuple[list[Piece], list[Piece]] = [], []
+        for inverse, part in written:
+            if isinstance(part, tuple):
+                sides[inverse].append(self.product_as_written(part, in_index))
+            elif part.is_Rational and part.q != 1:
+                sides[inverse].append(self.piece(Integer(part.p)))
+                sides[not inverse].append(self.piece(Integer(part.q)))
+            else:
+                sides[inverse].append(self.piece(part, in_index))
+        over, under = (
+            side[0] if len(side) == 1 else
+            (self.product([self.bracketed(piece, POWER) for piece in side]), PRODUCT)
+            for side in sides
+        )  # fmt: skip
+        return self.quotient(over, under, in_index) if sides[True] else over
+
     def factors(self, value: Expr) -> list[Expr]:
-        """Numbers, settings and sizes, indices, entries as declared, then everything else."""
+        """As written; else numbers, settings and sizes, indices, entries as declared, the rest."""
+        if isinstance(value, Mul) and self.written.of(value):
+            return list(self.written.arguments(value))
 
         def key(factor: Any) -> tuple[int, int, str]:
             if factor.is_number:

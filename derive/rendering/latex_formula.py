@@ -12,6 +12,7 @@ from sympy import Expr
 from derive.calculus.statements import Statement
 from derive.calculus.step import bound
 from derive.language.options import Option, Setting
+from derive.language.order import Order
 from derive.language.scalars import SCALARS
 from derive.language.symbols import Axis, Tensor
 from derive.rendering.formula import ATOM, FUNCTION_NAMES, PRODUCT, Formula, Piece
@@ -31,7 +32,7 @@ class Latex(Formula):
 
     Parameters
     ----------
-    order, axes
+    order, axes, written
         As for `Formula`.
     settings : mapping of Setting to str
         What the numbers of options are called in formulas.
@@ -43,10 +44,11 @@ class Latex(Formula):
         self,
         order: Sequence[Tensor] = (),
         axes: Sequence[Axis] = (),
+        written: Order | None = None,
         settings: dict[Setting, str] | None = None,
         bars: dict[Tensor, Tensor] | None = None,
     ) -> None:
-        super().__init__(order, axes)
+        super().__init__(order, axes, written)
         self.settings = settings or {}
         self.bars = bars or {}
 
@@ -72,11 +74,10 @@ class Latex(Formula):
     def product(self, pieces: list[str]) -> str:
         return rf"\,{BREAK}".join(pieces) if pieces else "1"
 
-    def quotient(self, over: Expr, under: Expr, in_index: bool) -> Piece:
+    def quotient(self, over: Piece, under: Piece, in_index: bool) -> Piece:
         if in_index:
-            above = self.expression(over, PRODUCT, True)
-            return f"{above} / {self.expression(under, ATOM, True)}", PRODUCT
-        return joined(rf"\frac{{{self.expression(over)}}}{{{self.expression(under)}}}"), PRODUCT
+            return f"{self.bracketed(over, PRODUCT)} / {self.bracketed(under, ATOM)}", PRODUCT
+        return joined(rf"\frac{{{over[0]}}}{{{under[0]}}}"), PRODUCT
 
     def power(self, base: str, exponent: Expr) -> str:
         return f"{base}^{{{self.expression(exponent)}}}"

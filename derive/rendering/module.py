@@ -14,6 +14,7 @@ from derive.calculus.derivation import Derivation
 from derive.calculus.statements import Statement
 from derive.language.operation import Operation
 from derive.language.options import Option
+from derive.language.order import Order
 from derive.language.symbols import Size, Tensor
 from derive.lowering.entry import Entry, enter
 from derive.lowering.lower import Direction, Program
@@ -103,12 +104,20 @@ class ModuleView:
     support: tuple[str, ...]
 
 
-def comment(derivation: Derivation) -> Describe:
-    """What stands above the lines of a statement: its equation, and the step it is from."""
+def comment(derivation: Derivation, order: Order) -> Describe:
+    """What stands above the lines of a statement: its equation, and the step it is from.
+
+    Parameters
+    ----------
+    derivation : Derivation
+        Where the steps are.
+    order : Order
+        Of the system that is lowered, which may have more statements than the derivation.
+    """
     cotangents = set(derivation.cotangent.values())
 
     def describe(statement: Statement, adds: bool) -> str:
-        text = statement_text(statement, derivation.order)
+        text = statement_text(statement, derivation.order, order)
         if adds and statement.op == "add" and " += " not in text:
             text = text.replace(" = ", " += ", 1)
         if statement.target.tensor in cotangents:
@@ -131,11 +140,13 @@ def _docstring(derivation: Derivation) -> str:
     """Summary, equations, legend, notes and source, none of which can end the string."""
     operation = derivation.operation
     paragraphs = ["\n".join(wrap(operation.summary, 96))]
-    equations = [equation_text(e, derivation.order) for e in derivation.definition]
+    printed = [
+        equation_text(e, derivation.order, derivation.written) for e in derivation.definition
+    ]
     paragraphs.append(
         "\n".join(
             line
-            for equation in equations
+            for equation in printed
             for line in wrap(equation, 96, initial_indent="    ", subsequent_indent="        ")
         )
     )
@@ -143,6 +154,9 @@ def _docstring(derivation: Derivation) -> str:
         paragraphs.append("\n".join(f"{key}: {text}" for key, text in operation.legend.items()))
     if operation.notes:
         paragraphs.append("\n".join(wrap(operation.notes, 96)))
+    if derivation.ties:
+        words = "Of equal arguments of max or min the first has the gradient, as they stand above."
+        paragraphs.append(words)
     if operation.source:
         paragraphs.append("\n".join(wrap(f"Source: {operation.source}.", 96)))
     return escaped("\n\n".join(paragraphs))

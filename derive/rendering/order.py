@@ -1,4 +1,4 @@
-"""The order of terms and sides: what a formula says, before it looks like anything."""
+"""The order of terms and sides that nobody wrote, before they look like anything."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import sympy
-from sympy import Add, Expr, Mul, Piecewise, Pow, Sum
+from sympy import Add, Expr, Mul, Piecewise, Pow
 
 from derive.calculus.statements import Guard, Statement
 from derive.calculus.step import PartialDerivative, factors
@@ -43,7 +43,7 @@ def ordered_terms(e: Expr, place: dict[Any, int]) -> list[tuple[bool, Expr]]:
         if value.is_number:
             return (-1 if beside else 3), 0, ""
         if value.has(Access):
-            return 0, int(value.has(Sum)), str(value)
+            return 0, 0, str(value)
         moving = [s for s in value.free_symbols if isinstance(s, Axis)]
         if moving:
             return 0, min(place.get(s, 99) for s in moving), min(map(str, moving))

@@ -14,6 +14,7 @@ from derive.calculus.derivation import Derivation
 from derive.calculus.statements import Guard, Statement
 from derive.calculus.step import listing
 from derive.language.operation import Equation
+from derive.language.order import Order
 from derive.language.symbols import Tensor
 from derive.rendering.formula import ATOM, FUNCTION_NAMES, POWER, PRODUCT, Formula, Piece
 
@@ -41,11 +42,8 @@ class Text(Formula):
             return f"{pieces[0]} {self.product(pieces[1:])}"
         return "·".join(pieces)
 
-    def quotient(self, over: Expr, under: Expr, in_index: bool) -> Piece:
-        return (
-            f"{self.expression(over, PRODUCT, in_index)}/{self.expression(under, POWER, in_index)}",
-            PRODUCT,
-        )
+    def quotient(self, over: Piece, under: Piece, in_index: bool) -> Piece:
+        return f"{self.bracketed(over, PRODUCT)}/{self.bracketed(under, POWER)}", PRODUCT
 
     def power(self, base: str, exponent: Expr) -> str:
         if exponent in (2, 3):
@@ -102,13 +100,17 @@ def guard_text(guard: Guard) -> str:
     return Text().guard(guard)
 
 
-def equation_text(equation: Equation, order: Sequence[Tensor] = ()) -> str:
+def equation_text(
+    equation: Equation, order: Sequence[Tensor] = (), written: Order | None = None
+) -> str:
     """An equation of a definition in one line."""
-    return Text(order).defined(equation)
+    return Text(order, (), written).defined(equation)
 
 
 def statement_text(
-    statements: Statement | Sequence[Statement], order: Sequence[Tensor] = ()
+    statements: Statement | Sequence[Statement],
+    order: Sequence[Tensor] = (),
+    written: Order | None = None,
 ) -> str:
     """Statements in one line, those of one target as one equation.
 
@@ -118,14 +120,16 @@ def statement_text(
         What is computed.
     order : sequence of Tensor, optional
         The order of factors, such as ``derivation.order``; cotangents come first anyway.
+    written : Order, optional
+        How the author wrote them.
     """
     terms = (statements,) if isinstance(statements, Statement) else tuple(statements)
-    return Text(order).statements(terms)
+    return Text(order, (), written).statements(terms)
 
 
 def derivation_text(derivation: Derivation) -> str:
     """The whole derivation, for a terminal."""
-    printer = Text(derivation.order, derivation.axes)
+    printer = Text(derivation.order, derivation.axes, derivation.written)
     lines = [derivation.operation.name, derivation.operation.summary, ""]
     lines += [f"  {printer.defined(e)}" for e in derivation.definition]
     given = {e.left.tensor for e in derivation.definition}

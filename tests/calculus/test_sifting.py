@@ -13,6 +13,7 @@ from derive.calculus.normal import tidy
 from derive.calculus.reuse import reuse_forward
 from derive.calculus.statements import Guard, Statement, System
 from derive.language import axes, axis, integers, option, parameter, size, sizes, tensor
+from derive.language.order import Order
 from derive.language.symbols import Access, Tensor
 from derive.verification.reference import evaluate
 
@@ -184,7 +185,7 @@ def test_specialise():
 
 def test_reuse_forward():
     a, y = tensor("a", H), tensor("y", H)
-    rule = reuse_forward((Statement((m,), y[m], tanh(a[m])),))
+    rule = reuse_forward((Statement((m,), y[m], tanh(a[m])),), Order())
     before = Statement((h,), target, y_bar[h] * (1 - tanh(a[h]) ** 2))
     after, because = applied(rule, before)
     assert after.value == y_bar[h] * (1 - y[h] ** 2)
@@ -193,7 +194,7 @@ def test_reuse_forward():
 
 def test_reuse_forward_only_within_the_tensor():
     a, y = tensor("a", H, outside=0), tensor("y", H)
-    rule = reuse_forward((Statement((m,), y[m], tanh(a[m])),))
+    rule = reuse_forward((Statement((m,), y[m], tanh(a[m])),), Order())
     assert rule(Statement((h,), target, tanh(a[h - 1])), OUTPUTS) is None
 
 

@@ -28,7 +28,8 @@ def text_of(operation: Operation, *, passes: bool = True) -> str:
     reverse = adjoint(system)
     steps = derivation(operation, system, reverse)
     apart = with_separate_windows(system) if passes else system
-    program = lower(operation.name, apart, adjoint(apart), comment(steps), passes=passes)
+    describe = comment(steps, apart.order)
+    program = lower(operation.name, apart, adjoint(apart), describe, passes=passes)
     return render_module(program, steps)
 
 

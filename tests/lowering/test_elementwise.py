@@ -67,10 +67,12 @@ def gradients(value, **arrays):
     return module.backward(np.ones_like(output), residuals)
 
 
-def test_a_kink_gives_its_gradient_to_a_constant():
-    """``max(x, 0)`` at 0 has slope 0, like ReLU."""
-    assert gradients(lambda i: Max(x[i], 0), x=[-1, 0, 2]).x.tolist() == [0, 0, 1]
-    assert gradients(lambda i: Min(x[i], 0), x=[-1, 0, 2]).x.tolist() == [1, 0, 0]
+def test_a_kink_gives_its_gradient_to_what_was_written_first():
+    """``max(0, x)`` at 0 has slope 0, like ReLU; ``max(x, 0)`` has slope 1."""
+    assert gradients(lambda i: Max(0, x[i]), x=[-1, 0, 2]).x.tolist() == [0, 0, 1]
+    assert gradients(lambda i: Max(x[i], 0), x=[-1, 0, 2]).x.tolist() == [0, 1, 1]
+    assert gradients(lambda i: Min(0, x[i]), x=[-1, 0, 2]).x.tolist() == [1, 0, 0]
+    assert gradients(lambda i: Min(x[i], 0), x=[-1, 0, 2]).x.tolist() == [1, 1, 0]
 
 
 @pytest.mark.parametrize("extremum", [Max, Min])

@@ -8,6 +8,7 @@ from sympy import Eq, Mod, Piecewise, Sum
 from derive.calculus.lift import to_system
 from derive.calculus.statements import Guard, Statement
 from derive.language import Operation, axes, option, sizes, stop, tensor
+from derive.language.order import Order
 from derive.lowering.opposites import without_opposites, without_stops
 
 T, H = sizes("T H")
@@ -27,14 +28,14 @@ def statements(*cases) -> tuple[Statement, ...]:
 def test_a_sum_over_all_of_time():
     found = statements((h[t, j], t <= 0), (stop(h[t, j]), Eq(Mod(t, k), 0)), (h[t, j], True))
     assert len(found) == 3 and len(without_opposites(found)) == 3
-    (one,) = without_opposites(without_stops(found))
+    (one,) = without_opposites(without_stops(found, Order()))
     assert not one.where and not one.value.has(stop)
     assert one.value == a[t, j] * h[t, j] and one.domain == found[0].domain
 
 
 def test_conditions_in_common_stay():
     found = statements((0, t <= 2), (stop(h[t, j]), Eq(Mod(t, k), 0)), (h[t, j], True))
-    (one,) = without_opposites(without_stops(found))
+    (one,) = without_opposites(without_stops(found, Order()))
     assert one.where == (Guard("ge", t - 3),)
 
 

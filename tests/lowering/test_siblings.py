@@ -41,6 +41,7 @@ def stacked(operation: Operation) -> tuple[tuple[Told, ...], tuple[Told, ...]]:
         {*system.inputs},
         {*system.outputs},
         reverse.cotangent,
+        system.order,
     )
 
 
