@@ -29,6 +29,7 @@ from derive.calculus.statements import Guard, Statement, System
 from derive.language import scalars
 from derive.language.maximum import ArgMaximum, Maximum
 from derive.language.operation import Equation, Operation, sides
+from derive.language.order import Order
 from derive.language.symbols import Access, Tensor
 from derive.verification.number import Number, through
 
@@ -108,7 +109,7 @@ def as_written(operation: Operation) -> System:
         scatter = isinstance(given, Equation) and given.scatter
         free = sorted(left.atoms(Idx) | (_free(right) if scatter else set()), key=str)
         statements.append(Statement(tuple(free), left, right))  # type: ignore[arg-type]
-    return System(operation.inputs, operation.outputs, tuple(statements))
+    return System(operation.inputs, operation.outputs, tuple(statements), operation.order)
 
 
 def _free(value: Any) -> set[Idx]:
@@ -151,7 +152,7 @@ class _Evaluation:
         self.given: dict[Tensor, np.ndarray] = {}
         left_out = {t for t in system.inputs if arrays.get(t.name) is None}
         absent = {t for t in left_out if t.default is None}
-        self.compiler = _Compiler(self.read, absent)
+        self.compiler = _Compiler(self.read, absent, system.order)
         for tensor in system.inputs:
             if tensor not in left_out:
                 array = np.asarray(arrays[tensor.name])
@@ -289,12 +290,16 @@ class _Compiler:
         Gives the entry of a tensor at an index.
     absent : set of Tensor
         Inputs that were left out: a term that reads one is dropped.
+    order : Order
+        Of the arguments of a maximum or minimum, the first of the equal ones is taken.
     beyond : bool
         Whether something was read that is -oo because it lies outside its tensor.
     """
 
-    def __init__(self, read: Callable[..., Any], absent: Collection[Tensor]) -> None:
-        self.read, self.absent, self.beyond = read, absent, False
+    def __init__(
+        self, read: Callable[..., Any], absent: Collection[Tensor], order: Order
+    ) -> None:
+        self.read, self.absent, self.order, self.beyond = read, absent, order, False
         self.known: dict[Any, Evaluate] = {}
 
     def is_dropped(self, value: Any) -> bool:
@@ -340,6 +345,8 @@ class _Compiler:
             cases = self.cases(value, 0)
             return lambda here: next((v(here) for v, c in cases if c(here)), 0)
         arguments = value.args
+        if isinstance(value, sympy.Max | sympy.Min):
+            arguments = self.order.arguments(value)
         if isinstance(value, Add):
             arguments = [a for a in arguments if not self.is_dropped(a)]
         parts = [self.compiled(argument) for argument in arguments]
