@@ -13,7 +13,7 @@ from types import ModuleType
 
 from derive.calculus.adjoint import adjoint
 from derive.calculus.checks import check, check_system
-from derive.calculus.derivation import Derivation, derivation
+from derive.calculus.derivation import Derivation, derivation, outline
 from derive.calculus.lift import equations_of, to_system
 from derive.calculus.statements import System
 from derive.language.operation import Operation
@@ -91,16 +91,24 @@ def rendered(
     return Build(operation, outputs, len(steps.steps))
 
 
-def _lowered(operation: Operation, system: System, steps: Derivation) -> Program:
+def _lowered(operation: Operation, system: System, steps: Derivation | None = None) -> Program:
+    """The program of a system, with comments that name the steps if there are any."""
     apart = with_separate_windows(system)
-    return lower(operation.name, apart, adjoint(apart), comment(steps, apart.order))
+    describe = comment(steps, apart.order) if steps else lambda statement, adds: ""
+    return lower(operation.name, apart, adjoint(apart), describe)
+
+
+def _checked(operation: Operation) -> System:
+    """The system of a definition that can be meant."""
+    check(operation)
+    system = to_system(operation)
+    check_system(operation, system)
+    return system
 
 
 def _derived(operation: Operation) -> tuple[System, Derivation]:
     """What module and derivation have in common."""
-    check(operation)
-    system = to_system(operation)
-    check_system(operation, system)
+    system = _checked(operation)
     return system, derivation(operation, system, adjoint(system))
 
 
@@ -162,8 +170,10 @@ def compile(operation: Operation, *, verify: bool = True) -> ModuleType:
     NotVerified
         If the module is not what the definition says.
     """
-    system, steps = _derived(operation)
-    text = render_module(_lowered(operation, system, steps), steps, layout=False)
+    system = _checked(operation)
+    # Nobody reads the text, so it names no steps, and is not laid out.
+    program, whole = _lowered(operation, system), outline(operation, adjoint(system))
+    text = render_module(program, whole, layout=False)
     if verify:
         examine(operation, text)
     module = ModuleType(operation.name)

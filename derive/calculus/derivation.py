@@ -124,6 +124,7 @@ def derivation(operation: Operation, system: System, adjoint: Adjoint) -> Deriva
     adjoint : Adjoint
         ``adjoint(system)``: says which cotangents are wanted.
     """
+    whole = outline(operation, adjoint)
     bars = frozenset(adjoint.cotangent.values())
     scatter: dict[Tensor, list[Statement]] = {}
     for statement in adjoint.statements:
@@ -140,15 +141,20 @@ def derivation(operation: Operation, system: System, adjoint: Adjoint) -> Deriva
         gradients[bar] = tuple(line.steps)
     lines = _jacobian_lines(system, adjoint, values, names)
     jacobians = {line.target: tuple(line.steps) for line in lines}
+    return replace(whole, gradients=gradients, jacobians=jacobians)
+
+
+def outline(operation: Operation, adjoint: Adjoint) -> Derivation:
+    """A derivation before there is any step: what is defined, and in which order it prints."""
+    system = adjoint.primal
     inputs = (*system.inputs, *(t for t in system.tensors if t not in system.inputs))
     cotangents = tuple(adjoint.cotangent[t] for t in inputs if t in adjoint.cotangent)
     order = tuple(dict.fromkeys((*cotangents, *inputs)))
     definition = equations_of(operation)
     cotangent = dict(adjoint.cotangent)
     return Derivation(
-        operation, definition, system.statements, gradients, cotangent, order, system.order,
-        jacobians,
-    )  # fmt: skip
+        operation, definition, system.statements, {}, cotangent, order, system.order, {}
+    )
 
 
 def _jacobian_lines(
