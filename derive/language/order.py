@@ -263,8 +263,9 @@ class Order:
 
     def key(self, values: Iterable[Expr]) -> str:
         """What two definitions that differ in order alone do not have in common."""
-        nodes = (node for value in values for node in preorder_traversal(value))
-        return repr([self._written[node] for node in nodes if node in self._written])
+        nodes = {node for value in values for node in preorder_traversal(value)}
+        # SymPy does not always walk through a condition in one order.
+        return "\n".join(sorted(f"{n}: {self._written[n]}" for n in nodes if n in self._written))
 
     # ---- who tells -----------------------------------------------------------------------
 

@@ -23,7 +23,7 @@ from derive.language.maximum import ArgMaximum, Maximum
 from derive.language.numbers import decimal
 from derive.language.operation import Equation
 from derive.language.options import Setting
-from derive.language.order import Order, Written
+from derive.language.order import Operand, Order, Written
 from derive.language.symbols import Access, Axis, Size, Tensor
 from derive.rendering.order import (
     by_target,
@@ -180,48 +180,35 @@ class Formula(ABC):
         )
 
     def added(self, e: Add, in_index: bool) -> Piece:
-        if written := self.written.of(e):
-            return self.sum_as_written(written, in_index), SUM
-        number, step = sympy.fraction(sympy.together(e)) if over_number(e) else (e, Integer(1))
-        if step != 1:
+        written = self.written.of(e)
+        if not written and over_number(e):
+            number, step = sympy.fraction(sympy.together(e))
             pieces = self.piece(sympy.expand(number), in_index), self.piece(step, in_index)
             return self.quotient(*pieces, in_index)
-        terms = ordered_terms(e, self.place)
-        pieces = [(negative, self.expression(t, PRODUCT, in_index)) for negative, t in terms]
-        return self.sum_of(pieces), SUM
+        return self.terms(written or ordered_terms(e, self.place), in_index), SUM
 
     def multiplied(self, e: Mul, in_index: bool) -> Piece:
         negative, plain = signed(e)
         if negative:
             return self.sum_of([(True, self.expression(plain, PRODUCT, in_index))]), SUM
-        if written := self.written.of(e):
-            return self.product_as_written(written, in_index)
-        number, rest = e.as_coeff_Mul() if is_decimal(e.args[0]) else (Integer(1), e)
-        over, under = sympy.fraction(rest, exact=True) if divides(rest) else (rest, Integer(1))
-        if number != 1:
-            over = Mul(*(f for f in (number, *factors(over)) if f != 1), evaluate=False)
-        if under != 1:
-            pieces = self.piece(over, in_index), self.piece(under, in_index)
-            return self.quotient(*pieces, in_index)
-        parts = self.factors(over)
-        return self.product([self.expression(f, POWER, in_index) for f in parts]), PRODUCT
+        return self.quotients(self.written.of(e) or self.as_declared(e), in_index)
 
-    def sum_as_written(self, written: Written, in_index: bool) -> str:
-        """The terms in their order, and brackets."""
+    def terms(self, written: Iterable[Any], in_index: bool) -> str:
+        """Terms, some in brackets."""
         return self.sum_of([
-            (inverse, self.brackets(self.sum_as_written(part, in_index)))
+            (inverse, self.brackets(self.terms(part, in_index)))
             if isinstance(part, tuple)
             else (inverse, self.expression(part, PRODUCT, in_index))
             for inverse, part in written
         ])  # fmt: skip
 
-    def product_as_written(self, written: Written, in_index: bool) -> Piece:
-        """The factors in their order, and brackets, over those that are divided by."""
+    def quotients(self, written: Written, in_index: bool) -> Piece:
+        """Factors, some in brackets, over those that are divided by."""
         sides: tuple[list[Piece], list[Piece]] = [], []
         for inverse, part in written:
             if isinstance(part, tuple):
-                sides[inverse].append(self.product_as_written(part, in_index))
-            elif part.is_Rational and part.q != 1:
+                sides[inverse].append(self.quotients(part, in_index))
+            elif part.is_Rational and part.q != 1 and not is_decimal(part):
                 sides[inverse].append(self.piece(Integer(part.p)))
                 sides[not inverse].append(self.piece(Integer(part.q)))
             else:
@@ -233,10 +220,8 @@ class Formula(ABC):
         )  # fmt: skip
         return self.quotient(over, under, in_index) if sides[True] else over
 
-    def factors(self, value: Expr) -> list[Expr]:
-        """As written; else numbers, settings and sizes, indices, entries as declared, the rest."""
-        if isinstance(value, Mul) and self.written.of(value):
-            return list(self.written.arguments(value))
+    def as_declared(self, value: Expr) -> Written:
+        """Numbers, settings and sizes, indices, entries as declared, then everything else."""
 
         def key(factor: Any) -> tuple[int, int, str]:
             if factor.is_number:
@@ -253,7 +238,16 @@ class Formula(ABC):
                 return 2, 0, str(base)
             return 4, 0, str(base)
 
-        return sorted(factors(value), key=key)
+        number, rest = value.as_coeff_Mul()
+        if not is_decimal(number):
+            number, rest = Integer(1), value
+        sides = sympy.fraction(rest, exact=True) if divides(rest) else (rest,)
+        found = (
+            Operand(inverse == 1, factor)
+            for inverse, side in enumerate(sides)
+            for factor in sorted(factors(side), key=key)
+        )
+        return (*([Operand(False, number)] if number != 1 else []), *found)
 
     # Conditions -------------------------------------------------------------------------------
 
@@ -359,12 +353,9 @@ class Formula(ABC):
         value = Mul(*(f for f in factors(value) if f not in late))
         found = [*map(self.entry, chained(late)), *found]
         alone = not parts and not found
-        if isinstance(value, Mul) and not divides(value):
-            entries = [self.expression(f, POWER) for f in self.factors(value)]
-        elif value == 1 and found:
+        entries = [self.expression(value, SUM if alone and not negative else PRODUCT)]
+        if value == 1 and found:
             entries = []
-        else:
-            entries = [self.expression(value, SUM if alone and not negative else PRODUCT)]
         return negative, self.product([*parts, *entries, *found])
 
     def defined(self, equation: Equation) -> str:

@@ -105,14 +105,8 @@ class ModuleView:
 
 
 def comment(derivation: Derivation, order: Order) -> Describe:
-    """What stands above the lines of a statement: its equation, and the step it is from.
-
-    Parameters
-    ----------
-    derivation : Derivation
-        Where the steps are.
-    order : Order
-        Of the system that is lowered, which may have more statements than the derivation.
+    """What stands above the lines of a statement: its equation, in the order of the system that is
+    lowered, and the step it is from.
     """
     cotangents = set(derivation.cotangent.values())
 
@@ -140,9 +134,8 @@ def _docstring(derivation: Derivation) -> str:
     """Summary, equations, legend, notes and source, none of which can end the string."""
     operation = derivation.operation
     paragraphs = ["\n".join(wrap(operation.summary, 96))]
-    printed = [
-        equation_text(e, derivation.order, derivation.written) for e in derivation.definition
-    ]
+    order, written = derivation.order, derivation.written
+    printed = [equation_text(e, order, written) for e in derivation.definition]
     paragraphs.append(
         "\n".join(
             line

@@ -5,6 +5,9 @@ written, operation by operation, and the module has to yield the same bits.
 """
 
 import itertools
+import os
+import subprocess
+import sys
 from operator import add, mul, sub, truediv
 from types import ModuleType
 
@@ -159,6 +162,22 @@ def test_every_order_of_a_sum_and_of_a_product():
         for order, operation in zip(orders, map(definition, values), strict=True):
             expected = sign.join(f"{entry.tensor.name}[n]" for entry in order)
             assert right_side(operation) == f"y[n] = {expected}"
+
+
+def test_the_hash_of_a_definition_is_the_same_in_every_process():
+    """It tells orders apart, and only these."""
+    program = (
+        "from derive.ops import pooling; from derive.pipeline import definition_hash;"
+        "print([definition_hash(o) for o in pooling.OPERATIONS if 'avg' in o.name])"
+    )
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env=os.environ | {"PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True,
+        ).stdout
+        for seed in ("1", "77")
+    }  # fmt: skip
+    assert len(found) == 1
 
 
 CELLS = (
