@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from sympy import Add, Expr, Integer, Max, Min, Mul, Piecewise, Pow, Symbol, log
 
+from derive.calculus.conditions import joined
 from derive.errors import DefinitionError
 from derive.language.scalars import SCALARS
 from derive.language.symbols import Access
@@ -28,7 +29,8 @@ def partial(value: Expr, access: Access) -> Expr:
     if access.tensor.integer:
         return Integer(0)
     symbol = Symbol(str(access), real=True)  # named so that it keeps its place among others
-    return _derivative(value.xreplace({access: symbol}), symbol).xreplace({symbol: access})
+    slope = _derivative(value.xreplace({access: symbol}), symbol).xreplace({symbol: access})
+    return joined(slope)
 
 
 def _derivative(value: Expr, x: Symbol) -> Expr:

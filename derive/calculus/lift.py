@@ -18,6 +18,7 @@ from sympy.logic.boolalg import And, Boolean, Or
 
 from derive.calculus.affine import axes_in
 from derive.calculus.bounds import nonnegative
+from derive.calculus.conditions import joined
 from derive.calculus.selection import attains
 from derive.calculus.statements import Guard, Statement, System, accesses
 from derive.errors import DefinitionError
@@ -49,7 +50,7 @@ def equations_of(operation: Operation) -> tuple[Equation, ...]:
                 f"equation {number} is {given}, which does not define an entry of a tensor",
                 remedy="Write Eq(y[i], ...) or accumulate(y[i], ...), y made by tensor(...).",
             )
-        right = _without_powers(with_numbers(exact(given.right)))
+        right = _without_powers(with_numbers(joined(exact(given.right))))
         given = Equation(given.left, right, given.scatter)
         summed = {limit[0] for s in given.right.atoms(Sum, Maximum) for limit in s.limits}
         ranges = {
