@@ -12,12 +12,27 @@ from typing import Any
 import sympy
 from sympy import Float, Rational
 
+from derive.errors import DefinitionError
+
 _DOUBLE = 53  # binary digits; Python prints as few decimals as tell two floats apart
 
 
 def exact(thing: Any) -> Any:
-    """Anything SymPy understands, with each float replaced by its decimal."""
-    thing = sympy.sympify(thing)
+    """Anything SymPy understands but texts, with each float replaced by its decimal.
+
+    Raises
+    ------
+    DefinitionError
+        For what is no expression.
+    """
+    try:
+        thing = sympy.sympify(thing, strict=True)
+    except sympy.SympifyError:
+        raise DefinitionError(
+            "",
+            f"{thing!r} is no number and no expression",
+            remedy="Write it with numbers, sizes, axes, settings and entries of tensors.",
+        ) from None
     floats = thing.atoms(Float)
     return thing.xreplace({f: _rational(f) for f in floats}) if floats else thing
 
