@@ -398,7 +398,7 @@ def _check_default(
         try:
             low, high = map(exact, interval)
             fits = low.is_extended_real and high.is_extended_real and bool(low < high)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, DefinitionError):
             fits = False
         if not fits:
             raise DefinitionError(
