@@ -228,6 +228,15 @@ def _check_equation(
                 f"List it in inputs=, or define it. Known tensors: {names}.",
             )
         for position, index in enumerate(access.index):
+            real = [s for s in index.free_symbols if isinstance(s, Setting) and not s.is_integer]
+            if real or index.has(Sum, Maximum):
+                raise _error(
+                    operation,
+                    f"index {position} of {access.tensor.name} is {index}, "
+                    + (f"where {real[0]} is a real number" if real else "which holds a sum"),
+                    equation,
+                    "An index is a sum of axes times sizes or settings, or an integer entry.",
+                )
             try:
                 reads = affine(index).reads
             except NotAffine as reason:

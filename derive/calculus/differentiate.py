@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from sympy import Add, Dummy, Expr, Integer, Max, Min, Mul, Piecewise, Pow, Symbol, log
 
+from derive.calculus.conditions import joined
 from derive.errors import DefinitionError
 from derive.language.order import Order
 from derive.language.scalars import SCALARS
@@ -49,7 +50,8 @@ def _partial(
     symbol = Symbol(str(access), real=True)  # named so that it keeps its place among others
     renamed = {access: symbol}
     arguments = {e.xreplace(renamed): [a.xreplace(renamed) for a in own] for e, own in written}
-    return _derivative(value.xreplace(renamed), symbol, arguments).xreplace({symbol: access})
+    slope = _derivative(value.xreplace(renamed), symbol, arguments).xreplace({symbol: access})
+    return joined(slope)
 
 
 def _extrema(value: Expr) -> list[Expr]:

@@ -16,14 +16,15 @@ from sympy import Add, Expr, Idx, Integer, Mod, Mul, Piecewise, Pow, Sum, Symbol
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import And, Boolean, Or
 
-from derive.calculus.affine import axes_in
+from derive.calculus.affine import NotAffine, affine, axes_in
 from derive.calculus.bounds import nonnegative
+from derive.calculus.conditions import joined
 from derive.calculus.selection import attains
 from derive.calculus.statements import Guard, Statement, System, accesses
 from derive.errors import DefinitionError
 from derive.language.maximum import ArgMaximum, Maximum
 from derive.language.names import fresh
-from derive.language.numbers import decimals
+from derive.language.numbers import decimals, understood
 from derive.language.operation import Equation, Operation
 from derive.language.order import Order
 from derive.language.scalars import SCALARS, with_numbers
@@ -51,8 +52,12 @@ def equations_of(operation: Operation) -> tuple[Equation, ...]:
                 remedy="Write Eq(y[i], ...) or accumulate(y[i], ...), y made by tensor(...).",
             )
         order = operation.order
-        exactly = order.put(sympy.sympify(given.right), decimals(given.right))
-        right = _without_powers(with_numbers(exactly), order)
+        right = order.put(understood(given.right), decimals(given.right))
+        if not isinstance(right, Expr):
+            raise DefinitionError(
+                operation.name, f"equation {number} gives {given.left} the value {right}, no number"
+            )
+        right = _without_powers(with_numbers(joined(right)), order)
         given = Equation(given.left, right, given.scatter)
         summed = {limit[0] for s in given.right.atoms(Sum, Maximum) for limit in s.limits}
         ranges = {
@@ -432,6 +437,21 @@ def _disjoint(condition: Boolean, name: str) -> Iterator[tuple[Guard, ...]]:
     )
 
 
+def _check_affine(condition: Relational, side: Expr, name: str) -> None:
+    """What is compared is affine in the indices, but for one remainder."""
+    equal = isinstance(condition, sympy.Eq | sympy.Ne)
+    for part in side.args if equal and isinstance(side, Mod) else (side,):
+        try:
+            affine(part)
+        except NotAffine as reason:
+            raise DefinitionError(
+                name,
+                f"the condition {condition} is not affine in its indices: {reason}",
+                remedy="Compute the number in an equation of its own, for an integer tensor, and "
+                "compare that: Eq(k[i], ...), k[i] > 0.",
+            ) from None
+
+
 def _relation(condition: Relational, name: str) -> Iterator[tuple[Guard, ...]]:
     left, right = condition.args
     if not all(s.is_integer for side in (left, right) for s in side.free_symbols):
@@ -440,6 +460,8 @@ def _relation(condition: Relational, name: str) -> Iterator[tuple[Guard, ...]]:
             f"the condition {condition} compares a real setting; cases need integers",
             remedy="Compare indices, sizes and integer settings; use Max and Min for real ones.",
         )
+    for side in (left, right):
+        _check_affine(condition, side, name)
     difference, scale = sympy.fraction(sympy.together(left - right))
     if not scale.is_positive:
         difference = left - right

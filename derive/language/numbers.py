@@ -12,19 +12,45 @@ from typing import Any
 import sympy
 from sympy import Float, Rational
 
+from derive.errors import DefinitionError
+
 _DOUBLE = 53  # binary digits; Python prints as few decimals as tell two floats apart
 
 
 def exact(thing: Any) -> Any:
-    """Anything SymPy understands, with each float replaced by its decimal."""
-    thing = sympy.sympify(thing)
+    """Anything SymPy understands but texts, with each float replaced by its decimal.
+
+    Raises
+    ------
+    DefinitionError
+        For what is no expression.
+    """
+    thing = understood(thing)
     floats = decimals(thing)
     return thing.xreplace(floats) if floats else thing
 
 
+def understood(thing: Any) -> Any:
+    """Anything SymPy understands but texts, as it does.
+
+    Raises
+    ------
+    DefinitionError
+        For what is no expression.
+    """
+    try:
+        return sympy.sympify(thing, strict=True)
+    except sympy.SympifyError:
+        raise DefinitionError(
+            "",
+            f"{thing!r} is no number and no expression",
+            remedy="Write it with numbers, sizes, axes, settings and entries of tensors.",
+        ) from None
+
+
 def decimals(thing: Any) -> dict[Float, Rational]:
     """The decimal of each float in an expression."""
-    return {number: _rational(number) for number in sympy.sympify(thing).atoms(Float)}
+    return {number: _rational(number) for number in understood(thing).atoms(Float)}
 
 
 def _rational(number: Float) -> Rational:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sympy import Basic, Eq, Expr
+from sympy.logic.boolalg import Boolean
 
 from derive.errors import DefinitionError
 from derive.language.notes import order_of
@@ -114,6 +115,12 @@ class Operation:
                     str(self.name), f"{field_name} must be a tuple of {kind}, not {given!r}"
                 )
             object.__setattr__(self, field_name, tuple(given))
+        for field_name, kind in (("inputs", Tensor), ("outputs", Tensor), ("options", Option)):
+            for thing in getattr(self, field_name):
+                if not isinstance(thing, kind):
+                    raise DefinitionError(
+                        str(self.name), f"{field_name} holds {thing!r}, which is no {kind.__name__}"
+                    )
         for relation in self.requires:
             if not isinstance(relation, tuple) or len(relation) != 2:
                 raise DefinitionError(
@@ -122,6 +129,13 @@ class Operation:
                     remedy='Give each relation its words: (P >= 1, "the kernel is too large").',
                 )
         requires = tuple((exact(relation), words) for relation, words in self.requires)
+        for relation, words in requires:
+            if not isinstance(relation, Boolean) or relation.has(Access):
+                raise DefinitionError(
+                    str(self.name),
+                    f"requires holds {relation} ({words!r}), which compares no sizes and settings",
+                    remedy='Write a relation, such as (P >= 1, "the kernel is too large").',
+                )
         object.__setattr__(self, "requires", requires)
         if not isinstance(self.legend, Mapping):
             raise DefinitionError(str(self.name), "legend must map letters to their meaning")

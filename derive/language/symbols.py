@@ -11,7 +11,7 @@ from collections.abc import Iterator as PythonIterator
 from collections.abc import Sequence
 from typing import Any, Self
 
-from sympy import Basic, Expr, Idx, Piecewise, Symbol, Tuple, sympify
+from sympy import Basic, Expr, Idx, Piecewise, Symbol, Tuple
 from sympy.core.symbol import Str
 from sympy.logic.boolalg import Boolean
 
@@ -111,6 +111,19 @@ def kept(name: str, whole: Size, when: Boolean) -> Size:
     return Size(name, Piecewise((whole, when), (1, True)), 0, True, (whole, when))
 
 
+def _extent(given: Any, name: str) -> Expr:
+    """What an axis may be long: no fraction, no negative number, no entry of a tensor."""
+    extent = exact(given)
+    sized = isinstance(extent, Expr) and not extent.has(Access)
+    if not sized or extent.is_integer is False or extent.is_negative:
+        raise DefinitionError(
+            name,
+            f"an extent of {name} is {given}",
+            remedy="Write an integer, a size, or an expression of sizes and settings.",
+        )
+    return extent
+
+
 class Axis(Idx):
     """An index and its box: SymPy's ``Idx`` over ``0 <= index < extent``."""
 
@@ -119,7 +132,7 @@ class Axis(Idx):
             extent = extent[1] + 1
         if not isinstance(name, Symbol):
             name = Symbol(checked_name(name, "an axis"), integer=True)
-        return Idx.__new__(cls, name, sympify(extent))
+        return Idx.__new__(cls, name, _extent(extent, str(name)))
 
     @property
     def extent(self) -> Expr:
@@ -195,15 +208,15 @@ class Tensor(Named):
         interval=None,
     ):
         self = Symbol.__xnew__(cls, name, real=True)
-        self.axes_of = tuple(tuple(sympify(f) for f in factors) for factors in shape)
+        self.axes_of = tuple(tuple(_extent(f, name) for f in factors) for factors in shape)
         flat = sum(len(factors) for factors in self.axes_of)
         self.outside = None if outside is None else exact(outside)
         self.offset = (0,) * flat if offset is None else tuple(offset)
         self.integer, self.optional, self.parameter = integer, optional, parameter
-        self.below = None if below is None else sympify(below)
+        self.below = None if below is None else exact(below)
         self.default = None if default is None else exact(default)
         carried = (self.axes_of, self.outside, self.offset, integer, self.below, optional)
-        self.besides = None if besides is None else sympify(besides)
+        self.besides = None if besides is None else exact(besides)
         self.interval = None if interval is None else tuple(map(exact, interval))
         return self.carrying(*carried, parameter, self.default, self.besides, self.interval)
 
@@ -274,7 +287,7 @@ def _index(part: Any, name: str) -> Expr:
             f"{part!r} cannot index {name}",
             remedy="Write an index as an affine expression of axes, such as s*p + d*u - P.",
         )
-    return sympify(part)
+    return exact(part)
 
 
 def tensor(
@@ -363,6 +376,12 @@ def integers(
     """
     checked_name(name, "an integer tensor")
     _check_default(name, optional, default)
+    if below is not None and (exact(below).is_nonpositive or exact(below).is_integer is False):
+        raise DefinitionError(
+            name,
+            f"below={below} leaves no number to the entries of {name}",
+            remedy="Their numbers are 0 .. below-1: give a size, or an integer from 1.",
+        )
     return Tensor(
         name, _shape(shape), integer=True, below=below, optional=optional, default=default,
         besides=besides,
@@ -379,7 +398,7 @@ def _check_default(
         try:
             low, high = map(exact, interval)
             fits = low.is_extended_real and high.is_extended_real and bool(low < high)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, DefinitionError):
             fits = False
         if not fits:
             raise DefinitionError(
@@ -387,6 +406,12 @@ def _check_default(
                 f"the interval of {name} is {interval}",
                 remedy="Give two numbers, the smaller one first: interval=(0, 1).",
             )
+    if default is not None and exact(default).has(Access):
+        raise DefinitionError(
+            name,
+            f"the default of {name} is {default}, which reads a tensor",
+            remedy="A default is a number, or an expression of sizes.",
+        )
     if default is not None and optional:
         raise DefinitionError(
             name, f"{name} has a default, so no term is dropped: it is not optional"

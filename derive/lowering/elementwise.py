@@ -121,9 +121,9 @@ class Elementwise:
 
     def function(self, name: str, argument: Expr) -> Node:
         """A function of NumPy, ``np.exp``, or of the module, ``_sigmoid``."""
-        inside = self.lower(argument)
-        known = name.startswith("np.")
-        node = numpy(name[3:], inside) if known else call(name, inside)
+        if not name.startswith("np."):
+            return call(name, self.array(argument))
+        node = numpy(name[3:], self.lower(argument))
         return call("_real", node, Name("dtype")) if self.is_number(argument) else node
 
     def integer(self, e: Expr) -> Node:

@@ -413,7 +413,7 @@ class Fallback:
         for factor in Mul.make_args(value):
             if not factor.has(Access) and not self.axes_in_value(factor):
                 scalars.append(factor)
-            elif isinstance(factor, Access):
+            elif isinstance(factor, Access) and not factor.tensor.integer:
                 factors.append(self.view(factor))
             else:
                 axes = self.axes_in_value(factor)

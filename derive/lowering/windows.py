@@ -77,6 +77,8 @@ def trilinear(statement: Statement) -> Trilinear | None:
     if len(reads) + len(scalars) != len(factors) or any(s.has(Axis) for s in scalars):
         return None
     accesses = (statement.target, *reads)
+    if any(a.tensor.integer for a in accesses):
+        return None
     if any(_lists_twice(a) for a in accesses):
         return None
     shared = [[i for i in a.index if len(affine(i).iterators) == 2] for a in accesses]

@@ -204,3 +204,73 @@ def test_accumulating_a_number_counts():
     assert np.array_equal(found.y, [2, 2, 6]) and found.s == 10 + 2
     grads = module.backward((np.ones(3), None), residuals)
     assert np.array_equal(grads.x, [2, 1, 2])
+
+
+def held(build) -> str:
+    with pytest.raises(DefinitionError) as caught:
+        build()
+    return str(caught.value)
+
+
+MALFORMED = {
+    "no number": lambda: compile(Operation("f", "F.", (x,), (y,), (accumulate(y[n], x[n] > 0),))),
+    "is no number and no expression": lambda: compile(
+        Operation("f", "F.", (x,), (y,), (accumulate(y[n], "x"),))  # type: ignore[arg-type]
+    ),
+    "inputs holds 'x'": lambda: Operation("f", "F.", ("x",), (y,), (Eq(y[n], x[n]),)),
+    "outputs holds y": lambda: Operation("f", "F.", (x,), (y[n],), (Eq(y[n], x[n]),)),
+    "options holds 'o'": lambda: Operation("f", "F.", (x,), (y,), (Eq(y[n], x[n]),), ("o",)),
+    "compares no sizes": lambda: Operation(
+        "f", "F.", (x,), (y,), (Eq(y[n], x[n]),), requires=((x[0] > 1, "words"),)
+    ),
+    "an extent of q is 2.5": lambda: axes("q", 2.5),
+    "an extent of q is -2": lambda: axes("q", -2),
+    "an extent of z is x": lambda: tensor("z", x[0]),
+    "'N' is no number": lambda: tensor("z", "N"),
+    "None is no number": lambda: x[None],
+    "the default of z is x": lambda: tensor("z", N, default=x[0]),
+    "below=0 leaves no number": lambda: integers("z", N, below=0),
+}
+
+
+@pytest.mark.parametrize("words", MALFORMED)
+def test_what_is_no_part_of_a_definition_is_named(words):
+    assert words in held(MALFORMED[words])
+
+
+CONDITIONS = {
+    "square": n**2 > 3,
+    "product": n * m > 3,
+    "remainder": sympy.Mod(n, 2) > 0,
+    "floor": Eq(sympy.floor(n / 2), 1),
+    "largest": sympy.Max(n, 2) > 2,
+    "sine": sympy.sin(n) > 0,
+}
+
+
+@pytest.mark.parametrize("name", CONDITIONS)
+def test_a_condition_that_is_not_affine_is_refused_with_the_way_around(name):
+    whole = tensor("y", N, M)
+    message = refused(
+        Eq(whole[n, m], Piecewise((x[n], CONDITIONS[name]), (0, True))), outputs=(whole,)
+    )
+    assert "is not affine in its indices" in message and "integer tensor" in message
+
+
+def test_the_way_around_a_condition_is_one():
+    number = integers("number", N)
+    way = Operation(
+        "way", "A test.", (x,), (y,),
+        (Eq(number[n], sympy.Mod(n**2, 3)), Eq(y[n], Piecewise((x[n], number[n] > 0), (0, True)))),
+    )  # fmt: skip
+    assert np.array_equal(compile(way).apply(np.ones(5)), [0, 1, 1, 0, 1])
+
+
+def test_an_index_is_made_of_integers():
+    lag = option("lag", 0.5, integer=False)
+    framed = tensor("x", N, outside=0)
+    message = refused(
+        Eq(y[n], framed[n - lag.settings[0]]), inputs=(framed,), options=(lag,)
+    )
+    assert "where lag is a real number" in message
+    assert "which holds a sum" in refused(Eq(y[n], framed[Sum(m, m)]), inputs=(framed,))

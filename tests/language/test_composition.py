@@ -225,3 +225,62 @@ def test_integers_that_may_be_left_out():
     beyond = replace(beyond, equations=(Eq(y[n], x[n, 0]),))
     with pytest.raises(DefinitionError, match="the default I of limit need not be within"):
         derive.compile(beyond)
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("max_pool2d", {"kernel_size": 2}),  # whose stride is the word None
+        ("max_pool2d", {"kernel_size": 2, "stride": 1, "padding": 1}),
+        ("max_pool2d", {"kernel_size": 3, "stride": 2, "ceil_mode": True}),
+        ("avg_pool2d", {"kernel_size": 2, "count_include_pad": False, "divisor_override": None}),
+    ],
+    ids=str,
+)
+def test_a_part_takes_options_as_its_module_does(name, given):
+    """Words that are no strings among them."""
+    C, height, width = sizes("C height width")
+    image = tensor("image", N, C, height, width)
+    pooled = part(OPERATION[name], "p", x=image, **given)
+    whole = compose("pooled", "Pool.", (pooled,), inputs=(image,), outputs=(pooled["y"],))
+    values = np.random.default_rng(0).standard_normal((2, 3, 6, 7))
+    module, pool = derive.compile(whole), derive.compile(OPERATION[name])
+    assert np.array_equal(module.apply(values), pool.apply(values, **given))
+
+
+@pytest.mark.parametrize(
+    "given", [{"kernel_size": 0}, {"kernel_size": 1.5}, {"ceil_mode": "yes"}, {"stride": True}]
+)
+def test_a_part_refuses_what_its_module_refuses(given):
+    C, height, width = sizes("C height width")
+    with pytest.raises(DefinitionError, match="is no value of the option"):
+        part(OPERATION["max_pool2d"], "p", x=tensor("image", N, C, height, width), **given)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("axes_of", [(N,), (N, I)], ids=["one axis", "two axes"])
+def test_a_loss_may_be_a_part(reduction, axes_of):
+    """Its axes are kept or dropped, as its option says."""
+    x, target = tensor("x", *axes_of), tensor("target", *axes_of)
+    loss = part(OPERATION["mse_loss"], "loss", x=x, target=target, reduction=reduction)
+    whole = compose("loss", "Loss.", (loss,), inputs=(x, target), outputs=(loss["y"],))
+    shape = (4, 3)[: len(axes_of)]
+    ones, values = np.ones(shape), np.arange(np.prod(shape), dtype=float).reshape(shape)
+    squares = (values - 1) ** 2
+    right = {"mean": squares.mean(), "sum": squares.sum(), "none": squares}[reduction]
+    module = derive.compile(whole)
+    found, residuals = module.forward(values, ones)
+    assert found.shape == np.shape(right) and np.allclose(found, right)
+    share = 2 * (values - 1) / (squares.size if reduction == "mean" else 1)
+    assert np.allclose(module.backward(np.ones_like(found), residuals).x, share)
+
+
+def test_integers_of_a_part_keep_what_may_occur_besides():
+    """A class that does not count is refused by nobody: −100 marks it."""
+    C, M = size("C", minimum=1), size("M")
+    x = tensor("x", N, C, M)
+    loss = part(OPERATION["nll_loss"], "", x=x)
+    whole = compose("loss", "Loss.", (loss,), inputs=(x,), outputs=(loss["y"],))
+    values = np.log([[[0.25], [0.75]], [[0.5], [0.5]]])
+    found = derive.compile(whole).apply(values, np.array([[1], [-100]]))
+    assert np.allclose(found, -np.log(0.75))

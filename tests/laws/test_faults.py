@@ -123,6 +123,34 @@ def test_an_interval_has_ends_and_no_nan(interval, inside, outside):
             module.apply(np.array([0.75, number]))
 
 
+def test_a_case_may_be_compared():
+    """SymPy makes a choice between conditions of it: whether the case that holds is above 0."""
+    case = Piecewise((x[n] - 2, n < 2), (x[n] - 4, True))
+    chosen = operation(Eq(y[n], Piecewise((x[n] ** 2, case > 0), (3 * x[n], True))))
+    assert np.array_equal(values_of(chosen, X), [3, 6, 9, 12])
+    assert np.array_equal(values_of(chosen, X + 1.5), [2.5**2, 3.5**2, 4.5**2, 5.5**2])
+    gradients_are_slopes(chosen, X + 0.25)
+    smaller = operation(Eq(y[n], Min(Piecewise((x[n], x[n] > 2), (-x[n], True)), x[n] ** 2 - 3)))
+    assert np.array_equal(values_of(smaller, X), [-2, -2, 3, 4])
+    gradients_are_slopes(smaller, X + 0.25)
+
+
+def test_integers_are_factors_of_gradients():
+    """The gradient of a sum that is weighted by integers is a product with integers."""
+    weight, table, z = integers("c", N, below=9), tensor("v", K), tensor("z", N, K)
+    weighted = operation(
+        Eq(z[n, k], weight[n] * table[k] ** 2), Eq(y[n], x[n] * Sum(z[n, k], k)),
+        inputs=(x, table, weight),
+    )  # fmt: skip
+    factors, numbers = np.array([1, 8, 0, 2]), np.array([0.5, -2.0])
+    assert np.allclose(values_of(weighted, X, numbers, factors), X * factors * 4.25)
+    gradients_are_slopes(weighted, X, numbers, factors)
+    single = [X.astype("float32"), numbers.astype("float32"), factors]
+    output, residuals = module_of(weighted).forward(*single)
+    grads = module_of(weighted).backward(output, residuals)
+    assert {a.dtype.name for a in (output, *grads)} == {"float32"}
+
+
 def test_cases_of_a_diagonal_may_be_sums():
     """A case of an entry of the diagonal, times that entry: both slopes go to it."""
     square, whole = tensor("x", N, N), tensor("y", N, M)

@@ -14,6 +14,7 @@ from sympy import (
     Rational,
     Sum,
     ceiling,
+    erf,
     exp,
     floor,
     log,
@@ -34,7 +35,9 @@ from derive.language import (
     parameter,
     relu,
     sigmoid,
+    silu,
     sizes,
+    softplus,
     state,
     step,
     tensor,
@@ -64,6 +67,10 @@ SCALARS = {
     "powers": (S**-2 + N**-2 + S ** R(1, 3) + Q**3, 1.5**-2 + 1 / 25 + 1.5 ** (1 / 3) + 8),
     "quotients": (N / S + 1 / N + Q / N, 5 / 1.5 + 0.2 + 0.4),
     "own functions": (relu(S) + sigmoid(N), 1.5 + 1 / (1 + np.exp(-5))),
+    "own functions of sizes": (
+        erf(N) + softplus(N) + silu(S),
+        1 + np.log1p(np.exp(5)) + 1.5 / (1 + np.exp(-1.5)) - 1.537e-12,
+    ),
     "of numbers": (relu(2) + gelu(sqrt(2)), 2 + np.sqrt(2) * 0.9213503964748575),
     "extrema": (Max(S, R(1, 2)) + Min(N, S, 2 / S), 1.5 + 2 / 1.5),
     "extrema of an index": (
