@@ -22,6 +22,7 @@ from derive.lowering.contraction import axes_of, product
 from derive.lowering.elementwise import Elementwise
 from derive.lowering.integers import lower_integer
 from derive.lowering.loops import bare_axes, loops_of, moves_apart, wraps_once
+from derive.lowering.outside import is_copy_with_fill
 from derive.lowering.program import (
     ALL,
     NONE,
@@ -375,6 +376,10 @@ class Fallback:
             alone = over == [len(order) - 1]
             found = method(node, "max", axis=axes, initial=lowest)
             node = call("_largest", node) if alone else found
+        for axis in (a for a in gone if a not in present and not a.extent.is_positive):
+            extent = self.extents.get(axis)
+            length = extent.length if extent else lower_integer(axis.extent)
+            node, fresh = numpy("where", Binary(">", length, Literal(0)), node, lowest), True
         return View(node, tuple(a for a in keep if a in present), fresh or bool(over))
 
     def count(self, keep: tuple[Axis, ...]) -> View:
@@ -406,7 +411,9 @@ class Fallback:
             if mask is None:
                 node = self.elementwise.lower(value)
             else:
-                node = numpy("where", mask, self.elementwise.array(value), Literal(0))
+                copy = is_copy_with_fill(self.statement)
+                beyond = self.elementwise.lower(value.tensor.outside) if copy else Literal(0)
+                node = numpy("where", mask, self.elementwise.array(value), beyond)
             return View(node, ordered, mask is not None or not isinstance(value, Access))
         scalars: list[Expr] = []
         factors: list[View] = []
