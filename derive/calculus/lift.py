@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, count
 
 import sympy
-from sympy import Add, Expr, Idx, Integer, Mod, Mul, Piecewise, Pow, Sum, Symbol
+from sympy import Add, Expr, Idx, Integer, Max, Min, Mod, Mul, Piecewise, Pow, Sum, Symbol
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import And, Boolean, Or
 
@@ -309,15 +309,21 @@ class _Lift:
     def name_reductions(
         self, value: Expr, domain: tuple[Axis, ...], where: tuple[Guard, ...]
     ) -> Expr:
-        """Give what cannot stand inside `value` a tensor of its own: sums, and the argument of a
-        function if it is a sum, has cases by index, or may lose a term to an absent input."""
+        """Give what cannot stand inside `value` a tensor of its own: sums, the argument of a
+        function if it is a sum, has cases by index, or may lose a term to an absent input, and long
+        arguments of maxima and minima."""
         if not _needs_name(value):
             return value
         function = value.func in SCALARS
         if _is_named_whole(value) or (function and _needs_name(value.args[0])):
             named = self.named(value.args[0] if function else value, domain, where)
             return value.func(named) if function else named
-        new = (self.name_reductions(a, domain, where) for a in value.args)
+        compared = isinstance(value, Max | Min)
+        new = (
+            self.named(a, domain, where) if compared and _is_long(a)
+            else self.name_reductions(a, domain, where)
+            for a in value.args
+        )  # fmt: skip
         return self.order.rebuilt(value, new)
 
     def named(self, value: Expr, domain: tuple[Axis, ...], where: tuple[Guard, ...]) -> Access:
@@ -370,9 +376,16 @@ def _needs_name(value: Expr) -> bool:
     """Whether something in the value has to become a statement of its own."""
     if isinstance(value, Access):
         return False
-    if _is_named_whole(value):
+    if _is_named_whole(value) or (isinstance(value, Max | Min) and any(map(_is_long, value.args))):
         return True
     return any(_needs_name(argument) for argument in value.args)
+
+
+def _is_long(value: Expr) -> bool:
+    """Whether a value is too long to be compared as it stands: SymPy solves conditions over sums
+    and cases, and may not come to an end."""
+    several = sum(not access.tensor.integer for access in accesses(value)) > 1
+    return value.has(Piecewise) or (isinstance(value, Add) and several)
 
 
 def _reads_optional(value: Expr) -> bool:

@@ -56,7 +56,10 @@ def order_of(values: Sequence[Expr]) -> Order:
     for node in (node for value in values for node in preorder_traversal(value)):
         # What SymPy takes out of an odd function is the sign of all of its argument.
         for written_as in (node, -node) if isinstance(node, Add) else (node,):
-            if (written := known.get(unsigned(written_as))) is not None:
+            written = known.get(unsigned(written_as))
+            if written is None and isinstance(node, Max | Min):
+                written = plain(node)  # renamed, it would be sorted anew, and another one would win
+            if written is not None:
                 order.note(written_as, written)
     return order
 

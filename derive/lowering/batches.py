@@ -17,7 +17,7 @@ from sympy import Expr, Max, Mul, Symbol
 from derive.calculus.affine import axes_in
 from derive.calculus.statements import Statement
 from derive.language.symbols import Axis, Tensor
-from derive.lowering.loops import loops_of
+from derive.lowering.loops import bare_axes, loops_of
 from derive.lowering.schedule import Item
 
 COUNT = Symbol("count", integer=True, nonnegative=True)  # of what is in a part
@@ -100,11 +100,16 @@ def _joins(item: Any, run: list[Statement], group: Callable[[Statement], Any]) -
 
 
 def _axis(statement: Statement) -> Axis | None:
-    """The axis that walks the whole of the target's first dimension and stands nowhere else."""
+    """The axis that walks the whole of the target's first dimension and stands nowhere else.
+
+    Its own number stands in no value: within a part, it is counted from 0.
+    """
     if not statement.target.index or any(a.tensor.optional for a in statement.entries):
         return None
     axis = statement.target.index[0]
     if not isinstance(axis, Axis) or any(axis in axes_in((g.expression,)) for g in statement.where):
+        return None
+    if axis in bare_axes(statement.value):
         return None
     for access in (statement.target, *statement.entries):
         if access.index and access.index[0] == axis:
