@@ -233,7 +233,7 @@ class Verification:
             for node in statement.value.atoms(*_COMPARING):
                 if node.has(Access):
                     compared |= node.atoms(sympy.Number, Setting) | {sympy.Integer(0)}
-        real = (float(case.values.get(number, number)) for number in compared)
+        real = (_exactly(case.values.get(number, number)) for number in compared)
         near = {number for number in real if abs(number) < _FAR}
         return tuple(sorted({sign * number for number in near for sign in (1, -1)}))
 
@@ -316,6 +316,12 @@ def _error(found: np.ndarray | None, right: np.ndarray) -> float:
     # Infinities may be equal; where the equations have no value, anything will do.
     np.subtract(found, right, out=off, where=(found != right) & ~np.isnan(right))
     return float(np.max(np.abs(off), initial=0)) / scale
+
+
+def _exactly(number: Any) -> float:
+    """A number that floats hold; near it, if they do not: 1/3 is on no side of its float."""
+    exact = not isinstance(number, sympy.Rational) or number == sympy.Rational(float(number))
+    return float(number) if exact else round(float(number) * 64) / 64
 
 
 def _where(found: np.ndarray | None, right: np.ndarray) -> str:
