@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from sympy import Add, Expr, Integer, Max, Min, Mul, Piecewise, Pow, Symbol, log
+from sympy import Add, Eq, Expr, Integer, Max, Min, Mul, Piecewise, Pow, Symbol, log
 
 from derive.errors import DefinitionError
 from derive.language.scalars import SCALARS
@@ -42,14 +42,7 @@ def _derivative(value: Expr, x: Symbol) -> Expr:
             )
         )
     if isinstance(value, Pow):
-        base, exponent = value.args
-        if x not in exponent.free_symbols:
-            return exponent * base ** (exponent - 1) * _derivative(base, x)
-        if x not in base.free_symbols:
-            return value * log(base) * _derivative(exponent, x)
-        return value * (
-            _derivative(exponent, x) * log(base) + exponent * _derivative(base, x) / base
-        )
+        return _power(value, x)
     if isinstance(value, Piecewise):
         return Piecewise(*((_derivative(piece, x), condition) for piece, condition in value.args))
     if isinstance(value, Max | Min):
@@ -63,6 +56,24 @@ def _derivative(value: Expr, x: Symbol) -> Expr:
         )
     (argument,) = value.args
     return row.derivative(argument, value) * _derivative(argument, x)
+
+
+def _power(value: Pow, x: Symbol) -> Expr:
+    """``b*a**(b-1)*a' + a**b*log(a)*b'``, also at 0: there ``a**0`` is 1 and has the slope 0, and
+    ``0**b`` has the slope 0."""
+    base, exponent = value.args
+    by_base, by_exponent = _derivative(base, x), _derivative(exponent, x)
+    result: Expr = Integer(0)
+    if by_base != 0:
+        less = exponent - 1
+        if exponent.is_zero is not False:
+            less = Piecewise((0, Eq(exponent, 0)), (less, True))
+        result += exponent * base**less * by_base
+    if by_exponent != 0:
+        if base.is_zero is not False:
+            base = Piecewise((1, Eq(base, 0)), (base, True))
+        result += value * log(base) * by_exponent
+    return result
 
 
 def _extremum(value: Expr, x: Symbol) -> Expr:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import sympy
-from sympy import Add, Expr, Idx, Integer, Mod, Mul, Piecewise, Pow, Sum
+from sympy import Add, Expr, Idx, Integer, Mod, Mul, Piecewise, Sum
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import And, Boolean, Or
 
@@ -47,8 +47,7 @@ def equations_of(operation: Operation) -> tuple[Equation, ...]:
                 f"equation {number} is {given}, which does not define an entry of a tensor",
                 remedy="Write Eq(y[i], ...) or accumulate(y[i], ...), y made by tensor(...).",
             )
-        right = _without_powers(sympy.sympify(given.right))
-        given = Equation(given.left, right, given.scatter)
+        given = Equation(given.left, sympy.sympify(given.right), given.scatter)
         summed = {limit[0] for s in given.right.atoms(Sum, Maximum) for limit in s.limits}
         ranges = {
             i: Axis(str(i.label), i.upper - i.lower + 1) + i.lower
@@ -60,14 +59,6 @@ def equations_of(operation: Operation) -> tuple[Equation, ...]:
             Equation(given.left.xreplace(ranges), given.right.xreplace(ranges), given.scatter)
         )
     return tuple(found)
-
-
-def _without_powers(value: Expr) -> Expr:
-    """``a**b`` with an exponent that is computed is ``exp(b*log(a))``."""
-    powers = {
-        p: sympy.exp(p.exp * sympy.log(p.base)) for p in value.atoms(Pow) if p.exp.has(Access)
-    }
-    return value.xreplace(powers)
 
 
 def to_system(operation: Operation) -> System:

@@ -8,13 +8,26 @@ from fractions import Fraction
 
 import sympy
 from sympy import Expr, Mul, Pow
+from sympy.logic.boolalg import Boolean
 
 from derive.calculus.selection import attains, taken
 from derive.errors import DefinitionError
 from derive.language.scalars import SCALARS
 from derive.language.symbols import Access, Axis
+from derive.lowering.harmless import harmless
 from derive.lowering.integers import lower_integer
-from derive.lowering.program import Attribute, Binary, Literal, Name, Node, Unary, call, numpy
+from derive.lowering.program import (
+    Attribute,
+    Binary,
+    Conditional,
+    Literal,
+    Name,
+    Node,
+    Unary,
+    call,
+    numpy,
+)
+from derive.lowering.unordered import handed_on, swallowed
 
 
 @dataclass
@@ -28,6 +41,11 @@ class Elementwise:
     read: Callable[[Access | Axis], Node]
     constants: dict[str, Expr] = field(default_factory=dict)
     compared: Callable[[Access], Node] | None = None
+    told: frozenset[Access] = frozenset()  # of NaN in these, something beside tells already
+
+    def value(self, e: Expr, excluded: tuple[Boolean, ...] = ()) -> Node:
+        """A whole value; of what is not selected, or `excluded`, nothing is seen."""
+        return self.lower(harmless(e, excluded))
 
     def lower(self, e: Expr) -> Node:
         if isinstance(e, Access | Axis):
@@ -88,14 +106,23 @@ class Elementwise:
         self.constants[name] = value
         return Name(name)
 
+    def beside(self, part: Expr, whole: Expr) -> Elementwise:
+        """What lowers a part of a sum or product, whose other parts are NaN where entries are."""
+        if not part.has(sympy.Piecewise):
+            return self
+        own = part.atoms(sympy.Piecewise)
+        others = (handed_on(other) for other in whole.args if not other.has(*own))
+        return replace(self, told=self.told.union(*others))
+
     def sum(self, e: sympy.Add) -> Node:
         terms = sorted(e.args, key=lambda t: (t.could_extract_minus_sign(), t.is_number, str(t)))
-        result = self.lower(terms[0])
+        result = self.beside(terms[0], e).lower(terms[0])
         for term in terms[1:]:
+            printer = self.beside(term, e)
             if term.could_extract_minus_sign():
-                result = Binary("-", result, self.lower(-term))
+                result = Binary("-", result, printer.lower(-term))
             else:
-                result = Binary("+", result, self.lower(term))
+                result = Binary("+", result, printer.lower(term))
         return result
 
     def product(self, e: Mul) -> Node:
@@ -119,21 +146,27 @@ class Elementwise:
             above.append(magnitude)
         above.sort(key=lambda f: (f.is_number, not f.has(Access), str(f)))
         below.sort(key=lambda f: (f.has(Access), str(f)))
-        result = self.chain(above) if above else Literal(1)
+        twice = [f.args[0] for f in below if isinstance(f, Pow) and f.args[1] == 2]
+        below = [f for f in below if not (isinstance(f, Pow) and f.args[1] == 2)]
+        result = self.chain(above, e) if above else Literal(1)
         if below:
-            result = Binary("/", result, self.chain(below))
+            result = Binary("/", result, self.chain(below, e))
+        for base in (base for base in twice for _ in range(2)):
+            result = Binary("/", result, self.lower(base))  # the square might overflow
         return Unary("-", result) if sign else result
 
-    def chain(self, factors: list[Expr]) -> Node:
-        result = self.lower(factors[0])
+    def chain(self, factors: list[Expr], whole: Expr) -> Node:
+        result = self.beside(factors[0], whole).lower(factors[0])
         for factor in factors[1:]:
-            result = Binary("*", result, self.lower(factor))
+            result = Binary("*", result, self.beside(factor, whole).lower(factor))
         return result
 
     def power(self, e: Pow) -> Node:
         base, exponent = e.args
         if exponent == sympy.Rational(1, 2):
             return numpy("sqrt", self.lower(base))
+        if exponent == -2:
+            return numpy("square", self.lower(1 / base))  # where it is small, base**2 overflows
         if exponent.could_extract_minus_sign():
             return Binary("/", Literal(1), self.lower(base ** (-exponent)))
         if exponent == 2:
@@ -147,9 +180,19 @@ class Elementwise:
             last = sympy.Integer(0)
         else:
             pieces.pop()
-        result = self.lower(last)
+        if not e.has(Access, Axis):
+            result = self.lower(last)
+            for value, test in reversed(pieces):
+                result = Conditional(self.lower(value), self.condition(test), result)
+            return result
+        asked = [entry for entry in swallowed(e) if entry not in self.told]
+        inner = replace(self, told=self.told.union(asked))
+        result = inner.lower(last)
         for value, test in reversed(pieces):
-            result = numpy("where", self.condition(test), self.lower(value), result)
+            result = numpy("where", self.condition(test), inner.lower(value), result)
+        if asked:
+            nan = Attribute(Name("np"), "nan")
+            result = numpy("where", _are_numbers(self.read, asked), result, nan)
         return result
 
     def condition(self, test) -> Node:
@@ -170,3 +213,12 @@ class Elementwise:
         if isinstance(test, sympy.Not):
             return numpy("logical_not", self.condition(test.args[0]))
         raise DefinitionError(str(test), f"the condition {test} is not a comparison")
+
+
+def _are_numbers(read: Callable[[Access | Axis], Node], entries: list[Access]) -> Node:
+    """Whether none of the entries is NaN."""
+    tests = [Binary("==", read(entry), read(entry)) for entry in entries]
+    result: Node = tests[0]
+    for test in tests[1:]:
+        result = Binary("&", result, test)
+    return result

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import sympy
 from sympy import Add, Expr, Max, Mul, fraction
+from sympy.logic.boolalg import Boolean
 
 from derive.calculus.affine import affine, axes_in
 from derive.calculus.bounds import nonnegative
@@ -265,7 +266,10 @@ class Fallback:
         return seen.aligned(self.order)
 
     def view(self, access: Access) -> View:
-        return view(access, self.indices[access], self.scope)
+        places = self.indices.get(access)
+        if places is None:  # it stands in a condition alone
+            places = indices(access, self.loops, self.statement.domain, trusted=True)
+        return view(access, places, self.scope)
 
     def mask(self, order: tuple[Axis, ...]) -> Node | None:
         """All masks as one array with the axes of `order` that they name."""
@@ -286,6 +290,13 @@ class Fallback:
         if left.could_extract_minus_sign():
             left, right, sign = -left, -right, "==" if guard.kind == "eq" else "<="
         return Binary(sign, *(index_array(side, order, self.scope) for side in (left, right)))
+
+    def excluded(self) -> tuple[Boolean, ...]:
+        """The masks' conditions, negated."""
+        opposite = {"ge": sympy.Lt, "eq": sympy.Ne}
+        return tuple(
+            opposite[g.kind](g.expression, 0) for g in self.masks if g.kind in opposite
+        )
 
     def masked_axes(self) -> tuple[Axis, ...]:
         named = axes_in(e for g in self.masks for e in (g.expression, g.modulus))
@@ -336,7 +347,7 @@ class Fallback:
         value = self.statement.value
         gone = tuple(a for a in reduced(self.statement) if a not in self.loops)
         self.order = order = (*target.axes, *gone)
-        test = self.elementwise.lower(value)
+        test = self.elementwise.value(value)
         mask = self.mask(order)
         test = test if mask is None else Binary("&", test, mask)
         place = _array(target)
@@ -357,7 +368,7 @@ class Fallback:
         gone = tuple(a for a in self.inner if a not in keep)
         present = self.axes_in_value(value) | set(self.masked_axes())
         self.order = order = tuple(a for a in (*keep, *gone) if a in present)
-        node = self.elementwise.lower(value)
+        node = self.elementwise.value(value, self.excluded())
         fresh = not isinstance(value, Access)
         lowest = Unary("-", Attribute(Name("np"), "inf"))
         mask = self.mask(order)
@@ -396,7 +407,7 @@ class Fallback:
         if not gone:
             axes = self.axes_in_value(value) | set(self.masked_axes())
             self.order = ordered = tuple(a for a in keep if a in axes)
-            node = self.elementwise.lower(value)
+            node = self.elementwise.value(value, self.excluded())
             mask = self.mask(ordered)
             if mask is not None:
                 node = numpy("where", mask, node, Literal(0))
@@ -413,7 +424,7 @@ class Fallback:
             else:
                 axes = self.axes_in_value(factor)
                 self.order = tuple(a for a in (*keep, *gone) if a in axes)
-                node = self.elementwise.lower(factor)
+                node = self.elementwise.value(factor, self.excluded())
                 factors.append(View(node, self.order, True))
         factors = self.cut(factors, (*keep, *gone))
         missing = [a for a in gone if a not in axes_of(factors)]
