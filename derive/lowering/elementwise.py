@@ -14,7 +14,7 @@ from derive.calculus.selection import attains, taken
 from derive.errors import DefinitionError
 from derive.language.scalars import SCALARS
 from derive.language.symbols import Access, Axis
-from derive.lowering.harmless import harmless
+from derive.lowering.harmless import clipped, harmless, spared
 from derive.lowering.integers import lower_integer
 from derive.lowering.program import (
     Attribute,
@@ -67,6 +67,15 @@ class Elementwise:
             if behind is None:
                 return found
             return Binary("or", Binary("==", lower_integer(behind), Literal(0)), found)
+        if isinstance(e, spared):
+            value, condition = e.args
+            return numpy("where", self.condition(condition), Literal(1), self.lower(value))
+        if isinstance(e, clipped):
+            result = self.lower(e.args[0])
+            for word, bound in zip(("maximum", "minimum"), e.args[1:], strict=True):
+                if not bound.is_infinite:
+                    result = numpy(word, result, self.lower(bound))
+            return result
         if isinstance(e, sympy.Add):
             return self.sum(e)
         if isinstance(e, Mul):
@@ -188,6 +197,8 @@ class Elementwise:
         asked = [entry for entry in swallowed(e) if entry not in self.told]
         inner = replace(self, told=self.told.union(asked))
         result = inner.lower(last)
+        if not any(piece.has(Access) for piece, _ in e.args):
+            result = call("_real", result, Name("dtype"))  # of numbers alone, NumPy makes float64
         for value, test in reversed(pieces):
             result = numpy("where", self.condition(test), inner.lower(value), result)
         if asked:

@@ -262,6 +262,8 @@ class Fallback:
 
     def entry(self, place: Access | Axis) -> Node:
         """The same as it stands in a comparison, where integers stay integers."""
+        if isinstance(place, Axis) and place in self.loops:
+            return Name(place.name)
         seen = numbers(place, self.scope) if isinstance(place, Axis) else self.view(place)
         return seen.aligned(self.order)
 
@@ -292,11 +294,10 @@ class Fallback:
         return Binary(sign, *(index_array(side, order, self.scope) for side in (left, right)))
 
     def excluded(self) -> tuple[Boolean, ...]:
-        """The masks' conditions, negated."""
+        """Where the statement says that nothing is added, as far as that is a mask."""
         opposite = {"ge": sympy.Lt, "eq": sympy.Ne}
-        return tuple(
-            opposite[g.kind](g.expression, 0) for g in self.masks if g.kind in opposite
-        )
+        masks = (g for g in self.masks if g in self.statement.where and g.kind in opposite)
+        return tuple(opposite[g.kind](g.expression, 0) for g in masks)
 
     def masked_axes(self) -> tuple[Axis, ...]:
         named = axes_in(e for g in self.masks for e in (g.expression, g.modulus))

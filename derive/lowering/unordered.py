@@ -14,6 +14,7 @@ from sympy.core.relational import Relational
 
 from derive.language.scalars import SCALARS
 from derive.language.symbols import Access
+from derive.lowering.harmless import clipped, spared
 
 Entries = frozenset[Access]
 
@@ -32,6 +33,8 @@ def handed_on(value: Expr) -> Entries:
         return compared(value) | frozenset.intersection(*(handed_on(p) for p, _ in value.args))
     if isinstance(value, Pow):
         return handed_on(value.base) if value.exp.is_zero is False else frozenset()
+    if isinstance(value, spared | clipped):
+        return handed_on(value.args[0])  # for it matters where the case is taken
     if isinstance(value, Add | Mul | sympy.Max | sympy.Min) or value.func in SCALARS:
         return frozenset().union(*map(handed_on, value.args))
     return frozenset()
@@ -44,8 +47,13 @@ def swallowed(cases: Piecewise) -> list[Access]:
 
 def _safe(cases: Piecewise, entry: Access) -> bool:
     for piece, condition in cases.args:
-        false = {r: isinstance(r, sympy.Ne) for r in condition.atoms(Relational) if r.has(entry)}
-        condition = condition.xreplace({r: sympy.true if v else sympy.false for r, v in false.items()})
+        condition = condition.xreplace(
+            {
+                relation: sympy.true if isinstance(relation, sympy.Ne) else sympy.false
+                for relation in condition.atoms(Relational)
+                if relation.has(entry)
+            }
+        )
         if condition != sympy.false and entry not in handed_on(piece):
             return False
         if condition == sympy.true:

@@ -1,3 +1,6 @@
 def _step(x, out=None):
     """1 where x > 0, else 0; of NaN it is NaN."""
-    return np.sign(_cut(x, low=0, out=out), out=out)
+    unordered = x != x
+    y = np.greater(x, 0, out=np.empty_like(x) if out is None else out)
+    np.copyto(y, np.nan, where=unordered)
+    return y
