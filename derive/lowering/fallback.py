@@ -446,18 +446,28 @@ class Fallback:
         return View(node, result.axes, result.fresh or node is not result.node)
 
     def cut(self, factors: list[View], order: tuple[Axis, ...]) -> list[View]:
-        """The factors, one of them 0 where a mask does not hold."""
+        """The factors, 0 where a mask does not hold: all of them, since 0 times NaN is NaN."""
         if not self.masks:
             return factors
-        masked = self.masked_axes()
-        chosen = max(factors, key=lambda f: len(set(f.axes) & set(masked)), default=None)
-        axes = tuple(a for a in order if a in masked or (chosen and a in chosen.axes))
-        one = call("_real", Literal(1), Name("dtype"))
-        inside = chosen.aligned(axes) if chosen else one
-        mask = self.mask(axes)
-        assert mask is not None
-        cut = View(numpy("where", mask, inside, Literal(0)), axes, True)
-        return [*(f for f in factors if f is not chosen), cut]
+        masked = set(self.masked_axes())
+        touched = [f for f in factors if masked & set(f.axes)]
+        rest = [f for f in factors if f not in touched]
+        if any(masked - set(f.axes) for f in touched[1:] and touched):
+            # What one factor tells of a point no other knows: it is their product that is cut.
+            axes = tuple(a for a in order if any(a in f.axes for f in touched))
+            node = touched[0].aligned(axes)
+            for factor in touched[1:]:
+                node = Binary("*", node, factor.aligned(axes))
+            touched = [View(node, axes, True)]
+        one = View(call("_real", Literal(1), Name("dtype")), (), True)
+        found = []
+        for factor in touched or [one]:
+            axes = tuple(a for a in order if a in masked or a in factor.axes)
+            mask = self.mask(axes)
+            assert mask is not None
+            inside = numpy("where", mask, factor.aligned(axes), Literal(0))
+            found.append(View(inside, axes, True))
+        return [*found, *rest]
 
     def scaled(self, node: Node, scale: Expr) -> Node:
         """``node * scale``, as a quotient where the scale is one: exact in integers."""
