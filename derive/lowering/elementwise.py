@@ -180,6 +180,8 @@ class Elementwise:
             return Binary("/", Literal(1), self.lower(base ** (-exponent)))
         if exponent == 2:
             return numpy("square", self.lower(base))
+        if exponent.is_number and isinstance(exponent, sympy.Add):  # √2 - 1 is no other constant
+            return Binary("**", self.lower(base), self.sum(exponent))
         return Binary("**", self.lower(base), self.lower(exponent))
 
     def cases(self, e: sympy.Piecewise) -> Node:
