@@ -196,7 +196,7 @@ SCALARS: dict[type, Scalar] = {
         ),
         Scalar(
             gelu,
-            _gate_slope(normal_cdf, normal_pdf),
+            _gate_slope(lambda x: normal_cdf(x), lambda x: normal_pdf(x)),
             "_gelu",
             r"\operatorname{gelu}",
         ),
@@ -218,7 +218,7 @@ BOUNDED = {
     sympy.tanh, sympy.atan, sympy.erf, sympy.sign, sigmoid, softsign, step, bounded, normal_cdf,
     normal_pdf, lorentzian,
 }  # fmt: skip
-# ... and those that neither overflow nor are undefined anywhere. Only of the others does NumPy warn.
+# ... and those that neither overflow nor are undefined anywhere. NumPy warns of the others alone.
 TOTAL = BOUNDED | {sympy.Abs, softplus, silu, mish, gelu, gelu_tanh, relu, stop}
 
 # Irrational constants: symbol -> name in the generated module. There they are named values, so

@@ -411,6 +411,8 @@ class Fallback:
             node = self.elementwise.value(value, self.excluded())
             mask = self.mask(ordered)
             if mask is not None:
+                if not value.has(Access, Axis):  # of numbers alone, NumPy makes integers or float64
+                    node = call("_real", node, Name("dtype"))
                 node = numpy("where", mask, node, Literal(0))
             return View(node, ordered, mask is not None or not isinstance(value, Access))
         if isinstance(value, Add):

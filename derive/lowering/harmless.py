@@ -41,7 +41,8 @@ class clipped(Function):
 
 def harmless(value: Expr, excluded: Conditions = ()) -> Expr:
     """The same value, but that nothing in it can warn where one of these conditions holds."""
-    if isinstance(value, Access) or not value.has(Piecewise) and (not excluded or is_calm(value)):
+    plain = not value.has(Piecewise) and (not excluded or is_calm(value))
+    if plain or isinstance(value, Access):
         return value
     if isinstance(value, Piecewise):
         common, value = _factored(value)

@@ -176,11 +176,12 @@ def of_classes(name: str, summary: str, logits: bool) -> Operation:
     if logits:
         seen = tensor("seen", N, C, M)  # nothing of what does not count, be it NaN
         # A class that is ruled out (a logit of -oo) takes no part in smoothing.
-        ruled_out = logp[n, c, m] <= LEAST
-        spread = Sum(WEIGHT[c] * Piecewise((0, ruled_out), (logp[n, c, m], True)), c)
+        possible = tensor("possible", N, C, M)
+        spread = Sum(WEIGHT[c] * possible[n, c, m], c)
         rows = (
             Eq(seen[n, c, m], Piecewise((X[n, c, m], counted), (0, True))),
             *log_probabilities(seen, logp),
+            Eq(possible[n, c, m], Piecewise((0, logp[n, c, m] <= LEAST), (logp[n, c, m], True))),
             Eq(smooth[n, m], counts[n, m] * spread),
             Eq(l[n, m], -(1 - share) * plain - share * smooth[n, m] / C),
         )

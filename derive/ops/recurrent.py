@@ -10,7 +10,7 @@ equations of a family are written once, for whatever `Places` they hold at.
 
 from collections.abc import Callable
 
-from sympy import Eq, Expr, Max, Min, Sum, exp, tanh
+from sympy import Eq, Expr, Integer, Max, Min, Sum, exp, tanh
 
 from derive.language import (
     Axis,
@@ -46,6 +46,7 @@ CLIP = option(
     "clip", 1000, integer=False, minimum=0, samples=(0.5, 2),
     meaning="bound of the pre-activations; one as large as the default changes no gate",
 )  # fmt: skip
+LOW = -(10**38)  # as low as float32 goes, or nearly: a rectifier makes 0 of it
 
 
 def projections(gates: int | None = None, unit: Axis = j) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -69,15 +70,16 @@ def elman(
     at, x, h = over.at, over.seen("x", I), over.state("h")
     within, beginning = over.within(x, i)
     weight_ih, weight_hh, bias_ih, bias_hh = projections()
-    value = function(
+    # What has no bound might grow behind the end of a sequence; there it rests at 0 instead.
+    rest = 0 if function in BOUNDED or over.single else over.shown(Integer(0), behind=LOW)
+    seen = (
         Sum(weight_ih[j, i] * within, i)
         + Sum(weight_hh[j, k] * h.before(k), k)
         + bias_ih[j]
         + bias_hh[j]
+        + rest
     )
-    if function not in BOUNDED:  # behind the end of a sequence it might grow without bound
-        value = over.shown(value, behind=h.before(j))
-    cell = (*beginning, Eq(h.now[*at, j], value))
+    cell = (*beginning, Eq(h.now[*at, j], function(seen)))
     inputs = (x, weight_ih, weight_hh, bias_ih, bias_hh)
     source = "Elman, Finding structure in time, Cognitive Science 14, 1990"
     if not output:

@@ -19,6 +19,7 @@ import mpmath
 import numpy as np
 import sympy
 from sympy import Expr, Symbol
+from sympy.core.relational import Relational
 
 from derive.calculus.selection import attains, reduced
 from derive.calculus.statements import Guard, Statement, System
@@ -72,7 +73,7 @@ FUNCTIONS: dict[type, Callable] = {
     scalars.gelu_tanh: lambda x: x * (1 + mpmath.tanh(_cubic(x))) / 2,
     scalars.softsign: lambda x: x / (1 + abs(x)),
     scalars.relu: lambda x: max(x, 0),
-    scalars.step: lambda x: int(x > 0),
+    scalars.step: lambda x: int(x > 0) if x == x else x,
     scalars.stop: lambda x: x,
 }
 
@@ -242,7 +243,15 @@ def compiled(expression: Expr, read) -> Evaluate:
         return lambda here: number
     if isinstance(expression, sympy.Piecewise):
         cases = [(compiled(v, read), compiled(c, read)) for v, c in expression.args]
-        return lambda here: next((v(here) for v, c in cases if c(here)), 0)
+        sides = {s for _, c in expression.args for r in c.atoms(Relational) for s in r.args}
+        sides = [compiled(side, read) for side in sides if side.has(Access)]
+
+        def chosen(here: Environment) -> Any:
+            # A comparison with NaN tells nothing: what it would select is NaN.
+            nan = next((n for n in (side(here) for side in sides) if n != n), None)
+            return next((v(here) for v, c in cases if c(here)), 0) if nan is None else nan
+
+        return chosen
     parts = [compiled(argument, read) for argument in expression.args]
     operation = _operation(expression)
     return lambda here: operation(*(part(here) for part in parts))

@@ -79,7 +79,9 @@ ROWS = {
     "cos": Row(mp.cos, lambda x: -mp.sin(x)),
     "tan": Row(mp.tan, lambda x: 1 + mp.tan(x) ** 2, units=4, slope_units=8),
     "atan": Row(mp.atan, lambda x: 1 / (1 + x**2)),
-    "lorentzian": Row(lambda x: 1 / (1 + x**2), lambda x: -2 * x / (1 + x**2) ** 2, 4, 8, floor=True),
+    "lorentzian": Row(
+        lambda x: 1 / (1 + x**2), lambda x: -2 * x / (1 + x**2) ** 2, 4, 8, floor=True
+    ),
     "Abs": Row(abs, mp.sign, 0, 0),
     "sign": Row(mp.sign, lambda x: 0, 0, 0),
     "erf": Row(mp.erf, lambda x: 2 / mp.sqrt(mp.pi) * mp.exp(-(x**2)), 4, 4, condition=True),

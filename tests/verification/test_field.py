@@ -98,7 +98,7 @@ def test_roots_of_roots():
 @few
 @given(elements, elements)
 def test_powers_whose_exponent_is_an_element(a, b):
-    """``a**b`` is a power like others: of sums of exponents a product, of 0 and 1 an integer one."""
+    """``a**b`` is a power like others: of a sum of exponents, the product."""
     assume(a.value != 0 and 0 < b.value < P // 2 - 1)
     assert (a ** (b - 1) * a).value == (a**b).value
     assert same(a ** Element(3), a**3) and same(a ** Element(0), 1) and (0**b).tangent == 0
