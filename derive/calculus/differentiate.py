@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from sympy import Add, Dummy, Expr, Integer, Max, Min, Mul, Piecewise, Pow, Symbol, log
+from sympy import Add, Dummy, Eq, Expr, Integer, Max, Min, Mul, Piecewise, Pow, Symbol, log
 
 from derive.calculus.conditions import joined
 from derive.errors import DefinitionError
@@ -88,13 +88,7 @@ def _derivative(value: Expr, x: Symbol, written: Arguments) -> Expr:
             )
         )
     if isinstance(value, Pow):
-        base, exponent = value.args
-        if x not in exponent.free_symbols:
-            return exponent * base ** (exponent - 1) * _derivative(base, x, written)
-        if x not in base.free_symbols:
-            return value * log(base) * _derivative(exponent, x, written)
-        by_base, by_exponent = (_derivative(part, x, written) for part in value.args)
-        return value * (by_exponent * log(base) + exponent * by_base / base)
+        return _power(value, x, written)
     if isinstance(value, Piecewise):
         return Piecewise(*((_derivative(piece, x, written), c) for piece, c in value.args))
     if isinstance(value, Max | Min):
@@ -108,6 +102,24 @@ def _derivative(value: Expr, x: Symbol, written: Arguments) -> Expr:
         )
     (argument,) = value.args
     return row.derivative(argument, value) * _derivative(argument, x, written)
+
+
+def _power(value: Pow, x: Symbol, written: Arguments) -> Expr:
+    """``b*a**(b-1)*a' + a**b*log(a)*b'``, also at 0: there ``a**0`` is 1 and has the slope 0, and
+    ``0**b`` has the slope 0."""
+    base, exponent = value.args
+    by_base, by_exponent = (_derivative(part, x, written) for part in value.args)
+    result: Expr = Integer(0)
+    if by_base != 0:
+        less = exponent - 1
+        if exponent.is_zero is not False:
+            less = Piecewise((0, Eq(exponent, 0)), (less, True))
+        result += exponent * base**less * by_base
+    if by_exponent != 0:
+        if base.is_zero is not False:
+            base = Piecewise((1, Eq(base, 0)), (base, True))
+        result += value * log(base) * by_exponent
+    return result
 
 
 def _extremum(value: Expr, x: Symbol, written: Arguments) -> Expr:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, count
 
 import sympy
-from sympy import Add, Expr, Idx, Integer, Max, Min, Mod, Mul, Piecewise, Pow, Sum, Symbol
+from sympy import Add, Expr, Idx, Integer, Max, Min, Mod, Mul, Piecewise, Sum, Symbol
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import And, Boolean, Or
 
@@ -57,8 +57,7 @@ def equations_of(operation: Operation) -> tuple[Equation, ...]:
             raise DefinitionError(
                 operation.name, f"equation {number} gives {given.left} the value {right}, no number"
             )
-        right = _without_powers(with_numbers(joined(right)), order)
-        given = Equation(given.left, right, given.scatter)
+        given = Equation(given.left, with_numbers(joined(right)), given.scatter)
         summed = {limit[0] for s in given.right.atoms(Sum, Maximum) for limit in s.limits}
         ranges = {
             i: Axis(str(i.label), i.upper - i.lower + 1) + i.lower
@@ -74,14 +73,6 @@ def equations_of(operation: Operation) -> tuple[Equation, ...]:
             )
         )
     return tuple(found)
-
-
-def _without_powers(value: Expr, order: Order) -> Expr:
-    """``a**b`` with an exponent that is computed is ``exp(b*log(a))``."""
-    powers = {
-        p: sympy.exp(p.exp * sympy.log(p.base)) for p in value.atoms(Pow) if p.exp.has(Access)
-    }
-    return order.put(value, powers)
 
 
 def to_system(operation: Operation) -> System:

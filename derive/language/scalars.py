@@ -57,7 +57,7 @@ class expm1(Function):
 
 
 class bounded(Function):
-    """The identity, with 1e15 for infinity: a factor beside one that vanishes there.
+    """The identity, with 1e9 for infinity: a factor beside one that vanishes there.
 
     ``x * exp(-x)`` is 0 at infinity, and not infinity times 0.
     """
@@ -95,25 +95,38 @@ class softsign(Function):
     nargs = 1
 
 
+class normal_cdf(Function):
+    """``(1 + erf(x/sqrt(2))) / 2``: how probable it is that a standard normal variable is less."""
+
+    nargs = 1
+
+
+class normal_pdf(Function):
+    """``exp(-x**2/2) / sqrt(2*pi)``, the density of a standard normal variable."""
+
+    nargs = 1
+
+
+class lorentzian(Function):
+    """``1 / (1 + x**2)``, without a square that could overflow."""
+
+    nargs = 1
+
+
 def _gate_slope(gate: Callable[[Expr], Expr], slope: Callable[[Expr], Expr]):
     """``(x * gate(x))' = gate(x) + x * gate'(x)`` of a gate whose slope vanishes at infinity."""
     return lambda x, y: gate(x) + bounded(x) * slope(x)
 
 
-def _cubic(x: Expr) -> Expr:
-    return sympy.sqrt(2 / sympy.pi) * (x + Rational(44715, 10**6) * x**3)
-
-
 def _half_tanh(x: Expr) -> Expr:
-    return (1 + sympy.tanh(_cubic(x))) / 2
+    """``(1 + tanh(u)) / 2`` as ``sigmoid(2*u)``: where tanh is near to -1, the sum would cancel."""
+    near = bounded(x)
+    return sigmoid(sympy.sqrt(8 / sympy.pi) * (near + Rational(44715, 10**6) * near**3))
 
 
 def _half_tanh_slope(x: Expr) -> Expr:
-    return (
-        (1 - sympy.tanh(_cubic(x)) ** 2)
-        * (1 + 3 * Rational(44715, 10**6) * bounded(x) ** 2)
-        * sympy.sqrt(1 / (2 * sympy.pi))
-    )
+    gate, steep = _half_tanh(x), 1 + 3 * Rational(44715, 10**6) * bounded(x) ** 2
+    return gate * (1 - gate) * sympy.sqrt(8 / sympy.pi) * steep
 
 
 @dataclass(frozen=True)
@@ -135,17 +148,29 @@ SCALARS: dict[type, Scalar] = {
         Scalar(sympy.exp, lambda x, y: y, "np.exp"),
         Scalar(sympy.log, lambda x, y: 1 / x, "np.log"),
         Scalar(log1p, lambda x, y: 1 / (1 + x), "np.log1p", r"\operatorname{log1p}"),
-        Scalar(expm1, lambda x, y: 1 + y, "np.expm1", r"\operatorname{expm1}"),
+        Scalar(expm1, lambda x, y: sympy.exp(x), "np.expm1", r"\operatorname{expm1}"),
         Scalar(sympy.tanh, lambda x, y: 1 - y**2, "np.tanh"),
         Scalar(sympy.sinh, lambda x, y: sympy.cosh(x), "np.sinh"),
         Scalar(sympy.cosh, lambda x, y: sympy.sinh(x), "np.cosh"),
         Scalar(sympy.sin, lambda x, y: sympy.cos(x), "np.sin"),
         Scalar(sympy.cos, lambda x, y: -sympy.sin(x), "np.cos"),
         Scalar(sympy.tan, lambda x, y: 1 + y**2, "np.tan"),
-        Scalar(sympy.atan, lambda x, y: 1 / (1 + x**2), "np.arctan"),
+        Scalar(sympy.atan, lambda x, y: lorentzian(x), "np.arctan"),
+        Scalar(
+            lorentzian,
+            lambda x, y: -2 * bounded(x) * y**2,
+            "_lorentzian",
+            r"\operatorname{lorentzian}",
+        ),
         Scalar(sympy.Abs, lambda x, y: sympy.sign(x), "np.abs"),
         Scalar(sympy.sign, lambda x, y: Integer(0), "np.sign"),
-        Scalar(sympy.erf, lambda x, y: 2 / sympy.sqrt(sympy.pi) * sympy.exp(-(x**2)), "_erf"),
+        Scalar(
+            sympy.erf,
+            lambda x, y: 2 / sympy.sqrt(sympy.pi) * sympy.exp(-(bounded(x) ** 2)),
+            "_erf",
+        ),
+        Scalar(normal_cdf, lambda x, y: normal_pdf(x), "_normal_cdf", r"\Phi"),
+        Scalar(normal_pdf, lambda x, y: -bounded(x) * y, "_normal_pdf", r"\varphi"),
         Scalar(sigmoid, lambda x, y: y * (1 - y), "_sigmoid", r"\sigma"),
         Scalar(softplus, lambda x, y: sigmoid(x), "_softplus", r"\operatorname{softplus}"),
         Scalar(
@@ -171,10 +196,7 @@ SCALARS: dict[type, Scalar] = {
         ),
         Scalar(
             gelu,
-            _gate_slope(
-                lambda x: (1 + sympy.erf(x / sympy.sqrt(2))) / 2,
-                lambda x: sympy.exp(-(x**2) / 2) / sympy.sqrt(2 * sympy.pi),
-            ),
+            _gate_slope(lambda x: normal_cdf(x), lambda x: normal_pdf(x)),
             "_gelu",
             r"\operatorname{gelu}",
         ),
@@ -191,6 +213,14 @@ SCALARS: dict[type, Scalar] = {
     )
 }
 
+# Functions that give a finite number whatever the argument, infinity included, ...
+BOUNDED = {
+    sympy.tanh, sympy.atan, sympy.erf, sympy.sign, sigmoid, softsign, step, bounded, normal_cdf,
+    normal_pdf, lorentzian,
+}  # fmt: skip
+# ... and those that neither overflow nor are undefined anywhere. NumPy warns of the others alone.
+TOTAL = BOUNDED | {sympy.Abs, softplus, silu, mish, gelu, gelu_tanh, relu, stop}
+
 # What the functions of this table are in SymPy's, for numbers that stand in an equation.
 _MEANINGS: dict[type, Callable[[Expr], Expr]] = {
     sigmoid: lambda x: 1 / (1 + sympy.exp(-x)),
@@ -201,6 +231,9 @@ _MEANINGS: dict[type, Callable[[Expr], Expr]] = {
     log1p: lambda x: sympy.log(1 + x),
     expm1: lambda x: sympy.exp(x) - 1,
     bounded: lambda x: x,
+    lorentzian: lambda x: 1 / (1 + x**2),
+    normal_cdf: lambda x: (1 + sympy.erf(x / sympy.sqrt(2))) / 2,
+    normal_pdf: lambda x: sympy.exp(-(x**2) / 2) / sympy.sqrt(2 * sympy.pi),
     silu: lambda x: x / (1 + sympy.exp(-x)),
     gelu: lambda x: x * (1 + sympy.erf(x / sympy.sqrt(2))) / 2,
     gelu_tanh: lambda x: x * _half_tanh(x),

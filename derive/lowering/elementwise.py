@@ -10,6 +10,7 @@ from fractions import Fraction
 
 import sympy
 from sympy import Expr, Mul, Pow
+from sympy.logic.boolalg import Boolean
 
 from derive.calculus.affine import axes_in
 from derive.calculus.selection import attains, taken
@@ -18,8 +19,20 @@ from derive.language.numbers import decimal
 from derive.language.order import Operand, Order, Written, arguments, positive
 from derive.language.scalars import SCALARS
 from derive.language.symbols import Access, Axis
+from derive.lowering.harmless import clipped, harmless, spared
 from derive.lowering.integers import Integers, lower_integer
-from derive.lowering.program import Attribute, Binary, Literal, Name, Node, Unary, call, numpy
+from derive.lowering.program import (
+    Attribute,
+    Binary,
+    Conditional,
+    Literal,
+    Name,
+    Node,
+    Unary,
+    call,
+    numpy,
+)
+from derive.lowering.unordered import handed_on, swallowed
 
 _EXACT = 2**53  # integers below are numbers of the machine
 _DYADIC = (2, 4, 8, 16)  # quotients by these are exact
@@ -60,6 +73,14 @@ class Elementwise:
     loops: tuple[Axis, ...] = ()
     plain: bool = False  # numbers stay Python's own, as exponents do
     order: Order = field(default_factory=Order)
+    told: frozenset[Access] = frozenset()  # of NaN in these, something beside tells already
+
+    def value(self, e: Expr, excluded: tuple[Boolean, ...] = (), *, alone: bool = False) -> Node:
+        """A whole value; of what is not selected, or `excluded`, nothing is seen.
+
+        With `alone`, there is no other array whose precision it could take.
+        """
+        return (self.array if alone else self.lower)(harmless(e, excluded, self.order))
 
     def lower(self, e: Expr) -> Node:
         if isinstance(e, Access | Axis):
@@ -81,6 +102,15 @@ class Elementwise:
             if behind is None:
                 return found
             return Binary("or", Binary("==", lower_integer(behind), Literal(0)), found)
+        if isinstance(e, spared):
+            value, condition = e.args
+            return numpy("where", self.condition(condition), Literal(1), self.lower(value))
+        if isinstance(e, clipped):
+            result = self.lower(e.args[0])
+            for word, bound in zip(("maximum", "minimum"), e.args[1:], strict=True):
+                if not bound.is_infinite:
+                    result = numpy(word, result, self.lower(bound))
+            return result
         if isinstance(e, sympy.Add):
             return self.sum(e)
         if isinstance(e, Mul):
@@ -142,26 +172,35 @@ class Elementwise:
         self.constants[name] = value
         return Name(name)
 
+    def beside(self, part: Expr, whole: Expr) -> Elementwise:
+        """What lowers a part of a sum or product, whose other parts are NaN where entries are."""
+        if not part.has(sympy.Piecewise):
+            return self
+        own = part.atoms(sympy.Piecewise)
+        others = (handed_on(other) for other in whole.args if not other.has(*own))
+        return replace(self, told=self.told.union(*others))
+
     def sum(self, e: sympy.Add) -> Node:
         if written := self.order.of(e):
-            return self.terms(written)
+            return self.terms(written, e)
         terms = sorted(e.args, key=lambda t: (t.could_extract_minus_sign(), t.is_number, str(t)))
         signs = [t.could_extract_minus_sign() for t in terms]
         pairs = zip(signs, terms, strict=True)
-        return self.terms(tuple(Operand(minus, -t if minus else t) for minus, t in pairs))
+        return self.terms(tuple(Operand(minus, -t if minus else t) for minus, t in pairs), e)
 
-    def terms(self, written: Written) -> Node:
+    def terms(self, written: Written, whole: Expr) -> Node:
         """Terms one after another, and brackets; ``-a + b`` is the same number as ``b - a``."""
         first, *rest = written
         if first.inverse and rest and not rest[0].inverse:
             first, rest[0] = rest[0], first
-        result = self.part(first.part, self.terms)
+        result = self.part(first.part, whole, self.terms)
         result = Unary("-", result) if first.inverse else result
         for inverse, part in rest:
-            result = Binary("-" if inverse else "+", result, self.part(part, self.terms))
+            node = self.part(part, whole, self.terms)
+            result = Binary("-" if inverse else "+", result, node)
         return result
 
-    def factors(self, written: Written) -> Node:
+    def factors(self, written: Written, whole: Expr) -> Node:
         """Factors one after another, and brackets.
 
         Numbers, sizes and settings are Python's, whose quotient would be rounded: an array comes
@@ -170,7 +209,7 @@ class Elementwise:
         result: Node | None = None
         array, waiting = False, []
         for inverse, part in _numbers_apart(written):
-            node, number = self.part(part, self.factors), not _has_array(part)
+            node, number = self.part(part, whole, self.factors), not _has_array(part)
             if inverse and number and not array:
                 waiting.append(node)
                 continue
@@ -184,12 +223,15 @@ class Elementwise:
         assert result is not None and not waiting
         return result
 
-    def part(self, part: Expr | Written, bracket: Callable[[Written], Node]) -> Node:
-        return bracket(part) if isinstance(part, tuple) else self.lower(part)
+    def part(self, part: Expr | Written, whole: Expr, bracket: Callable[..., Node]) -> Node:
+        if isinstance(part, tuple):
+            return bracket(part, whole)
+        return self.beside(part, whole).lower(part)
 
     def product(self, e: Mul) -> Node:
         if (written := self.order.of(e)) and _has_array(e):
-            return Unary("-", self.factors(written)) if e != positive(e) else self.factors(written)
+            result = self.factors(written, e)
+            return Unary("-", result) if e != positive(e) else result
         coefficient, rest = e.as_coeff_Mul()
         above: list[Expr] = []
         below: list[Expr] = []
@@ -210,13 +252,23 @@ class Elementwise:
             above.append(magnitude)
         above.sort(key=lambda f: (f.is_number, not f.has(Access), str(f)))
         below.sort(key=lambda f: (f.has(Access), str(f)))
-        result = self.chain(above) if above else Literal(1)
+        twice = [f.args[0] for f in below if isinstance(f, Pow) and f.args[1] == 2]
+        below = [f for f in below if not (isinstance(f, Pow) and f.args[1] == 2)]
+        result = self.chain(above, e) if above else Literal(1)
         halved = all(f.is_Integer and f in _DYADIC for f in below)
-        if not (halved or self.plain) and self.is_number(rest):
-            result = call("_quotient", result, self.chain(below), Name("dtype"))
+        if below and not (halved or self.plain) and self.is_number(rest):
+            result = call("_quotient", result, self.chain(below, e), Name("dtype"))
         elif below:
-            result = Binary("/", result, self.chain(below))
+            result = Binary("/", result, self.chain(below, e))
+        for base in (base for base in twice for _ in range(2)):
+            result = self.divided(result, base, e)  # the square might overflow
         return Unary("-", result) if sign else result
+
+    def divided(self, node: Node, base: Expr, whole: Expr) -> Node:
+        """A quotient; of numbers alone, it is one of the call's dtype."""
+        if self.is_number(whole) and not self.plain:
+            return call("_quotient", node, self.lower(base), Name("dtype"))
+        return Binary("/", node, self.lower(base))
 
     def scaled(self, node: Node, scale: Expr) -> Node:
         """``node * scale``, as a quotient where the scale is one: exact in integers."""
@@ -227,16 +279,18 @@ class Elementwise:
             node = Binary("*", node, self.lower(above))
         return node if below == 1 else Binary("/", node, self.lower(below))
 
-    def chain(self, factors: list[Expr]) -> Node:
-        result = self.lower(factors[0])
+    def chain(self, factors: list[Expr], whole: Expr) -> Node:
+        result = self.beside(factors[0], whole).lower(factors[0])
         for factor in factors[1:]:
-            result = Binary("*", result, self.lower(factor))
+            result = Binary("*", result, self.beside(factor, whole).lower(factor))
         return result
 
     def power(self, e: Pow) -> Node:
         base, exponent = e.args
         if exponent == sympy.Rational(1, 2):
             return self.function("np.sqrt", base)
+        if exponent == sympy.Integer(-2) and not self.is_number(e):
+            return numpy("square", self.lower(1 / base))  # where it is small, base**2 overflows
         if exponent.could_extract_minus_sign():
             under = self.lower(base ** (-exponent))
             if self.is_number(e) and not self.plain:
@@ -260,10 +314,20 @@ class Elementwise:
             last = sympy.Integer(0)
         else:
             pieces.pop()
+        if self.is_number(e):
+            result = self.lower(last)
+            for value, test in reversed(pieces):
+                result = Conditional(self.lower(value), self.condition(test), result)
+            return result
+        asked = [entry for entry in swallowed(e) if entry not in self.told]
+        inner = replace(self, told=self.told.union(asked))
         alone = all(self.is_number(value) for value, _ in e.args)
-        result = (self.array if alone else self.lower)(last)
+        result = (inner.array if alone else inner.lower)(last)
         for value, test in reversed(pieces):
-            result = numpy("where", self.condition(test), self.lower(value), result)
+            result = numpy("where", self.condition(test), inner.lower(value), result)
+        if asked:
+            nan = Attribute(Name("np"), "nan")
+            result = numpy("where", _are_numbers(self.read, asked), result, nan)
         return result
 
     def condition(self, test) -> Node:
@@ -297,6 +361,8 @@ def _numbers_apart(written: Written) -> Iterator[Operand]:
         elif part.is_Rational and part.q != 1:
             yield Operand(inverse, sympy.Integer(part.p))
             yield Operand(not inverse, sympy.Integer(part.q))
+        elif inverse and isinstance(part, Pow) and part.args[1] == 2 and _has_array(part):
+            yield from (Operand(inverse, part.args[0]),) * 2  # the square might overflow
         else:
             yield Operand(inverse, part)
 
@@ -305,3 +371,12 @@ def _has_array(part: Expr | Written) -> bool:
     """Whether arrays stand in a factor, and not only numbers, sizes and settings."""
     whole = arguments(Mul, part) if isinstance(part, tuple) else (part,)
     return any(argument.has(Access, Axis) for argument in whole)
+
+
+def _are_numbers(read: Callable[[Access | Axis], Node], entries: list[Access]) -> Node:
+    """Whether none of the entries is NaN."""
+    tests = [Binary("==", read(entry), read(entry)) for entry in entries]
+    result: Node = tests[0]
+    for test in tests[1:]:
+        result = Binary("&", result, test)
+    return result

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import sympy
 from sympy import Add, Expr, Max, Mul, fraction
+from sympy.logic.boolalg import Boolean
 
 from derive.calculus.affine import affine, axes_in
 from derive.calculus.bounds import nonnegative
@@ -267,11 +268,16 @@ class Fallback:
 
     def entry(self, place: Access | Axis) -> Node:
         """The same as it stands in a comparison, where integers stay integers."""
+        if isinstance(place, Axis) and place in self.loops:
+            return Name(place.name)
         seen = numbers(place, self.scope) if isinstance(place, Axis) else self.view(place)
         return seen.aligned(self.order)
 
     def view(self, access: Access) -> View:
-        return view(access, self.indices[access], self.scope)
+        places = self.indices.get(access)
+        if places is None:  # it stands in a condition alone
+            places = indices(access, self.loops, self.statement.domain, trusted=True)
+        return view(access, places, self.scope)
 
     def mask(self, order: tuple[Axis, ...]) -> Node | None:
         """All masks as one array with the axes of `order` that they name."""
@@ -292,6 +298,12 @@ class Fallback:
         if left.could_extract_minus_sign():
             left, right, sign = -left, -right, "==" if guard.kind == "eq" else "<="
         return Binary(sign, *(index_array(side, order, self.scope) for side in (left, right)))
+
+    def excluded(self) -> tuple[Boolean, ...]:
+        """Where the statement says that nothing is added, as far as that is a mask."""
+        opposite = {"ge": sympy.Lt, "eq": sympy.Ne}
+        masks = (g for g in self.masks if g in self.statement.where and g.kind in opposite)
+        return tuple(opposite[g.kind](g.expression, 0) for g in masks)
 
     def masked_axes(self) -> tuple[Axis, ...]:
         named = axes_in(e for g in self.masks for e in (g.expression, g.modulus))
@@ -343,7 +355,7 @@ class Fallback:
         value = self.statement.value
         gone = tuple(a for a in reduced(self.statement) if a not in self.loops)
         self.order = order = (*target.axes, *gone)
-        test = self.elementwise.lower(value)
+        test = self.elementwise.value(value)
         mask = self.mask(order)
         test = test if mask is None else Binary("&", test, mask)
         place = _array(target)
@@ -364,7 +376,7 @@ class Fallback:
         gone = tuple(a for a in self.inner if a not in keep)
         present = self.axes_in_value(value) | set(self.masked_axes())
         self.order = order = tuple(a for a in (*keep, *gone) if a in present)
-        node = self.elementwise.array(value)
+        node = self.elementwise.value(value, self.excluded(), alone=True)
         fresh = not isinstance(value, Access)
         lowest = Unary("-", Attribute(Name("np"), "inf"))
         mask = self.mask(order)
@@ -408,12 +420,11 @@ class Fallback:
             axes = self.axes_in_value(value) | set(self.masked_axes())
             self.order = ordered = tuple(a for a in keep if a in axes)
             mask = self.mask(ordered)
-            if mask is None:
-                node = self.elementwise.lower(value)
-            else:
+            node = self.elementwise.value(value, self.excluded(), alone=mask is not None)
+            if mask is not None:
                 copy = is_copy_with_fill(self.statement)
                 beyond = self.elementwise.lower(value.tensor.outside) if copy else Literal(0)
-                node = numpy("where", mask, self.elementwise.array(value), beyond)
+                node = numpy("where", mask, node, beyond)
             return View(node, ordered, mask is not None or not isinstance(value, Access))
         scalars: list[Expr] = []
         factors: list[View] = []
@@ -425,7 +436,7 @@ class Fallback:
             else:
                 axes = self.axes_in_value(factor)
                 self.order = tuple(a for a in (*keep, *gone) if a in axes)
-                node = self.elementwise.lower(factor)
+                node = self.elementwise.value(factor, self.excluded())
                 factors.append(View(node, self.order, True))
         factors = self.cut(factors, (*keep, *gone))
         missing = [a for a in gone if a not in axes_of(factors)]
@@ -446,18 +457,28 @@ class Fallback:
         return View(node, result.axes, result.fresh or node is not result.node)
 
     def cut(self, factors: list[View], order: tuple[Axis, ...]) -> list[View]:
-        """The factors, one of them 0 where a mask does not hold."""
+        """The factors, 0 where a mask does not hold: all of them, since 0 times NaN is NaN."""
         if not self.masks:
             return factors
-        masked = self.masked_axes()
-        chosen = max(factors, key=lambda f: len(set(f.axes) & set(masked)), default=None)
-        axes = tuple(a for a in order if a in masked or (chosen and a in chosen.axes))
-        one = call("_real", Literal(1), Name("dtype"))
-        inside = chosen.aligned(axes) if chosen else one
-        mask = self.mask(axes)
-        assert mask is not None
-        cut = View(numpy("where", mask, inside, Literal(0)), axes, True)
-        return [*(f for f in factors if f is not chosen), cut]
+        masked = set(self.masked_axes())
+        touched = [f for f in factors if masked & set(f.axes)]
+        rest = [f for f in factors if f not in touched]
+        if any(masked - set(f.axes) for f in touched[1:] and touched):
+            # What one factor tells of a point no other knows: it is their product that is cut.
+            axes = tuple(a for a in order if any(a in f.axes for f in touched))
+            node = touched[0].aligned(axes)
+            for factor in touched[1:]:
+                node = Binary("*", node, factor.aligned(axes))
+            touched = [View(node, axes, True)]
+        one = View(call("_real", Literal(1), Name("dtype")), (), True)
+        found = []
+        for factor in touched or [one]:
+            axes = tuple(a for a in order if a in masked or a in factor.axes)
+            mask = self.mask(axes)
+            assert mask is not None
+            inside = numpy("where", mask, factor.aligned(axes), Literal(0))
+            found.append(View(inside, axes, True))
+        return [*found, *rest]
 
     def axes_in_value(self, value: Expr) -> set[Axis]:
         found: set[Axis] = set()

@@ -112,6 +112,15 @@ class Unary(Node):
 
 
 @dataclass(frozen=True)
+class Conditional(Node):
+    """``value if test else otherwise``, of numbers."""
+
+    value: Node
+    test: Node
+    otherwise: Node
+
+
+@dataclass(frozen=True)
 class Line:
     """A statement of the program."""
 

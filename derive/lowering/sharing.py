@@ -12,12 +12,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sympy import Expr, preorder_traversal
+from sympy import Expr, Piecewise, preorder_traversal
 
 from derive.calculus.affine import axes_in
 from derive.calculus.statements import Statement, names_in
 from derive.language.order import Order
-from derive.language.scalars import SCALARS
+from derive.language.scalars import SCALARS, TOTAL
 from derive.language.symbols import Access, Axis, Tensor
 
 Statements = tuple[Statement, ...]
@@ -69,8 +69,13 @@ def _with(statement: Statement, made: Statement, order: Order) -> Statement:
 
 
 def _functions(value: Expr) -> list[Expr]:
-    """Functions of the table applied to entries alone, innermost ones included."""
+    """Functions of the table applied to entries alone, innermost ones included.
+
+    What is undefined somewhere, or overflows, is left to the case that it is computed for.
+    """
     found = [node for node in value.atoms(*SCALARS) if node.has(Access) and not _nested(node)]
+    cases = value.atoms(Piecewise)
+    found = [f for f in found if f.func in TOTAL or not any(case.has(f) for case in cases)]
     return sorted(found, key=str)
 
 

@@ -69,11 +69,6 @@ def activation(
     )
 
 
-def below(x: Expr) -> Expr:
-    """x where it is not positive, else 0: what an exponential may see without overflowing."""
-    return Piecewise((x, x <= 0), (0, True))
-
-
 def rectified(x: Expr, at_zero: Expr) -> Expr:
     """``max(x, 0)``, with any slope at 0 itself: what is added is 0, and varies there alone."""
     return relu(x) + at_zero * Piecewise((x, Eq(x, 0)), (0, True))
@@ -81,7 +76,7 @@ def rectified(x: Expr, at_zero: Expr) -> Expr:
 
 def exponential_unit(x: Expr, alpha: Expr, scale: Expr | int = 1, width: Expr | int = 1) -> Expr:
     """``x`` above 0, ``alpha*(exp(x/width) - 1)`` below."""
-    return Piecewise((scale * x, x > 0), (scale * alpha * expm1(below(x) / width), True))
+    return Piecewise((scale * x, x > 0), (scale * alpha * expm1(x / width), True))
 
 
 def hard_sigmoid(x: Expr) -> Expr:
@@ -152,7 +147,7 @@ ELEMENTWISE = (
     activation("relu6", "Clip every entry to 0 .. 6.", lambda x: Max(0, Min(6, x)),
                notes="The slope at both kinks, 0 and 6, is 0."),
     activation("threshold", "Replace entries that are not above a threshold.",
-               lambda x, threshold, value: Piecewise((x, x > threshold), (value, True)),
+               lambda x, threshold, value: Piecewise((value, x <= threshold), (x, True)),
                real("threshold", 0, "what an entry has to exceed", (0.5, -0.5)),
                real("value", 0, "what stands for the others", (1, -2)),
                notes="The slope at the threshold is 0."),

@@ -9,7 +9,7 @@ none of both. Names, options and shapes are PyTorch's. A mean over nothing is 0.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sympy import Abs, Eq, Expr, Max, Mul, Piecewise, Sum, exp, log
+from sympy import Abs, And, Eq, Expr, Max, Mul, Piecewise, Sum, exp, log
 
 from derive.language import (
     Axis,
@@ -140,6 +140,7 @@ SMOOTHING = option(
     meaning="share of the target that is spread over all classes, from 0 to 1",
 )  # fmt: skip
 LEAST = -(10**30)  # below it, a logarithm of a probability is that of 0
+MOST = 10**38  # above it, a number that float32 can hold is infinite, or as good as that
 SMOOTHING_IS_A_SHARE = (SMOOTHING[0] <= 1, "label_smoothing must not be above 1")
 # What is read outside is 0: the class of a sample that does not count.
 WEIGHT = parameter("weight", C, outside=0, default=1)
@@ -157,6 +158,11 @@ def log_probabilities(logits: Tensor, result: Tensor) -> tuple[Eq, ...]:
     )
 
 
+def beside(weight: Expr, sure: Expr, value: Expr) -> Expr:
+    """A factor of a weight, which may be infinite where `sure`; a weight of 0 leaves nothing."""
+    return Piecewise((0, And(Eq(weight, 0), sure)), (value, True))
+
+
 def of_classes(name: str, summary: str, logits: bool) -> Operation:
     """Minus the logarithm of the probability of the right class, of logits or of logarithms."""
     target = integers("target", N, M, below=C, besides=IGNORE[0])
@@ -165,19 +171,25 @@ def of_classes(name: str, summary: str, logits: bool) -> Operation:
     counts = integers("counts", N, M, below=2)
     logp, total, divisor = tensor("logp", N, C, M, outside=0), tensor("all_w"), tensor("divisor")
     label, share = target[n, m], SMOOTHING[0]
-    ignored, plain = Eq(label, IGNORE[0]), w[n, m] * logp[n, label, m]
-    counted = Eq(counts[n, m], Piecewise((0, ignored), (1, True)))
+    counted, chosen, lost = counts[n, m] >= 1, tensor("chosen", N, M), tensor("lost", N, M)
+    plain = w[n, m] * lost[n, m]
     if logits:
+        seen = tensor("seen", N, C, M)  # nothing of what does not count, be it NaN
         # A class that is ruled out (a logit of -oo) takes no part in smoothing.
-        possible = Piecewise((WEIGHT[c] * logp[n, c, m], logp[n, c, m] > LEAST), (0, True))
-        spread = Sum(possible, c)
+        possible = tensor("possible", N, C, M)
+        spread = Sum(WEIGHT[c] * possible[n, c, m], c)
         rows = (
-            *log_probabilities(X, logp),
+            Eq(seen[n, c, m], Piecewise((X[n, c, m], counted), (0, True))),
+            *log_probabilities(seen, logp),
+            Eq(possible[n, c, m], Piecewise((0, logp[n, c, m] <= LEAST), (logp[n, c, m], True))),
             Eq(smooth[n, m], counts[n, m] * spread),
             Eq(l[n, m], -(1 - share) * plain - share * smooth[n, m] / C),
         )
     else:
-        rows = (Eq(logp[n, c, m], X[n, c, m]), Eq(l[n, m], -plain))
+        rows = (
+            Eq(logp[n, c, m], X[n, c, m]),
+            Eq(l[n, m], -plain),
+        )
     count = Piecewise((Sum(w[n, m], n, m), reduced.option[1] >= 1), (1, True))
     return Operation(
         name=name,
@@ -186,11 +198,13 @@ def of_classes(name: str, summary: str, logits: bool) -> Operation:
         outputs=(reduced.output,),
         options=(IGNORE, *((SMOOTHING,) if logits else ()), reduced.option),
         equations=(
-            counted,
+            Eq(counts[n, m], Piecewise((0, Eq(label, IGNORE[0])), (1, True))),
+            Eq(chosen[n, m], Piecewise((logp[n, label, m], counted), (0, True))),
             *rows,
             Eq(w[n, m], counts[n, m] * WEIGHT[label]),
             Eq(total[()], count),
-            Eq(divisor[()], Piecewise((total[()], total[()] > 0), (1, True))),
+            Eq(divisor[()], Piecewise((1, Eq(total[()], 0)), (total[()], True))),
+            Eq(lost[n, m], beside(w[n, m], chosen[n, m] <= LEAST, chosen[n, m])),
             reduced.equation(l, (n, m), divisor[()]),
         ),
         requires=(SMOOTHING_IS_A_SHARE,) if logits else (),
@@ -210,7 +224,8 @@ def of_classes(name: str, summary: str, logits: bool) -> Operation:
 def _cross_entropy_probabilities() -> Operation:
     reduced, share = reduction(N, M), SMOOTHING[0]
     target, logp, l = tensor("target", N, C, M), tensor("logp", N, C, M), tensor("l", N, M)
-    mixed = (1 - share) * target[n, c, m] + share / C
+    mixed, part = (1 - share) * target[n, c, m] + share / C, tensor("part", N, C, M)
+    lost = tensor("lost", N, C, M)
     return Operation(
         name="cross_entropy_probabilities",
         summary="Cross-entropy of logits with given probabilities of the classes.",
@@ -219,7 +234,9 @@ def _cross_entropy_probabilities() -> Operation:
         options=(SMOOTHING, reduced.option),
         equations=(
             *log_probabilities(X, logp),
-            Eq(l[n, m], -Sum(WEIGHT[c] * mixed * logp[n, c, m], c)),
+            Eq(part[n, c, m], WEIGHT[c] * mixed),
+            Eq(lost[n, c, m], beside(part[n, c, m], logp[n, c, m] <= LEAST, logp[n, c, m])),
+            Eq(l[n, m], -Sum(part[n, c, m] * lost[n, c, m], c)),
             reduced.equation(l, (n, m)),
         ),
         requires=(SMOOTHING_IS_A_SHARE,),
@@ -266,7 +283,10 @@ def _binary_cross_entropy_with_logits() -> Operation:
     x, target, l = (tensor(name, rows, C) for name in ("x", "target", "l"))
     weight, pos_weight = tensor("weight", rows, C, default=1), parameter("pos_weight", C, default=1)
     reduced = reduction(rows, C)
-    t = target[i, c]
+    z, t = x[i, c], target[i, c]
+    no, yes, lost_no, lost_yes = (
+        tensor(name, rows, C)[i, c] for name in ("no", "yes", "lost_no", "lost_yes")
+    )
     return Operation(
         name="binary_cross_entropy_with_logits",
         summary="Cross-entropy of the sigmoids of logits, each one class against the rest.",
@@ -274,11 +294,11 @@ def _binary_cross_entropy_with_logits() -> Operation:
         outputs=(reduced.output,),
         options=(reduced.option,),
         equations=(
-            Eq(
-                l[i, c],
-                weight[i, c]
-                * ((1 - t) * x[i, c] + (1 + (pos_weight[c] - 1) * t) * softplus(-x[i, c])),
-            ),
+            Eq(no, softplus(z)),
+            Eq(yes, softplus(-z)),
+            Eq(lost_no, beside(1 - t, z >= MOST, no)),
+            Eq(lost_yes, beside(t, z <= -MOST, yes)),
+            Eq(l[i, c], weight[i, c] * ((1 - t) * lost_no + pos_weight[c] * t * lost_yes)),
             reduced.equation(l, (i, c)),
         ),
         legend={"n": "vector (any leading axes)", "c": "class"},
@@ -310,7 +330,11 @@ def _kl_div(
 
 
 def _of_probabilities(x: Expr, p: Expr) -> Expr:
-    return p * (log(Piecewise((p, p > 0), (1, True))) - x)
+    return Piecewise((0, Eq(p, 0)), (p * (log(p) - x), True))
+
+
+def _of_logarithms(x: Expr, t: Expr) -> Expr:
+    return Piecewise((0, t <= LEAST), (exp(t) * (t - x), True))
 
 
 def _concordance() -> Operation:
@@ -352,8 +376,8 @@ OPERATIONS = (
     _binary_cross_entropy_with_logits(),
     _kl_div("kl_div", "Divergence of logarithms of probabilities from probabilities.",
             _of_probabilities, tensor("target", N, M, interval=(0, 1)),
-            "The slope by a target of 0, which has none, is -x. "),
+            "A target of 0 adds nothing, whatever x is; the slope by it, which has none, is 0. "),
     _kl_div("kl_div_log_target", "Divergence of logarithms of probabilities from logarithms.",
-            lambda x, t: exp(t) * (t - x), tensor("target", N, M)),
+            _of_logarithms, tensor("target", N, M)),
     _concordance(),
 )  # fmt: skip

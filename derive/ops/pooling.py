@@ -325,7 +325,6 @@ def lp_pool(rank: int) -> Operation:
     )  # fmt: skip
     (power,) = norm.settings
     taps = [w.tap for w in over.windows]
-    base = tensor("base", N, C, *(w.place.extent for w in over.windows))
     return Operation(
         name=f"lp_pool{rank}d",
         summary="Take the root of the sum of powers over every window; windows slide.",
@@ -333,8 +332,7 @@ def lp_pool(rank: int) -> Operation:
         outputs=(y,),
         equations=(
             Eq(total[at], Sum(entry**power, *taps)),
-            Eq(base[at], Piecewise((1, Eq(total[at], 0)), (total[at], True))),
-            Eq(y[at], Piecewise((0, Eq(total[at], 0)), (base[at] ** (1 / power), True))),
+            Eq(y[at], Piecewise((0, Eq(total[at], 0)), (total[at] ** (1 / power), True))),
         ),
         options=(norm, *over.options),
         requires=over.requires,

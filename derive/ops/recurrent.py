@@ -10,7 +10,7 @@ equations of a family are written once, for whatever `Places` they hold at.
 
 from collections.abc import Callable
 
-from sympy import Eq, Expr, Max, Min, Sum, exp, tanh
+from sympy import Eq, Expr, Integer, Max, Min, Sum, exp, tanh
 
 from derive.language import (
     Axis,
@@ -23,6 +23,7 @@ from derive.language import (
     sigmoid,
     stop,
 )
+from derive.language.scalars import BOUNDED
 from derive.ops.sequences import (
     BY_BATCH,
     SEQUENCES,
@@ -45,6 +46,7 @@ CLIP = option(
     "clip", 1000, integer=False, minimum=0, samples=(0.5, 2),
     meaning="bound of the pre-activations; one as large as the default changes no gate",
 )  # fmt: skip
+LOW = -(10**38)  # as low as float32 goes, or nearly: a rectifier makes 0 of it
 
 
 def projections(gates: int | None = None, unit: Axis = j) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -66,20 +68,22 @@ def elman(
 ) -> Operation:
     """The simple recurrent network with any elementwise function, and any layer behind it."""
     at, x, h = over.at, over.seen("x", I), over.state("h")
+    within, beginning = over.within(x, i)
     weight_ih, weight_hh, bias_ih, bias_hh = projections()
-    cell = Eq(
-        h.now[*at, j],
-        function(
-            Sum(weight_ih[j, i] * over.entry(x, i), i)
-            + Sum(weight_hh[j, k] * h.before(k), k)
-            + bias_ih[j]
-            + bias_hh[j]
-        ),
+    # What has no bound might grow behind the end of a sequence; there it rests at 0 instead.
+    rest = 0 if function in BOUNDED or over.single else over.shown(Integer(0), behind=LOW)
+    seen = (
+        Sum(weight_ih[j, i] * within, i)
+        + Sum(weight_hh[j, k] * h.before(k), k)
+        + bias_ih[j]
+        + bias_hh[j]
+        + rest
     )
+    cell = (*beginning, Eq(h.now[*at, j], function(seen)))
     inputs = (x, weight_ih, weight_hh, bias_ih, bias_hh)
     source = "Elman, Finding structure in time, Cognitive Science 14, 1990"
     if not output:
-        return over.operation(name, summary, inputs, (h,), (cell,), notes=notes, source=source)
+        return over.operation(name, summary, inputs, (h,), cell, notes=notes, source=source)
     weight_hy, bias_hy = parameter("weight_hy", O, H), parameter("bias_hy", O, optional=True)
     z, y = over.tensor("z", O), over.seen("y", O)
     layer = {
@@ -93,7 +97,7 @@ def elman(
         (*inputs[:3], weight_hy, bias_ih, bias_hh, bias_hy),
         (h,),
         (
-            cell,
+            *cell,
             Eq(z[*at, o], Sum(weight_hy[o, j] * h.now[*at, j], j) + bias_hy[o]),
             *layer[output],
         ),
@@ -138,6 +142,7 @@ def lstm(
     gate = axis("gate", len(gates))
     unit, before = (p, q) if projected else (j, k)
     at, x, h, c = over.at, over.seen("x", I), over.state("h", unit), over.state("c")
+    within, beginning = over.within(x, i)
     weight_ih, weight_hh, bias_ih, bias_hh = projections(len(gates), unit)
     a = over.tensor("a", (len(gates), H))
     rows = (H, H) if peephole == "full" else (H,)
@@ -178,9 +183,10 @@ def lstm(
         ),
         (h, c),
         (
+            *beginning,
             Eq(
                 a[*at, (gate, j)],
-                Sum(weight_ih[(gate, j), i] * over.entry(x, i), i)
+                Sum(weight_ih[(gate, j), i] * within, i)
                 + Sum(weight_hh[(gate, j), before] * h.before(before), before)
                 + bias_ih[(gate, j)]
                 + bias_hh[(gate, j)],
@@ -222,6 +228,7 @@ def gru(
     gate = axis("gate", 3)
     beside = axis("beside", 2) if before else gate
     at, x, h = over.at, over.seen("x", I), over.state("h")
+    within, beginning = over.within(x, i)
     weight_ih, weight_hh, bias_ih, bias_hh = projections(3)
     p, q = over.tensor("p", (3, H)), over.tensor("q", (beside.extent, H))
     reset, update, new = (over.tensor(f"{word}_gate", H) for word in ("reset", "update", "new"))
@@ -243,9 +250,10 @@ def gru(
         (x, weight_ih, weight_hh, bias_ih, bias_hh),
         (h,),
         (
+            *beginning,
             Eq(
                 p[*at, (gate, j)],
-                Sum(weight_ih[(gate, j), i] * over.entry(x, i), i) + bias_ih[(gate, j)],
+                Sum(weight_ih[(gate, j), i] * within, i) + bias_ih[(gate, j)],
             ),
             Eq(q[*at, (beside, j)], recurrent(beside, h.before)),
             Eq(reset[*at, j], sigmoid(p[*at, (0, j)] + q[*at, (0, j)])),

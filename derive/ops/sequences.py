@@ -85,6 +85,14 @@ class Places:
         """An entry of such a tensor at this place."""
         return seen[(n, t, *index) if self.batch_first else (*self.at, *index)]
 
+    def within(self, x: Tensor, feature: Axis) -> tuple[Access, tuple[Eq, ...]]:
+        """An entry of an input, and what defines it: of what is behind the end nothing is read."""
+        entry = self.entry(x, feature)
+        if self.single:
+            return entry, ()
+        inner = self.tensor(f"{x.name}_within", feature.extent)[*self.at, feature]
+        return inner, (Eq(inner, self.shown(entry)),)
+
     def state(self, name: str, unit: Axis = j) -> State:
         """A state is given at the beginning, and handed over at the end."""
         units = unit.extent
@@ -103,9 +111,9 @@ class Places:
         (steps,) = TRUNCATE.settings
         return Piecewise((past, Ne(Mod(t, steps), 0)), (stop(past), t >= 1), (past, True))
 
-    def shown(self, value: Expr) -> Expr:
-        """What an output is; beyond the end of a sequence it is 0."""
-        return value if self.single else Piecewise((value, t < LENGTHS[n]), (0, True))
+    def shown(self, value: Expr, behind: Expr | int = 0) -> Expr:
+        """What an output is; beyond the end of a sequence it is 0, or something else."""
+        return value if self.single else Piecewise((value, t < LENGTHS[n]), (behind, True))
 
     def operation(self, name: str, summary: str, inputs, states, equations, **more) -> Operation:
         """The operation of a cell; unless it has an output of its own, it shows its first state."""

@@ -10,6 +10,7 @@ from derive.lowering.program import (
     Binary,
     Call,
     Comment,
+    Conditional,
     Do,
     For,
     If,
@@ -85,6 +86,9 @@ def _text(node: Node) -> tuple[str, int]:
         left = _within(node.left, level + 1 if tight else level)
         right = _within(node.right, level + 1)
         return f"{left} {node.operator} {right}", level
+    if isinstance(node, Conditional):
+        value, test, otherwise = (_within(n, 1) for n in (node.value, node.test, node.otherwise))
+        return f"{value} if {test} else {otherwise}", 0
     raise TypeError(f"no text for {node!r}")
 
 

@@ -93,16 +93,19 @@ class Element:
         # ±∞ takes the sign of its divisor, which the inverse does not keep.
         return self * (other if math.isinf(self.value) > math.isinf(other.value) else other**-1)
 
-    def __pow__(self, exponent: Any) -> Element:
-        """Integer powers, and those of a half, a quarter, ... as powers of square roots."""
+    def __pow__(self, exponent: Any) -> Any:
+        """Integer powers; those of a half, a quarter, ... as powers of square roots; others by
+        the integer that stands for the exponent, so that ``a**(b-1) * a`` is ``a**b``."""
         exponent = exponent.item() if isinstance(exponent, np.generic) else exponent
+        if isinstance(exponent, Element):
+            return _power(self, exponent)
         if not isinstance(exponent, (int, float, Fraction)):
             return NotImplemented
         power = Fraction(*exponent.as_integer_ratio())
         if power.denominator in (2, 4, 8):
             return call("sqrt", self) ** (2 * power)
         if power.denominator != 1:
-            raise NoRule(f"the power {exponent}")
+            return _power(self, as_element(exponent))
         n = power.numerator
         if isinstance(self.value, float):
             return Element(self.value**n if n > 0 else int(n == 0))
@@ -110,6 +113,10 @@ class Element:
             raise ZeroDivisionError("division by zero in the field")
         slope = self.tangent and n and n * pow(self.value, n - 1, P)
         return Element(pow(self.value, n, P), slope * self.tangent)
+
+    def __rpow__(self, base: Any) -> Any:
+        base = as_element(base)
+        return base if base is NotImplemented else _power(base, self)
 
     def __neg__(self) -> Element:
         return Element(-self.value, -self.tangent)
@@ -174,6 +181,19 @@ def call(name: str, number: object) -> Element:
     value = value_rule(point)
     tangent = x.tangent and (Element(x.tangent) * derivative_rule(point, value)).value
     return Element(value.value, tangent)
+
+
+def _power(base: Element, exponent: Element) -> Element:
+    """a^b with the slopes b·a^(b−1) and a^b·log a; of a base of 0, 0."""
+    if isinstance(base.value, float) or isinstance(exponent.value, float):
+        raise ArithmeticError(f"{base}**{exponent} has no value in the field")
+    point, slope = Element(base.value), Element(0)
+    value = point**exponent.value
+    if base.tangent and exponent.value:
+        slope += exponent.value * point ** (exponent.value - 1) * base.tangent
+    if exponent.tangent and base.value:
+        slope += value * call("log", point) * exponent.tangent
+    return Element(value.value, slope.value)
 
 
 _POINTS: dict[tuple[str, int | float], int | float] = {
@@ -251,15 +271,18 @@ FUNCTIONS: dict[str, tuple[Callable[[Any], Any], Callable[[Any, Any], Any]]] = {
     "sigmoid": (lambda x: (1 + (x / 2).tanh()) / 2, lambda x, v: v * (1 - v)),
     "softplus": (_softplus, lambda x, v: x.sigmoid()),
     "bounded": (lambda x: x, lambda x, v: 1),
+    "lorentzian": (lambda x: 1 / (1 + x**2), lambda x, v: -2 * x * v**2),
+    "normal_cdf": (lambda x: (1 + (x / _SQRT_2).erf()) / 2, lambda x, v: x.normal_pdf()),
+    "normal_pdf": (
+        lambda x: (-(x**2) / 2).exp() / (_SQRT_PI * _SQRT_2),
+        lambda x, v: -x * v,
+    ),
     "softsign": (lambda x: x / (1 + abs(x)), lambda x, v: (1 + abs(x)) ** -2),
     "silu": _gated(lambda x: x.sigmoid(), lambda x: x.sigmoid() * (1 - x.sigmoid())),
     "mish": _gated(
         lambda x: x.softplus().tanh(), lambda x: (1 - x.softplus().tanh() ** 2) * x.sigmoid()
     ),
-    "gelu": _gated(
-        lambda x: (1 + (x / _SQRT_2).erf()) / 2,
-        lambda x: (-(x**2) / 2).exp() / (_SQRT_PI * _SQRT_2),
-    ),
+    "gelu": _gated(lambda x: x.normal_cdf(), lambda x: x.normal_pdf()),
     "gelu_tanh": _gated(
         lambda x: (1 + _cubic(x).tanh()) / 2,
         lambda x: (1 - _cubic(x).tanh() ** 2) * (1 + 3 * _CUBE * x**2) * _SQRT_2 / _SQRT_PI / 2,

@@ -23,6 +23,7 @@ import mpmath
 import numpy as np
 import sympy
 from sympy import Add, Expr, Idx, Piecewise, Sum, Symbol
+from sympy.core.relational import Relational
 
 from derive.calculus.selection import attains
 from derive.calculus.statements import Guard, Statement, System
@@ -60,6 +61,9 @@ _SMOOTH: dict[type, Callable] = {
     scalars.expm1: mpmath.expm1,
     scalars.sigmoid: _sigmoid,
     scalars.softplus: lambda x: mpmath.log1p(mpmath.exp(-abs(x))) + max(x, 0),
+    scalars.lorentzian: lambda x: 1 / (1 + x**2),
+    scalars.normal_cdf: mpmath.ncdf,
+    scalars.normal_pdf: mpmath.npdf,
     scalars.silu: lambda x: x * _sigmoid(x),
     scalars.mish: lambda x: x * mpmath.tanh(mpmath.log1p(mpmath.exp(x))),
     scalars.gelu: lambda x: x * mpmath.ncdf(x),
@@ -296,9 +300,7 @@ class _Compiler:
         Whether something was read that is -oo because it lies outside its tensor.
     """
 
-    def __init__(
-        self, read: Callable[..., Any], absent: Collection[Tensor], order: Order
-    ) -> None:
+    def __init__(self, read: Callable[..., Any], absent: Collection[Tensor], order: Order) -> None:
         self.read, self.absent, self.order, self.beyond = read, absent, order, False
         self.known: dict[Any, Evaluate] = {}
 
@@ -342,8 +344,7 @@ class _Compiler:
         if isinstance(value, Sum):
             return self.sum(value)
         if isinstance(value, Piecewise):
-            cases = self.cases(value, 0)
-            return lambda here: next((v(here) for v, c in cases if c(here)), 0)
+            return self.chosen(value)
         arguments = value.args
         if isinstance(value, sympy.Max | sympy.Min):
             arguments = self.order.arguments(value)
@@ -352,6 +353,19 @@ class _Compiler:
         parts = [self.compiled(argument) for argument in arguments]
         operation = _operation(value)
         return lambda here: operation(*(part(here) for part in parts))
+
+    def chosen(self, value: Piecewise) -> Evaluate:
+        """The first case that holds. A comparison with NaN tells nothing: what it would select is
+        NaN."""
+        cases = self.cases(value, 0)
+        relations = {r for _, condition in value.args for r in condition.atoms(Relational)}
+        sides = [self.compiled(s) for r in relations for s in r.args if s.has(Access)]
+
+        def first(here: Environment) -> Any:
+            nan = next((n for n in (side(here) for side in sides) if n != n), None)
+            return next((v(here) for v, c in cases if c(here)), 0) if nan is None else nan
+
+        return first
 
     def cases(self, value: Piecewise, nothing: Any) -> list[tuple[Evaluate, Evaluate]]:
         """Pieces and conditions; a piece that is dropped is `nothing`."""

@@ -101,12 +101,33 @@ def test_roots_of_roots():
         assert x**0.75 == (x**0.25) ** 3 and x**-0.25 * x**0.25 == 1
 
 
-@pytest.mark.parametrize("exponent", [Fraction(1, 3), 0.1])
-def test_other_powers_are_refused(exponent):
-    with pytest.raises(TypeError, match="the power"):
-        Element(2) ** exponent
-    with pytest.raises(TypeError, match="unsupported operand"):
-        Element(2) ** Element(3)
+@few
+@given(elements, elements)
+def test_powers_whose_exponent_is_an_element(a, b):
+    """``a**b`` is a power like others: of a sum of exponents, the product."""
+    assume(a.value != 0 and 0 < b.value < P // 2 - 1)
+    assert (a ** (b - 1) * a).value == (a**b).value
+    assert same(a ** Element(3), a**3) and same(a ** Element(0), 1) and (0**b).tangent == 0
+    assert (2**b).value == (Element(2) ** b).value
+
+
+@few
+@given(elements, elements)
+def test_slopes_of_powers(a, b):
+    """(a^b)' = b a^(b-1) a' + a^b log(a) b', also of a third of an exponent."""
+    assume(a.value != 0)
+    power, plain = a**b, Element(a.value) ** Element(b.value)
+    less = Element(a.value) ** (b.value - 1)
+    slope = b.value * less * a.tangent + plain * Element(a.value).log() * b.tangent
+    assert power.tangent == slope.value
+    third = a ** Fraction(1, 3)
+    slope = Element(a.value) ** Fraction(-2, 3) / 3 * a.tangent
+    assert third.tangent == slope.value
+
+
+def test_other_powers_are_refused():
+    with pytest.raises(TypeError, match="no telling which number"):
+        Element(2) ** math.pi
 
 
 def test_infinities_bound_the_order_and_vanish_in_exp():

@@ -1,4 +1,4 @@
-def _erf(x):
+def _erf(x, out=None):
     """The error function, to 2 units in the last place.
 
     Rational approximations of erf(x)/x below 0.46875, and of exp(x**2)*erfc(x) above:
@@ -24,4 +24,5 @@ def _erf(x):
         3290.7992357334596, 4362.619090143247, 3439.3676741437216, 1230.3393548037494,
     )  # fmt: skip
     far *= np.exp(-squared)
-    return np.where(size < 0.46875, near, np.sign(x) * (1 - far))
+    y = np.where(size < 0.46875, near, np.sign(x) * (1 - far))
+    return np.add(y, 0, out=out)

@@ -1,11 +1,6 @@
-def _gelu_tanh(x):
+def _gelu_tanh(x, out=None):
     """x * (1 + tanh(sqrt(2/pi) * (x + 0.044715*x**3))) / 2; at minus infinity 0."""
-    y = np.asarray(np.square(x))
-    y *= 0.7978845608028654 * 0.044715
-    y += 0.7978845608028654
-    y *= x
-    np.tanh(y, out=y)
-    y += 1
-    y *= 0.5
-    y *= np.maximum(x, -1e30)
-    return y
+    gate = np.asarray(_cut(x, -1e4, 1e4))
+    gate = gate * (1.5957691216057308 + 1.5957691216057308 * 0.044715 * np.square(gate))
+    gate = _sigmoid(gate, out=np.asarray(gate))  # (1 + tanh(u)) / 2 is sigmoid(2*u)
+    return np.multiply(_cut(x, low=-1e30), gate, out=out)

@@ -1,7 +1,6 @@
 def _sigmoid(x, out=None):
-    """1 / (1 + exp(-x)), through tanh: it cannot overflow."""
-    y = np.asarray(np.multiply(x, 0.5, out=out))
-    np.tanh(y, out=y)
-    y *= 0.5
-    y += 0.5
+    """exp(x) / (1 + exp(x)), which is 1 long before the exponential could overflow."""
+    y = np.asarray(_cut(x, high=40, out=out))
+    np.exp(y, out=y)
+    y /= 1 + y
     return y

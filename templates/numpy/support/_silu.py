@@ -1,3 +1,4 @@
-def _silu(x):
+def _silu(x, out=None):
     """x * sigmoid(x); at minus infinity 0."""
-    return np.maximum(x, -1e30) * _sigmoid(x)
+    gate = _sigmoid(x)
+    return np.multiply(_cut(x, low=-1e30), gate, out=out)

@@ -1,4 +1,4 @@
-def _softsign(x):
+def _softsign(x, out=None):
     """x / (1 + |x|); at infinity 1."""
-    x = np.minimum(np.maximum(x, -1e30), 1e30)
-    return x / (1 + np.abs(x))
+    y = _cut(x, -1e30, 1e30)
+    return np.divide(y, 1 + np.abs(y), out=out)

@@ -1,3 +1,6 @@
-def _stop(x):
+def _stop(x, out=None):
     """The identity; no derivative passes."""
-    return x
+    if out is None:
+        return x
+    np.copyto(out, x)
+    return out
