@@ -72,6 +72,14 @@ EQUIVALENT: tuple[tuple[str, str], ...] = (
         "h0 may be absent, so zeros were made for it; nothing else is added",
     ),
     (
+        r"(mean_\w+_bar\[\.\.\.\]) \+= (.*)  ->  \1 = \2",
+        "what is there is the sum of the cotangents of entries less their mean, and 0",
+    ),
+    (
+        r"(y_reverse = np\.where\(.*, )0\)  ->  \1.*\)",
+        "only what lies before the end of a sequence is read, backwards from there",
+    ),
+    (
         r"return \(h, a\)  ->  return \(h, h\)",
         "a is kept for its sign alone, and h = relu(a) has the same",
     ),
@@ -97,7 +105,7 @@ EQUIVALENT: tuple[tuple[str, str], ...] = (
         "a bound above 0 does not change what is above 0",
     ),
     (
-        r"(y = )np\.where\(x == 0, x, 0\)( \* at_zero \+ _relu\(x\))  ->  \1np\.where\(.*\)\2",
+        r"(y = _relu\(x\) \+ at_zero \* )np\.where\(x == 0, x, 0\)  ->  \1np\.where\(.*\)",
         "what is added is 0, and there for its slope alone",
     ),
     (
