@@ -93,9 +93,7 @@ def test_a_maximum_that_is_accumulated_is_added():
     """Ones of shape (2, 2, 1) spread over windows overlap in the middle."""
     length = size("L", N + U - 1)
     w, z = tensor("w", N, U, K), tensor("z", length)
-    lifted = operation(
-        accumulate(z[n + u], Maximum(w[n, u, k], k)), inputs=(w,), outputs=(z,)
-    )
+    lifted = operation(accumulate(z[n + u], Maximum(w[n, u, k], k)), inputs=(w,), outputs=(z,))
     assert np.array_equal(values_of(lifted, np.ones((2, 2, 1))), [1, 2, 1])
     gradients_are_slopes(lifted, np.arange(12.0).reshape(2, 2, 3) % 5)
 
@@ -104,9 +102,7 @@ def test_a_maximum_beside_another_equation_is_one_of_the_entries():
     """``y[0]`` is a maximum of negative numbers, the others are not."""
     S = size("S", N + 1)
     s, z, w = axis("s", S), tensor("z", S), tensor("w", K)
-    lifted = operation(
-        Eq(z[0], Maximum(w[k], k)), Eq(z[n + 1], x[n]), inputs=(x, w), outputs=(z,)
-    )
+    lifted = operation(Eq(z[0], Maximum(w[k], k)), Eq(z[n + 1], x[n]), inputs=(x, w), outputs=(z,))
     assert s.extent == S
     assert np.array_equal(values_of(lifted, X, np.array([-3.0, -2.0])), [-2, *X])
     gradients_are_slopes(lifted, X, np.array([-3.0, -2.0]))

@@ -146,9 +146,7 @@ def test_an_option_is_refused_if_its_own_module_would_refuse_it(options):
 def test_an_option_may_be_what_its_module_takes(options):
     rate = option("rate", **options)
     factor = sum(rate.settings)
-    module = compile(
-        Operation("rated", "A test.", (x,), (y,), (Eq(y[n], factor * x[n]),), (rate,))
-    )
+    module = compile(Operation("rated", "A test.", (x,), (y,), (Eq(y[n], factor * x[n]),), (rate,)))
     assert module.apply(np.ones(2)).shape == (2,)
 
 
@@ -271,8 +269,6 @@ def test_the_way_around_a_condition_is_one():
 def test_an_index_is_made_of_integers():
     lag = option("lag", 0.5, integer=False)
     framed = tensor("x", N, outside=0)
-    message = refused(
-        Eq(y[n], framed[n - lag.settings[0]]), inputs=(framed,), options=(lag,)
-    )
+    message = refused(Eq(y[n], framed[n - lag.settings[0]]), inputs=(framed,), options=(lag,))
     assert "where lag is a real number" in message
     assert "which holds a sum" in refused(Eq(y[n], framed[Sum(m, m)]), inputs=(framed,))

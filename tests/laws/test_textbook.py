@@ -8,7 +8,7 @@ Signal Processing", section 2.3.
 from collections.abc import Callable
 
 import numpy as np
-from hypothesis import assume, given, HealthCheck, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from derive.verification.exact import transpose_defect
