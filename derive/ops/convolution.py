@@ -258,7 +258,7 @@ def signal(name: str, rank: int, flip: bool, summary: str) -> Operation:
             ",".join(a.name for a in place): "place in the result",
             ",".join(t.name for t in tap): "place in the kernel",
         },
-        requires=((fits, "one of x and kernel has to be the larger one along every axis"),),
+        requires=((fits, "one of both has to be the larger one along every axis"),),
         source="Oppenheim and Schafer, Discrete-Time Signal Processing, section 2.3",
     )
 

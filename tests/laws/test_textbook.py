@@ -8,7 +8,7 @@ Signal Processing", section 2.3.
 from collections.abc import Callable
 
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from derive.verification.exact import transpose_defect
@@ -172,7 +172,9 @@ def test_signals(length, taps, mode, flip):
 @SETTINGS
 @given(st.tuples(*[lengths] * 2), st.tuples(*[st.integers(1, 4)] * 2), modes, st.booleans())
 def test_planes(shape, taps, mode, flip):
-    """Longer along one axis, shorter along the other: each axis has its own order."""
+    """Longer along one axis, shorter along the other: refused where only what overlaps is kept."""
+    larger = {h > t for h, t in zip(shape, taps, strict=True) if h != t}
+    assume(mode != "valid" or len(larger) < 2)
     name = "signal_convolve2d" if flip else "signal_correlate2d"
     check(
         name,
