@@ -24,7 +24,7 @@ from derive.verification.sizes import Formulas, Unmet, formulas_of
 COUNT = 24  # cases of an operation
 FEWEST = 5  # below this, an operation is not verified
 _ATTEMPTS = 400  # candidates
-_WORK = 360  # points of all statements of a case; plain loops take about 0.1 ms for each
+_WORK = 440  # points of all statements of a case; plain loops take about 0.1 ms for each
 _EMPTY = 3  # cases with an axis of length 0: there is little to see in them
 _WEIGHT = 4  # of what a case shows, against what it shows once more of a neutral option
 _PRIMES = (2, 3, 5, 7, 11, 13)
