@@ -4,10 +4,13 @@ Never NumPy's own: its broadcast errors name neither the argument nor the remedy
 """
 
 import re
+from itertools import chain
 
 import numpy as np
 import pytest
 
+from derive.verification.cases import _candidates
+from derive.verification.sizes import formulas_of
 from tests.cases import SUBJECT, SUBJECTS, Subject
 
 LINEAR, CORRELATE, TRANSPOSE, SIGNAL = (
@@ -128,7 +131,8 @@ def _arrays(subject: Subject):
     def suits(case):
         return not case.is_empty and all(case.shapes.values())
 
-    case = next(case for case in subject.cases if suits(case))
+    drawn = (candidate.case for candidate in _candidates(formulas_of(subject.operation)))
+    case = next(case for case in chain(subject.cases, drawn) if suits(case))
     return case.draw(np.random.default_rng(0)), case.options
 
 

@@ -12,7 +12,11 @@ t, n = axes("t n", T, N)
 x, y, h = tensor("x", T, N), tensor("y", T, N), state("h", T, N)
 
 
-@pytest.mark.parametrize("function", SCALARS.keys() - {step, stop, log}, ids=lambda f: f.__name__)
+# Of log, a state soon has no value; no gradient passes through the other two.
+FUNCTIONS = [function for function in SCALARS if function not in (step, stop, log)]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.__name__)
 def test_a_cell(function):
     operation = Operation(
         name="cell", summary="A test.", inputs=(x,), outputs=(y,),
