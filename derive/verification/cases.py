@@ -43,7 +43,7 @@ def cases(operation: Operation) -> tuple[Case, ...]:
     """
     formulas = formulas_of(operation)
     own = [_stated(formulas, given) for given in operation.cases]
-    found = _select(own, _candidates(formulas, _ATTEMPTS))
+    found = _select(own, _candidates(formulas))
     if found and not formulas.free and not formulas.operation.options:
         found = (found * FEWEST)[:FEWEST]  # nothing can vary but the numbers drawn
     if len(found) < FEWEST:
@@ -185,7 +185,7 @@ def _mask(features: Iterable[tuple], bits: dict[tuple, int]) -> int:
     return sum(1 << bits.setdefault(feature, len(bits)) for feature in features)
 
 
-def _candidates(formulas: Formulas, attempts: int) -> list[_Candidate]:
+def _candidates(formulas: Formulas, attempts: int = _ATTEMPTS) -> list[_Candidate]:
     """Random calls that meet the requirements, within the bound on work."""
     source = random.Random(2**61 - 1)
     found = []
