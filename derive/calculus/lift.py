@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, count
 
 import sympy
-from sympy import Add, Expr, Idx, Integer, Max, Min, Mod, Mul, Piecewise, Sum, Symbol
+from sympy import Add, Expr, Idx, Integer, Max, Min, Mod, Mul, Piecewise, Pow, Sum, Symbol
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import And, Boolean, Or
 
@@ -178,7 +178,9 @@ class _Lift:
         for piece, guards in cases:
             lifted = self.name_reductions(piece, box, where + guards)
             known = where + guards
-            bounds = (g for g in _taking_part(lifted) if not nonnegative(g.expression, box, known))
+            bounds = [g for g in _taking_part(lifted) if not nonnegative(g.expression, box, known)]
+            if _rounds(lifted):  # twice, it might not be the same number: nobody would attain it
+                lifted = self.named(lifted, box, known)
             self.statements.append(Statement(box, target, lifted, (*known, *bounds), "max"))
         self.maxima.setdefault(value, target)
 
@@ -381,6 +383,12 @@ def _is_long(value: Expr) -> bool:
 
 def _reads_optional(value: Expr) -> bool:
     return any(access.tensor.optional for access in value.atoms(Access))
+
+
+def _rounds(value: Expr) -> bool:
+    """Whether NumPy may round the value in two ways, by where its entries lie in memory."""
+    powers = (p for p in value.atoms(Pow) if p.has(Access) and not p.exp.is_Integer)
+    return any(f.has(Access) for f in value.atoms(*SCALARS)) or any(powers)
 
 
 def _about_indices(cases: Piecewise) -> bool:

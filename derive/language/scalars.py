@@ -11,106 +11,84 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import sympy
+from mpmath.libmp import prec_to_dps
 from sympy import Expr, Function, Integer, Rational
 
 
-class sigmoid(Function):
+class Elementary(Function):
+    """A function of one number that SymPy does not have; of a number, SymPy can tell its value."""
+
+    nargs = 1
+
+    def _eval_evalf(self, prec: int) -> Expr:
+        return _MEANINGS[self.func](self.args[0]).evalf(prec_to_dps(prec))
+
+
+class sigmoid(Elementary):
     """``1 / (1 + exp(-x))``."""
 
-    nargs = 1
 
-
-class softplus(Function):
+class softplus(Elementary):
     """``log(1 + exp(x))``."""
 
-    nargs = 1
 
-
-class relu(Function):
+class relu(Elementary):
     """``max(x, 0)``; its derivative at 0 is 0."""
 
-    nargs = 1
 
-
-class step(Function):
+class step(Elementary):
     """1 where ``x > 0``, else 0; its derivative is 0."""
 
-    nargs = 1
 
-
-class stop(Function):
+class stop(Elementary):
     """The identity with tangent and cotangent zero."""
 
-    nargs = 1
 
-
-class log1p(Function):
+class log1p(Elementary):
     """``log(1 + x)``, accurate near 0."""
 
-    nargs = 1
 
-
-class expm1(Function):
+class expm1(Elementary):
     """``exp(x) - 1``, accurate near 0."""
 
-    nargs = 1
 
-
-class bounded(Function):
+class bounded(Elementary):
     """The identity, with 1e9 for infinity: a factor beside one that vanishes there.
 
     ``x * exp(-x)`` is 0 at infinity, and not infinity times 0.
     """
 
-    nargs = 1
 
-
-class silu(Function):
+class silu(Elementary):
     """``x * sigmoid(x)``, and its limits at infinity."""
 
-    nargs = 1
 
-
-class gelu(Function):
+class gelu(Elementary):
     """``x * (1 + erf(x/sqrt(2))) / 2``, and its limits at infinity."""
 
-    nargs = 1
 
-
-class gelu_tanh(Function):
+class gelu_tanh(Elementary):
     """``x * (1 + tanh(sqrt(2/pi) * (x + 0.044715*x**3))) / 2``, and its limits at infinity."""
 
-    nargs = 1
 
-
-class mish(Function):
+class mish(Elementary):
     """``x * tanh(softplus(x))``, and its limits at infinity."""
 
-    nargs = 1
 
-
-class softsign(Function):
+class softsign(Elementary):
     """``x / (1 + |x|)``, and its limits at infinity."""
 
-    nargs = 1
 
-
-class normal_cdf(Function):
+class normal_cdf(Elementary):
     """``(1 + erf(x/sqrt(2))) / 2``: how probable it is that a standard normal variable is less."""
 
-    nargs = 1
 
-
-class normal_pdf(Function):
+class normal_pdf(Elementary):
     """``exp(-x**2/2) / sqrt(2*pi)``, the density of a standard normal variable."""
 
-    nargs = 1
 
-
-class lorentzian(Function):
+class lorentzian(Elementary):
     """``1 / (1 + x**2)``, without a square that could overflow."""
-
-    nargs = 1
 
 
 def _gate_slope(gate: Callable[[Expr], Expr], slope: Callable[[Expr], Expr]):

@@ -436,7 +436,8 @@ class Fallback:
             else:
                 axes = self.axes_in_value(factor)
                 self.order = tuple(a for a in (*keep, *gone) if a in axes)
-                node = self.elementwise.value(factor, self.excluded())
+                seen = set(self.masked_axes()) <= axes  # else the mask has another shape
+                node = self.elementwise.value(factor, self.excluded() if seen else ())
                 factors.append(View(node, self.order, True))
         factors = self.cut(factors, (*keep, *gone))
         missing = [a for a in gone if a not in axes_of(factors)]

@@ -148,7 +148,7 @@ def as_element(number: object) -> Any:
             return Element(float(number))
         meant = rational(float(number))
         if meant is None:
-            raise TypeError(
+            raise NoRule(
                 f"there is no telling which number the float {number} stands for: divide an array "
                 "by integers, call a function of the seam, or name the number as a constant of "
                 "the module"

@@ -35,12 +35,16 @@ class Number:
     """
 
     __slots__ = ("active", "parents", "serial", "value")
+    met_infinity = False  # whether any number so far was infinite, or none at all
 
     def __init__(self, value: Any, parents: tuple = (), active: bool = False) -> None:
         self.value = value if isinstance(value, mpmath.mpf) else _real(value)
         self.parents = tuple((p, s) for p, s in parents if p.active and s != 0)
         self.active = active or bool(self.parents)
         self.serial = next(_serials)
+        _, mantissa, exponent, _ = self.value._mpf_
+        if exponent and not mantissa:
+            Number.met_infinity = True
 
     def __repr__(self) -> str:
         return str(mpmath.nstr(self.value, 17))

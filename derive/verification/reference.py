@@ -24,6 +24,7 @@ import numpy as np
 import sympy
 from sympy import Add, Expr, Idx, Piecewise, Sum, Symbol
 from sympy.core.relational import Relational
+from sympy.logic.boolalg import ITE, And, Or
 
 from derive.calculus.selection import attains
 from derive.calculus.statements import Guard, Statement, System
@@ -351,21 +352,41 @@ class _Compiler:
         if isinstance(value, Add):
             arguments = [a for a in arguments if not self.is_dropped(a)]
         parts = [self.compiled(argument) for argument in arguments]
+        # What one condition excludes may lie outside of what another one reads.
+        if isinstance(value, And):
+            return lambda here: all(part(here) for part in parts)
+        if isinstance(value, Or):
+            return lambda here: any(part(here) for part in parts)
+        if isinstance(value, ITE):
+            test, then, otherwise = parts
+            return lambda here: then(here) if test(here) else otherwise(here)
         operation = _operation(value)
         return lambda here: operation(*(part(here) for part in parts))
 
     def chosen(self, value: Piecewise) -> Evaluate:
         """The first case that holds. A comparison with NaN tells nothing: what it would select is
         NaN."""
-        cases = self.cases(value, 0)
-        relations = {r for _, condition in value.args for r in condition.atoms(Relational)}
-        sides = [self.compiled(s) for r in relations for s in r.args if s.has(Access)]
+        cases = [
+            (piece, holds, self.sides(condition))
+            for (piece, holds), (_, condition) in zip(self.cases(value, 0), value.args, strict=True)
+        ]
 
         def first(here: Environment) -> Any:
-            nan = next((n for n in (side(here) for side in sides) if n != n), None)
-            return next((v(here) for v, c in cases if c(here)), 0) if nan is None else nan
+            for piece, holds, compared in cases:
+                for side in compared:
+                    if (number := side(here)) != number:
+                        return number
+                if holds(here):
+                    return piece(here)
+            return 0
 
         return first
+
+    def sides(self, condition: Any) -> list[Evaluate]:
+        """The real numbers that a condition compares."""
+        sides = {s for relation in condition.atoms(Relational) for s in relation.args}
+        real = (s for s in sides if any(not a.tensor.integer for a in s.atoms(Access)))
+        return [self.compiled(side) for side in real]
 
     def cases(self, value: Piecewise, nothing: Any) -> list[tuple[Evaluate, Evaluate]]:
         """Pieces and conditions; a piece that is dropped is `nothing`."""
@@ -457,10 +478,7 @@ _COMPARISONS: dict[Any, Callable] = {
     sympy.Lt: lambda a, b: a < b,
     sympy.Eq: lambda a, b: a == b,
     sympy.Ne: lambda a, b: a != b,
-    sympy.And: lambda *parts: all(parts),
-    sympy.Or: lambda *parts: any(parts),
     sympy.Not: lambda a: not a,
-    sympy.ITE: lambda condition, a, b: a if condition else b,
 }
 
 

@@ -26,7 +26,7 @@ from derive.language.symbols import Access
 from derive.verification.cases import Case, cases
 from derive.verification.differences import Diagnosis, check_differences
 from derive.verification.exact import leaves, like, transpose_defect
-from derive.verification.number import gradients, numbers
+from derive.verification.number import Number, gradients, numbers
 from derive.verification.reference import as_written, evaluate
 from derive.verification.strategies import Loaded
 
@@ -101,8 +101,8 @@ class Verification:
         self.operation = operation
         self.cases = chosen
         self.system = as_written(operation)
-        self._expected: dict[Case, _Expected] = {}
-        self._tied: dict[Case, _Expected | None] = {}
+        self._expected: dict[Case, Expected] = {}
+        self._tied: dict[Case, Expected | None] = {}
         self.undecided: dict[Case, None] = {}  # where the field does not see an identity
 
     def report(self, loaded: Loaded) -> Report:
@@ -143,14 +143,7 @@ class Verification:
         """Compare values and gradients with plain loops; the largest error, and what is wrong."""
         return self.compared(case, module, self.expected(case))
 
-    def ties(self, case: Case, module: ModuleType) -> tuple[float, str]:
-        """The same where every input is -1, 0 or 1; nothing where a value is infinite there."""
-        expected = self.tied(case)
-        if expected is None or not expected.is_finite:
-            return 0.0, ""
-        return self.compared(case, module, expected)
-
-    def compared(self, case: Case, module: ModuleType, expected: _Expected) -> tuple[float, str]:
+    def compared(self, case: Case, module: ModuleType, expected: Expected) -> tuple[float, str]:
         """Whether a module has the expected values and gradients."""
         inputs = expected.inputs.values()
         value = module.apply(*inputs, **case.options)
@@ -184,8 +177,8 @@ class Verification:
         )
         if defect.is_zero:
             return 0, ""
-        # SymPy may have used an identity between functions, exp(x)² = exp(2x), that hashed values
-        # do not obey. Gradients that agree entry by entry decide.
+        # SymPy may have used an identity that hashed values do not obey, exp(x)² = exp(2x), or
+        # rounded a constant. Gradients that agree entry by entry decide.
         if not defect.faults and not self.reference(case, module)[1]:
             self.undecided[case] = None
             return 0, ""
@@ -206,19 +199,19 @@ class Verification:
         agrees = found.agrees or found.diagnosis is Diagnosis.STEP_TOO_SMALL
         return found.worst, "" if agrees else str(found)
 
-    def expected(self, case: Case) -> _Expected:
+    def expected(self, case: Case) -> Expected:
         """What the plain loops say; computed once for all strategies."""
         if case not in self._expected:
             found = None
             with suppress(ArithmeticError, TypeError, ValueError):
                 found = self.evaluated(case, positive=False, kinks=self.kinks(case))
-            if found is None or not found.is_finite:
+            if found is None or not (found.is_finite and found.calm):
                 # A logarithm or a root of an input wants numbers above 0.
                 found = self.evaluated(case, positive=True)
             self._expected[case] = found
         return self._expected[case]
 
-    def tied(self, case: Case) -> _Expected | None:
+    def tied(self, case: Case) -> Expected | None:
         """What the plain loops say where inputs are equal; None if they cannot be computed."""
         if case not in self._tied:
             self._tied[case] = None
@@ -244,7 +237,7 @@ class Verification:
         positive: bool = False,
         kinks: tuple[float, ...] = (),
         ties: bool = False,
-    ) -> _Expected:
+    ) -> Expected:
         """Values and gradients, entry by entry, at random inputs (see `Case.draw`)."""
         rng = np.random.default_rng(len(case.values))
         inputs = case.draw(rng, positive=positive, kinks=kinks, ties=ties)
@@ -257,6 +250,7 @@ class Verification:
             )
             for name, array in inputs.items()
         }
+        Number.met_infinity = False
         found = evaluate(self.system, given, case.values)
         values = {name: _floats(found[name], shape) for name, shape in case.outputs.items()}
         weighed = [
@@ -267,7 +261,7 @@ class Verification:
         for name, array in inner.items():
             entries = np.array([float(next(slopes)) for _ in array.flat])
             values[f"the gradient of {name}"] = entries.reshape(array.shape)
-        return _Expected(inputs, y_bar, values, positive)
+        return Expected(inputs, y_bar, values, positive, not Number.met_infinity)
 
 
 def runs(chosen: Iterable[Case], loaded: Loaded) -> Iterator[tuple[Case, ModuleType, str]]:
@@ -283,13 +277,14 @@ def runs(chosen: Iterable[Case], loaded: Loaded) -> Iterator[tuple[Case, ModuleT
 
 
 @dataclass(frozen=True)
-class _Expected:
+class Expected:
     """Inputs and cotangents with what the reference makes of them."""
 
     inputs: Arrays
     y_bar: Mapping[str, np.ndarray]
     values: Mapping[str, np.ndarray]
     positive: bool
+    calm: bool  # nothing was infinite on the way
 
     @property
     def is_finite(self) -> bool:

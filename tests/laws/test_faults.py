@@ -244,6 +244,7 @@ def test_a_recurrent_product_of_three(factor, array, right):
 
 def test_integers_of_a_loop_stay_integers():
     """k[t] is tok[t]; h = 1·1 + 5, 2·6 + 7, 3·19 + 7."""
+    K = size("K", minimum=2)
     tok, index = integers("tok", T, below=2), integers("k", T, below=K)
     line, table, series, out = state("h", T), tensor("w", K), tensor("x", T), tensor("y", T)
     chosen = operation(

@@ -1,14 +1,13 @@
 """Definitions that nobody has thought of are refused with a reason, or right.
 
 `derive.compile` checks every module against the equations as written, so it is enough to ask for
-one. Any number is tried by ``python -m derive.verification.survey``.
+one. Any number is tried by ``python -m tests.survey``.
 """
 
 import pytest
 
-from derive.errors import DefinitionError
-from derive.verification.definitions import random_definition
-from derive.verification.survey import ACCEPTED, REFUSED, outcome
+from tests.definitions import random_definition
+from tests.survey import ACCEPTED, REFUSED, outcome
 
 COUNT, PART = 300, 10
 
@@ -25,7 +24,7 @@ def test_most_random_definitions_can_be_meant():
     for seed in range(COUNT):
         try:
             random_definition(seed)
-        except DefinitionError:
+        except Exception:  # SymPy's own, too
             refused += 1
     assert refused < COUNT / 20
 

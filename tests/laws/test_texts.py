@@ -34,7 +34,7 @@ from derive.language import (
     state,
     tensor,
 )
-from derive.pipeline import build, show
+from derive.pipeline import rendered, show
 from derive.rendering.latex_text import escaped
 
 N, M = sizes("N M")
@@ -72,7 +72,7 @@ def spoken(text: str) -> Operation:
 
 def generated(text: str) -> tuple[str, str]:
     """Module and document, without their headers."""
-    module, paper = build(spoken(text), "").outputs
+    module, paper = rendered(spoken(text), "").outputs
     return module.text.split("\n", 4)[4], paper.text.split("\n", 4)[4]
 
 

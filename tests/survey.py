@@ -1,7 +1,7 @@
 """Try random definitions, and sort what becomes of them.
 
-    python -m derive.verification.survey 3000
-    python -m derive.verification.survey 200 --first 1000 --show
+    python -m tests.survey 3000
+    python -m tests.survey 200 --first 1000 --show
 
 A definition may be refused, with a message that says why, or become a module that the checks
 accept. Anything else is a defect of derive: a module that the checks refuse, or an exception that
@@ -21,7 +21,7 @@ import typer
 from derive.errors import DefinitionError, NotVerified
 from derive.language.operation import sides
 from derive.pipeline import compile as compiled
-from derive.verification.definitions import random_definition
+from tests.definitions import random_definition
 
 ACCEPTED, REFUSED = "accepted", "refused"
 
