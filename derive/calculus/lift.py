@@ -86,6 +86,12 @@ def to_system(operation: Operation) -> System:
     lift = _Lift(operation.name, names, several, operation.order.copy())
     for equation in equations:
         lift.equation(equation)
+    written = {s.target.tensor for s in lift.statements}
+    for equation in equations:  # an output may be 0 throughout, and has to be made all the same
+        tensor = equation.left.tensor
+        if tensor in operation.outputs and tensor not in written:
+            domain = _ordered(equation.left, axes_in(equation.left.index))
+            lift.statements.append(Statement(domain, equation.left, Integer(0)))
     statements = tuple(lift.statements)
     return _outputs_apart(System(operation.inputs, operation.outputs, statements, lift.order))
 

@@ -97,7 +97,7 @@ FUNCTIONS: dict[type, Callable] = {
     sympy.Min: _chosen(lambda a, b: a < b),
     sympy.Mod: lambda a, b: a % b,
     attains: lambda a, b: a == b or (a != a and b != b),
-    scalars.bounded: lambda x: max(min(x, 10**15), -(10**15)) if x == x else x,
+    scalars.bounded: lambda x: max(min(x, 10**9), -(10**9)) if x == x else x,
     scalars.relu: lambda x: 0 if x <= 0 else x,
     scalars.step: lambda x: int(x > 0) if x == x else x,
     scalars.stop: lambda x: Number(x.value) if isinstance(x, Number) else x,

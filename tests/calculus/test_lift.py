@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sympy import Eq, Integer, Sum, exp, tanh
 
+import derive
 from derive.calculus.lift import to_system
 from derive.language import (
     ArgMaximum,
@@ -119,3 +120,10 @@ def test_where_a_maximum_lies_is_accumulated_too():
     )
     array = np.array([[1.0, 3.0], [4.0, 2.0], [0.0, 5.0]])
     assert np.allclose(values_of(lifted, X, array), X * [2, 1, 2])
+
+
+def test_an_output_may_be_0_throughout():
+    z = tensor("z", N)
+    zero = Operation("zero", "Nothing.", (x,), (y, z), (Eq(y[n], x[n]), Eq(z[n], 0)))
+    found = derive.compile(zero).apply(np.ones(3))
+    assert found.z.tolist() == [0, 0, 0] and found.y.tolist() == [1, 1, 1]
