@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import builtins
 import hashlib
+import linecache
+import warnings
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import version
@@ -169,16 +171,25 @@ def compile(operation: Operation, *, verify: bool = True) -> ModuleType:
         If the definition does not make sense.
     NotVerified
         If the module is not what the definition says.
+
+    Warns
+    -----
+    UserWarning
+        If a check could not be made in the usual way; one warning each, saying why.
     """
     system = _checked(operation)
     # Nobody reads the text, so it names no steps, and is not laid out.
     program, whole = _lowered(operation, system), outline(operation, adjoint(system))
     text = render_module(program, whole, layout=False)
     if verify:
-        examine(operation, text)
+        for clause in examine(operation, text).unchecked:
+            warnings.warn(f"{operation.name} was checked {clause}", stacklevel=2)
     module = ModuleType(operation.name)
     module.__doc__ = operation.summary
-    exec(builtins.compile(text, f"<derived {operation.name}>", "exec"), module.__dict__)
+    file = f"<derived {operation.name}>"
+    exec(builtins.compile(text, file, "exec"), module.__dict__)
+    # So that a traceback shows the line, and `inspect.getsource` finds it.
+    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
     return module
 
 

@@ -49,7 +49,8 @@ def equations_of(operation: Operation) -> tuple[Equation, ...]:
             raise DefinitionError(
                 operation.name,
                 f"equation {number} is {given}, which does not define an entry of a tensor",
-                remedy="Write Eq(y[i], ...) or accumulate(y[i], ...), y made by tensor(...).",
+                remedy="Write Eq(y[i], ...) or accumulate(y[i], ...), y made by tensor(...); "
+                "y[()] if y has no axes.",
             )
         order = operation.order
         right = order.put(understood(given.right), decimals(given.right))

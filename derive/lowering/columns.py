@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sympy import Expr, Mul, Symbol
+from sympy import Expr, Max, Mul, Symbol
 
 from derive.calculus.affine import affine
 from derive.calculus.statements import Statement
@@ -182,7 +182,7 @@ def scatter(form: Trilinear, assign: bool) -> list[Line]:
     layout = Layout(form, ())
     target = form.image.tensor.name
     framed, columns = Name(f"{target}_framed"), Name("columns")
-    spans = [w.span for w in form.windows]
+    spans = [Max(0, w.span) for w in form.windows]  # a window of nothing spans less than nothing
     frame_axes = (*form.images, *form.batch, *form.channels)
     shape = TupleOf(tuple(lower_integer(e) for e in (*(a.extent for a in frame_axes), *spans)))
     matrix = Name(f"{form.kernel.tensor.name}_matrix")

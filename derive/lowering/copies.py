@@ -38,11 +38,12 @@ def _one_less(
         rest = tuple(s for s in statements if s is not copy)
         if source.outside != target.outside:
             continue
-        made_here = any(s.target.tensor == source for s in rest)
+        makers = {s.op for s in rest if s.target.tensor == source}
         read_elsewhere = any(r.tensor == source for s in rest for r in s.entries)
-        if source not in keep and made_here and not read_elsewhere:
-            return tuple(_read(s, source, target, order) for s in rest)
         written_elsewhere = any(s.target.tensor == target for s in rest)
+        joins = makers == {"add"} or (makers and not written_elsewhere)  # a maximum adds to nothing
+        if source not in keep and joins and not read_elsewhere:
+            return tuple(_read(s, source, target, order) for s in rest)
         if target not in keep and not written_elsewhere:
             return tuple(_read(s, target, source, order) for s in rest)
     return None

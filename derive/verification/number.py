@@ -181,9 +181,12 @@ def gradients(outputs: Iterable[tuple[Any, Any]], inputs: Iterable[Number]) -> l
 
 
 def numbers(array: np.ndarray, active: bool = False) -> np.ndarray:
-    """The entries as numbers that remember; the working precision is 40 digits from now on."""
+    """The entries as numbers that remember; the working precision is 40 digits from now on.
+
+    A float is the decimal that it prints as, as in a definition, so that 0.1 equals 1/10.
+    """
     mpmath.mp.dps = _DIGITS
-    entries = [Number(float(entry), active=active) for entry in array.ravel()]
+    entries = [Number(mpmath.mpf(repr(e)), active=active) for e in array.ravel().tolist()]
     result = np.empty(len(entries), dtype=object)
     result[:] = entries
     return result.reshape(array.shape)

@@ -159,7 +159,7 @@ class Verification:
             for name, e in errors.items()
             if not e <= TOLERANCE
         ]
-        return max(errors.values()), "; ".join(wrong)
+        return float(np.max([*errors.values()])), "; ".join(wrong)  # NaN if one is
 
     def exact(self, case: Case, module: ModuleType, *, subsets: bool = True) -> tuple[float, str]:
         """Compare gradients with the transpose of the derivative, modulo a prime."""
@@ -314,8 +314,8 @@ def _error(found: np.ndarray | None, right: np.ndarray) -> float:
 
 
 def _exactly(number: Any) -> float:
-    """A number that floats hold; near it, if they do not: 1/3 is on no side of its float."""
-    exact = not isinstance(number, sympy.Rational) or number == sympy.Rational(float(number))
+    """A number that a float prints as; near it, if none does: 1/3 is on no side of its float."""
+    exact = not isinstance(number, sympy.Rational) or number == sympy.Rational(repr(float(number)))
     return float(number) if exact else round(float(number) * 64) / 64
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sympy import Eq, Max, Min, Piecewise, Rational, Sum, exp, log, oo, sqrt, tanh
+from sympy import Eq, Max, Min, Piecewise, Rational, Sum, exp, floor, log, oo, sqrt, tanh
 
 from derive.errors import DefinitionError
 from derive.language import (
+    Maximum,
     Operation,
     accumulate,
     axes,
@@ -18,6 +19,7 @@ from derive.language import (
     size,
     sizes,
     state,
+    step,
     stop,
     tensor,
 )  # fmt: skip
@@ -402,3 +404,33 @@ def test_valid_is_refused_as_by_scipy():
         assert module.apply(np.ones((5, 3)), np.ones((3, 5)), mode="full").shape == (7, 7)
         assert module.apply(np.ones((1, 5)), np.ones((3, 1)), mode="full").shape == (3, 5)
         assert module.apply(np.ones((3, 3)), np.ones((5, 5)), mode="valid").shape == (3, 3)
+
+
+# ---- maxima and windows ---------------------------------------------------------------------
+
+
+def test_a_maximum_is_a_term_of_a_sum():
+    """The largest over k and a sum over m are added; the maximum is not taken with the sum."""
+    rows, edge, z = tensor("f", K, N), tensor("b", M, outside=0), tensor("z")
+    signs = Max(-1, step(Sum(rows[k, n], n)))
+    value = Maximum(signs, k) + Sum(edge[m - 1], m)
+    added = operation(Eq(z[()], value), inputs=(rows, edge), outputs=(z,))
+    assert values_of(added, np.array([[-1.0, -2.0], [1.0, 2.0]]), np.array([3.0, 9.0])) == 1 + 3
+
+
+def test_windows_of_no_positions():
+    """No window fits, so nothing is read of the image, and its gradient is 0."""
+    places = size("Q", floor((K - U) / 3) + 1)
+    p = axis("p", places)
+    image, kernel, z = tensor("h", K, outside=0), tensor("w", U), tensor("z", places)
+    slid = operation(
+        Eq(z[p], Sum(kernel[u] * image[3 * p + u], u)),
+        inputs=(image, kernel),
+        outputs=(z,),
+        requires=((places >= 0, "the window is longer than the image"),),
+    )
+    module = module_of(slid)
+    y, residuals = module.forward(np.ones(1), np.ones(2))
+    assert y.shape == (0,)
+    gradients = module.backward(y, residuals)
+    assert np.array_equal(gradients.h, [0]) and np.array_equal(gradients.w, [0, 0])

@@ -3,7 +3,7 @@
 from sympy import Eq, Sum, tanh
 
 from derive.calculus.lift import to_system
-from derive.language import Operation, axes, sizes, state, tensor
+from derive.language import Maximum, Operation, axes, sizes, state, tensor
 from derive.lowering.copies import without_copies
 from tests.lowering.building import failures, text_of
 
@@ -49,6 +49,14 @@ def test_what_looks_like_a_copy_and_is_none_stays():
     ):
         system = to_system(Operation("f", "F.", (x,), (y,), equations))
         assert without_copies(system.statements, {x, y}, system.order) == system.statements
+
+
+def test_a_maximum_is_not_written_where_terms_are_added():
+    """``z max= x;  y += z;  y += c`` keeps z: a maximum with the sum would come of it."""
+    largest, total = tensor("m"), tensor("t")
+    equations = (Eq(largest[()], Maximum(x[n], n)), Eq(total[()], largest[()] + Sum(x[n], n)))
+    system = to_system(Operation("f", "F.", (x,), (total,), equations))
+    assert without_copies(system.statements, {x, total}, system.order) == system.statements
 
 
 def test_copies_between_outputs_are_separate_arrays():
