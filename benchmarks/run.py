@@ -24,7 +24,7 @@ from report import as_json, show
 from rich.console import Console
 from rich.progress import track
 from rows import ROWS, Row, Run
-from timing import CLOCKS, Quartiles, in_turns, restart
+from timing import CLOCKS, Quartiles, fetch_memory, in_turns, restart
 
 OURS = Path(__file__).resolve().parents[1] / "generated"
 TOLERANCE = 1e-4  # of the largest entry: float32, sums in another order
@@ -129,6 +129,7 @@ def main(
     if against is not None:
         packages["against"] = package("generated_against", against.resolve())
     restart(threads)
+    fetch_memory()
     if torch:
         import torch as pytorch
 
