@@ -105,12 +105,13 @@ class Harmless:
             others = [((piece / carrier).xreplace(within), c) for piece, c in rest]
             others[-1] = (others[-1][0], sympy.true)
             free = Piecewise(*others, evaluate=False) if len(others) > 1 else others[0][0]
-            free = self.value(free, hidden)
+            below = [part for part in Mul.make_args(free) if _is_quotient(part)]
+            free = self.value(free / Mul(*below), hidden)
             # What is not compared may be NaN, which 0 does not take away.
             if not free.atoms(Access) <= compared or free.has(spared) or not self.is_settled(free):
                 continue
             ends = [(0, zeros[0]), (carrier, True)] if first else [(carrier, there), (0, True)]
-            return Mul(Piecewise(*ends, evaluate=False), free, evaluate=False)
+            return Mul(Piecewise(*ends, evaluate=False), free, *below, evaluate=False)
         return None
 
     def harmed(self, value: Expr, parts: Sequence[Expr]) -> Sequence[int]:
@@ -145,9 +146,6 @@ class Harmless:
             return True
         if _is_entire(value):
             return self.is_settled(value.args[0])
-        if isinstance(value, Pow) and isinstance(value.base, clipped):
-            # A quotient by what is above 0: were it to overflow, it does beside factors of 0, too.
-            return value.exp.is_Integer and bool(value.base.args[1].is_positive)
         if isinstance(value, Pow) or _is_partial(value):
             return all(part.func is spared or not part.has(Access) for part in value.args)
         if isinstance(value, Piecewise):
@@ -203,6 +201,12 @@ def _under(condition: Boolean, other: Boolean) -> Boolean:
         return condition
     less, greater = other.lts, other.gts
     return condition.xreplace({sympy.Min(less, greater): less, sympy.Max(less, greater): greater})
+
+
+def _is_quotient(value: Expr) -> bool:
+    """Whether something is divided by a number above 0, and 0 by it is 0."""
+    under = 1 / value
+    return isinstance(under, clipped) and bool(under.args[1].is_positive)
 
 
 def _between(side: Expr, low: Expr, high: Expr) -> tuple[Expr, ...]:

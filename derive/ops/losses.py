@@ -140,7 +140,6 @@ SMOOTHING = option(
     meaning="share of the target that is spread over all classes, from 0 to 1",
 )  # fmt: skip
 LEAST = -(10**30)  # below it, a logarithm of a probability is that of 0
-SURE = 10**4  # a logit whose sigmoid is 1, and that of its opposite 0
 MOST = 10**38  # above it, a number that float32 can hold is infinite, or as good as that
 SMOOTHING_IS_A_SHARE = (SMOOTHING[0] <= 1, "label_smoothing must not be above 1")
 # What is read outside is 0: the class of a sample that does not count.
@@ -285,7 +284,9 @@ def _binary_cross_entropy_with_logits() -> Operation:
     weight, pos_weight = tensor("weight", rows, C, default=1), parameter("pos_weight", C, default=1)
     reduced = reduction(rows, C)
     z, t = x[i, c], target[i, c]
-    no, yes, seen = (tensor(name, rows, C)[i, c] for name in ("no", "yes", "seen"))
+    no, yes, for_no, for_yes = (
+        tensor(name, rows, C)[i, c] for name in ("no", "yes", "for_no", "for_yes")
+    )
     right, left = And(Eq(t, 1), z >= MOST), And(Eq(t, 0), z <= -MOST)
     return Operation(
         name="binary_cross_entropy_with_logits",
@@ -294,10 +295,11 @@ def _binary_cross_entropy_with_logits() -> Operation:
         outputs=(reduced.output,),
         options=(reduced.option,),
         equations=(
-            # A logit that is right and infinite costs as little as a large one: 0.
-            Eq(seen, Piecewise((SURE, right), (-SURE, left), (z, True))),
-            Eq(no, softplus(seen)),
-            Eq(yes, softplus(-seen)),
+            # A logit that is infinite, and right, costs what any other one does: nothing.
+            Eq(for_no, Piecewise((0, right), (z, True))),
+            Eq(for_yes, Piecewise((0, left), (z, True))),
+            Eq(no, softplus(for_no)),
+            Eq(yes, softplus(-for_yes)),
             Eq(l[i, c], weight[i, c] * ((1 - t) * no + pos_weight[c] * t * yes)),
             reduced.equation(l, (i, c)),
         ),
