@@ -289,6 +289,12 @@ class Elementwise:
         return node if below == 1 else Binary("/", node, self.lower(below))
 
     def chain(self, factors: list[Expr], whole: Expr) -> Node:
+        """Factors one after another; those of few axes among themselves, in fewer passes."""
+        widest = self.arrays(factors)
+        narrow = [f for f in factors if self.arrays((f,)) < widest]
+        if 1 < len(narrow) < len(factors) and self.arrays(narrow) < widest:
+            wide = [f for f in factors if f not in narrow]
+            return Binary("*", self.chain(wide, whole), self.chain(narrow, whole))
         result = self.beside(factors[0], whole).lower(factors[0])
         for factor in factors[1:]:
             result = Binary("*", result, self.beside(factor, whole).lower(factor))
