@@ -11,6 +11,7 @@ from derive.calculus.statements import Statement, System
 from derive.language.symbols import Tensor
 from derive.lowering.ahead import with_factors_ahead
 from derive.lowering.copies import without_copies
+from derive.lowering.harmless import finite_tensors
 from derive.lowering.opposites import without_opposites, without_stops
 from derive.lowering.outside import with_outside
 from derive.lowering.program import Line, Node
@@ -99,6 +100,7 @@ def lower(
         both = with_siblings(as_told(onward), ahead, {*system.inputs}, outer, bars, order)
         onward, reverse = map(plain, both)
         told = {t.statement: t.originals for part in both for t in part}
+    finite = finite_tensors(onward, order)
     saved = (*(t for t in system.inputs if _reads(reverse, t)), *_saved(onward, reverse))
 
     def tell(statement: Statement, adds: bool) -> str:
@@ -109,12 +111,12 @@ def lower(
         statements = with_outside(statements, order)
         plan = plan_windows(statements) if passes else None
         if plan is None:
-            writer = Writer(name, optional, tell, needs, {}, False, passes, order)
+            writer = Writer(name, optional, tell, needs, {}, False, passes, order, finite)
             return Direction((Variant("", writer.lines(statements, asked, keep)),))
         variants = []
         for word, chosen, slide in plan.strategies():
             forms = {s: f for s in chosen if (f := trilinear(s))}
-            writer = Writer(name, optional, tell, needs, forms, slide, True, order)
+            writer = Writer(name, optional, tell, needs, forms, slide, True, order, finite)
             variants.append(Variant(word, writer.lines(chosen, asked, keep)))
         always = plan.applies() is None and plan.prefers() is None
         if len(variants) == 2 and (always or variants[0].lines == variants[1].lines):

@@ -15,6 +15,7 @@ from dataclasses import replace
 from sympy import Expr, Piecewise, preorder_traversal
 
 from derive.calculus.affine import axes_in
+from derive.calculus.selection import reduced
 from derive.calculus.statements import Statement, names_in
 from derive.language.order import Order
 from derive.language.scalars import SCALARS, TOTAL
@@ -31,8 +32,8 @@ def share_values(
     taken = names_in((*forward, *backward))
     for statement in forward:
         for value in _functions(statement.value):
-            if value == statement.value or statement.where:
-                continue
+            if statement.where or (value == statement.value and not reduced(statement)):
+                continue  # it has a name already
             if not any(value in _functions(s.value) for s in backward):
                 continue
             if made := _named(statement, value, taken):

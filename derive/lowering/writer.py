@@ -79,6 +79,8 @@ class Writer:
         Whether loops may keep less than they compute, and compute in place.
     written : Order
         In which order the author wrote what is computed.
+    finite : frozenset of Tensor
+        Tensors without infinite entries.
     """
 
     def __init__(
@@ -91,9 +93,11 @@ class Writer:
         slide: bool,
         shrink: bool,
         written: Order,
+        finite: frozenset[Tensor] = frozenset(),
     ) -> None:
         self.name, self.optional, self.describe, self.needs = name, optional, describe, needs
         self.forms, self.slide, self.shrink, self.written = forms, slide, shrink, written
+        self.finite = finite
         self.serves: dict[Tensor, frozenset[str]] = {}
         self.everything: frozenset[str] = frozenset()
         self.order: tuple[Statement, ...] = ()
@@ -231,8 +235,9 @@ class Writer:
             earlier = self.order[: self.order.index(statement)]
             again = any(other.target.tensor == tensor for other in earlier)
             lowering = Fallback(
-                statement, self.loops[statement], tensor in self.parts, again, self.written
-            )
+                statement, self.loops[statement], tensor in self.parts, again, self.written,
+                self.finite,
+            )  # fmt: skip
             fill = is_copy_with_fill(statement)
             assign = fill or (not absent and lowering.exact and self.is_first(statement))
             if fill:
