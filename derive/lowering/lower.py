@@ -115,7 +115,10 @@ def lower(
         for word, chosen, slide in plan.strategies():
             forms = {s: f for s in chosen if (f := trilinear(s))}
             writer = Writer(name, optional, tell, needs, forms, slide, True, order)
-            variants.append(Variant(word, writer.lines(chosen, asked, keep)))
+            now = {s.target.tensor.name: s.target.tensor for s in chosen}
+            named = {now.get(t.name, t): wanted_as for t, wanted_as in asked.items()}
+            kept = {now.get(t.name, t) for t in keep}
+            variants.append(Variant(word, writer.lines(chosen, named, kept)))
         always = plan.applies() is None and plan.prefers() is None
         if len(variants) == 2 and (always or variants[0].lines == variants[1].lines):
             variants.pop()
