@@ -54,7 +54,8 @@ def harmless(value: Expr, excluded: Conditions, order: Order) -> Expr:
         cases, earlier = [], excluded
         for piece, condition in value.args:
             here = earlier if condition == sympy.true else (*earlier, Not(condition))
-            cases.append((harmless(piece, here, order), condition))
+            if Or(*here) != sympy.true:  # else it is never taken
+                cases.append((harmless(piece, here, order), condition))
             earlier = (*earlier, condition)
         return Piecewise(*cases, evaluate=False)
     if (bounds := _bounds(excluded)) and value == bounds[0]:

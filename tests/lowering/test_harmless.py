@@ -32,3 +32,12 @@ def test_a_function_of_cases_is_a_factor_of_all_cases():
     right = np.expm1(np.where(Z > 0, X, 0.1) + np.where(X * W > 0, W**2, W))
     np.testing.assert_allclose(values_of(of(expm1(first + second)), X, Z, W), right)
     gradients_are_slopes(of(expm1(first + second)), X, Z, W)
+
+
+def test_a_case_that_is_never_taken():
+    """Within a case, the opposite of its condition: √{z² if w > 1; x² otherwise}, and its slope."""
+    value = sqrt(Piecewise((z[n] ** 2, w[n] > 1), (x[n] ** 2, True)) + 1)
+    twice = Piecewise((value, w[n] > 1), (Piecewise((z[n], w[n] > 1), (value * x[n], True)), True))
+    right = np.where(W > 1, np.sqrt(Z**2 + 1), X * np.sqrt(X**2 + 1))
+    np.testing.assert_allclose(values_of(of(twice), X, Z, W), right)
+    gradients_are_slopes(of(twice), X, Z, W)
