@@ -11,6 +11,7 @@ from derive.calculus.statements import Statement, System
 from derive.language.symbols import Tensor
 from derive.lowering.ahead import with_factors_ahead
 from derive.lowering.copies import without_copies
+from derive.lowering.nothing import guarded, infinite
 from derive.lowering.opposites import without_opposites, without_stops
 from derive.lowering.outside import with_outside
 from derive.lowering.program import Line, Node
@@ -100,13 +101,16 @@ def lower(
         onward, reverse = map(plain, both)
         told = {t.statement: t.originals for part in both for t in part}
     saved = (*(t for t in system.inputs if _reads(reverse, t)), *_saved(onward, reverse))
+    far = infinite((*onward, *reverse))
 
     def tell(statement: Statement, adds: bool) -> str:
         originals = dict.fromkeys(told.get(statement, (statement,)))
         return "\n".join(describe(s, adds) for s in originals)
 
     def direction(statements, asked, keep) -> Direction:
-        statements = with_outside(statements, order)
+        some = {s: guarded(s, far) for s in statements}
+        told.update({now: told.get(s, (s,)) for s, now in some.items() if now is not s})
+        statements = with_outside(some.values(), order)
         plan = plan_windows(statements) if passes else None
         if plan is None:
             writer = Writer(name, optional, tell, needs, {}, False, passes, order)
