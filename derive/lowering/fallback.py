@@ -390,10 +390,10 @@ class Fallback:
             alone = over == [len(order) - 1]
             found = method(node, "max", axis=axes, initial=lowest)
             node = call("_largest", node) if alone else found
-        for axis in (a for a in gone if a not in present and not a.extent.is_positive):
-            extent = self.extents.get(axis)
-            length = extent.length if extent else lower_integer(axis.extent)
-            node, fresh = numpy("where", Binary(">", length, Literal(0)), node, lowest), True
+        for axis in (a for a in gone if a not in present):
+            if axis in self.extents or not axis.extent.is_positive:
+                some = Binary(">", extent_of(axis, self.extents).length, Literal(0))
+                node, fresh = numpy("where", some, node, lowest), True
         return View(node, tuple(a for a in keep if a in present), fresh or bool(over))
 
     def count(self, keep: tuple[Axis, ...]) -> View:

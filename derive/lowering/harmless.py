@@ -37,6 +37,8 @@ class spared(Function):
     """The value, but 1 where the condition holds; unlike a `Piecewise`, powers stay outside."""
 
     nargs = 2
+    is_extended_real = True  # SymPy would ask the condition, too, which is no number
+    is_commutative = True
 
 
 class clipped(Function):
@@ -78,7 +80,8 @@ class Harmless:
         cases, earlier = [], excluded
         for piece, condition in value.args:
             here = earlier if condition == sympy.true else (*earlier, Not(condition))
-            cases.append((self.value(piece, here), condition))
+            if Or(*here) != sympy.true:  # else it is never taken
+                cases.append((self.value(piece, here), condition))
             earlier = (*earlier, condition)
         result = Piecewise(*cases, evaluate=False)
         return (result.has(spared) and self.beside_zero(value, excluded)) or result
@@ -242,7 +245,11 @@ def _factored(cases: Piecewise) -> tuple[Expr, Piecewise]:
     common = Mul(*sorted(shared, key=str))
     if common == 1:
         return common, cases
-    rest = [(piece / common, condition) for piece, condition in cases.args]
+    # Left out, not divided by: SymPy does not see that exp(u)*exp(-u) is 1.
+    rest = [
+        (Mul(*(f for f in Mul.make_args(piece) if f not in shared)), condition)
+        for piece, condition in cases.args
+    ]
     return common, Piecewise(*rest, evaluate=False)
 
 

@@ -12,6 +12,7 @@ from derive.language.symbols import Tensor
 from derive.lowering.ahead import with_factors_ahead
 from derive.lowering.copies import without_copies
 from derive.lowering.harmless import finite_tensors
+from derive.lowering.nothing import guarded, infinite
 from derive.lowering.opposites import without_opposites, without_stops
 from derive.lowering.outside import with_outside
 from derive.lowering.program import Line, Node
@@ -102,13 +103,16 @@ def lower(
         told = {t.statement: t.originals for part in both for t in part}
     finite = finite_tensors(onward, order)
     saved = (*(t for t in system.inputs if _reads(reverse, t)), *_saved(onward, reverse))
+    far = infinite((*onward, *reverse))
 
     def tell(statement: Statement, adds: bool) -> str:
         originals = dict.fromkeys(told.get(statement, (statement,)))
         return "\n".join(describe(s, adds) for s in originals)
 
     def direction(statements, asked, keep) -> Direction:
-        statements = with_outside(statements, order)
+        some = {s: guarded(s, far) for s in statements}
+        told.update({now: told.get(s, (s,)) for s, now in some.items() if now is not s})
+        statements = with_outside(some.values(), order)
         plan = plan_windows(statements) if passes else None
         if plan is None:
             writer = Writer(name, optional, tell, needs, {}, False, passes, order, finite)
@@ -117,7 +121,10 @@ def lower(
         for word, chosen, slide in plan.strategies():
             forms = {s: f for s in chosen if (f := trilinear(s))}
             writer = Writer(name, optional, tell, needs, forms, slide, True, order, finite)
-            variants.append(Variant(word, writer.lines(chosen, asked, keep)))
+            now = {s.target.tensor.name: s.target.tensor for s in chosen}
+            named = {now.get(t.name, t): wanted_as for t, wanted_as in asked.items()}
+            kept = {now.get(t.name, t) for t in keep}
+            variants.append(Variant(word, writer.lines(chosen, named, kept)))
         always = plan.applies() is None and plan.prefers() is None
         if len(variants) == 2 and (always or variants[0].lines == variants[1].lines):
             variants.pop()

@@ -46,8 +46,15 @@ class WindowPlan:
 
     @property
     def turned(self) -> list[Trilinear]:
-        """The forms whose target is the image."""
-        return [f for f in self.forms if f.statement.target == f.image]
+        """The forms whose target is the image; what is read outside can be 0."""
+        made = {s.target.tensor for s in self.statements}
+        zero = (None, Integer(0))
+        return [
+            f
+            for f in self.forms
+            if f.statement.target == f.image
+            and (f.output.tensor not in made or f.output.tensor.outside in zero)
+        ]
 
     def pull(self) -> tuple[Statement, ...]:
         """The statements with steps 1, no image being a target, and columns shared."""
@@ -59,6 +66,10 @@ class WindowPlan:
                 if _columns_of(other) in images:
                     new[form.statement] = other
         ones = {step: Integer(1) for step in self.steps}
+        # Who makes what reads 0 outside from now on makes that tensor, not one of its name.
+        read = {r.tensor.name: r.tensor for s in new.values() for r in s.reads}
+        made = {s.target.tensor for s in self.statements}
+        ones |= {t: read[t.name] for t in made if t.name in read}
         return tuple(new.get(s, s).substitute(ones) for s in self.statements)
 
     def applies(self) -> Node | None:

@@ -124,11 +124,13 @@ def _of_stretch(
 ) -> Statement:
     target = Access(short[statement.target.tensor], *statement.target.index)
     shifted = {r: _read(r, old, axis, short) for r in statement.entries}
+    shifted[old] = axis + FIRST  # the index as a number, too
     return replace(
         statement,
         domain=tuple(axis if a == old else a for a in statement.domain),
         target=target.xreplace({old: axis}),
         value=statement.value.xreplace(shifted),
+        where=tuple(g.substitute(shifted) for g in statement.where),
     )
 
 

@@ -100,7 +100,7 @@ FUNCTIONS: dict[type, Callable] = {
     scalars.bounded: lambda x: max(min(x, 10**9), -(10**9)) if x == x else x,
     scalars.relu: lambda x: 0 if x <= 0 else x,
     scalars.step: lambda x: int(x > 0) if x == x else x,
-    scalars.stop: lambda x: Number(x.value) if isinstance(x, Number) else x,
+    scalars.stop: lambda x: x.stopped if isinstance(x, Number) else x,
 }
 """Every function of a definition. One with a kink, or no slope at all, hands a number on or not."""
 
