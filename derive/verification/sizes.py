@@ -136,6 +136,10 @@ class Formulas:
         """How many points the statements have together."""
         return sum(prod(extent(values) for extent in domain) for domain in self._work)
 
+    def long(self, values: Values) -> int:
+        """How many axes the statements have that are longer than 1."""
+        return sum(extent(values) > 1 for domain in self._work for extent in domain)
+
     def remainders(self, values: Values) -> list[int]:
         """What each floor of the formulas drops."""
         return [numerator(values) % denominator(values) for numerator, denominator in self._floors]
