@@ -13,13 +13,17 @@ from __future__ import annotations
 
 import random
 import warnings
+from collections import defaultdict
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
+from functools import cache, partial
+from multiprocessing import get_context
+from typing import Annotated, Any
 
 import numpy as np
+import typer
 
 from derive.calculus.adjoint import Adjoint
 from derive.calculus.derivation import outline
@@ -217,3 +221,29 @@ def tried(seed: int, names: tuple[str, ...]) -> Outcome:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return of.outcome(of.slips.draw(random.Random(seed)))
+
+
+def main(
+    count: Annotated[int, typer.Argument(help="How many slips.")],
+    first: Annotated[int, typer.Option(help="The first seed.")] = 0,
+    only: Annotated[str, typer.Option(help="Operations with this in their names.")] = "",
+) -> None:
+    """Try slips on all cores, count what becomes of them, and print those that nobody noticed."""
+    names = tuple(str(s) for s in SUBJECTS if only in str(s))
+    found: dict[str, list[tuple[int, Outcome]]] = defaultdict(list)
+    seeds = range(first, first + count)
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+        outcomes = pool.map(partial(tried, names=names), seeds, chunksize=8)
+        for seed, outcome in zip(seeds, outcomes, strict=True):
+            found[outcome.what].append((seed, outcome))
+    for what, members in sorted(found.items(), key=lambda item: -len(item[1])):
+        typer.echo(f"{len(members):6d}  {what}")
+        for seed, outcome in members if what in (LOST, ALARM) else ():
+            typer.echo(f"        {seed} {names[seed % len(names)]}: {outcome.mutant}")
+            typer.echo(f"            {outcome.why.splitlines()[0]}")
+    real = sum(o.counts for members in found.values() for _, o in members)
+    typer.echo(f"{real - len(found[LOST])} of {real} slips that make a difference were noticed")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -149,7 +149,7 @@ class _Candidate:
 
     case: Case
     work: int
-    long: int  # axes of statements that have more than one point
+    long: int  # axes of statements that have more than one point, and pairs of them
     rank: int  # of the first size that is 0
     shows: frozenset[tuple]
     crossed: frozenset[tuple]  # the same for each option that is neutral
@@ -234,7 +234,9 @@ def _roomy(formulas: Formulas) -> list[_Candidate]:
         return None
 
     def room(sizes: dict[str, int], values: dict[str, int]) -> tuple[int, int]:
-        return formulas.long(values), sum(a != b for a, b in combinations(sizes.values(), 2))
+        return sum(len(p) for _, p in formulas.long(values)), sum(
+            a != b for a, b in combinations(sizes.values(), 2)
+        )
 
     for least in _PRIMES[:3]:
         sizes = {size.name: max(size.minimum, least) for size in formulas.free}
@@ -366,8 +368,8 @@ def _candidate(formulas: Formulas, sizes: Axes, options, absent, values) -> _Can
     crossed = {(name, *feature) for name in neutral for feature in shows}
     rank = min(zeros, default=0)
     return _Candidate(
-        case, formulas.work(values), formulas.long(values), rank, frozenset(shows),
-        frozenset(crossed),
+        case, formulas.work(values), sum(feature[0] == "long" for feature in shows), rank,
+        frozenset(shows), frozenset(crossed),
     )  # fmt: skip
 
 
@@ -404,4 +406,8 @@ def _shows(formulas: Formulas, case: Case, values: Mapping[str, Any]):
     for a, b in combinations(names, 2):
         order = (values[a] > values[b]) - (values[a] < values[b])
         yield "order", a, b, order, min(values[a], values[b]) > 1
+    absent = {name for name, shape in case.shapes.items() if shape is None}
+    for number, places in formulas.long(values, absent):
+        yield from (("long", number, place) for place in places)
+        yield from (("long", number, *pair) for pair in combinations(places, 2))
     yield "all one", all(values[size.name] == 1 for size in formulas.free)
