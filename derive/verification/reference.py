@@ -150,6 +150,9 @@ def evaluate(
     return _Evaluation(system, arrays, sizes).outputs()
 
 
+_WAITING = object()  # stands for an entry while it is computed
+
+
 class _Evaluation:
     def __init__(self, system: System, arrays, sizes) -> None:
         self.system = system
@@ -213,7 +216,9 @@ class _Evaluation:
     def read(self, tensor: Tensor, index: tuple[int, ...]) -> Any:
         key = (tensor, index)
         if key in self.memory:
-            return self.memory[key]
+            if (found := self.memory[key]) is _WAITING:
+                raise RecursionError(f"{tensor.name}{list(index)} depends on itself")
+            return found
         shape = self.shapes.get(tensor) or self.shape(tensor)
         place = tuple(i - o for i, o in zip(index, tensor.offset, strict=True))
         if not all(0 <= i < n for i, n in zip(place, shape, strict=True)):
@@ -223,6 +228,7 @@ class _Evaluation:
             return _constant(tensor.outside)
         if tensor in self.given:
             return self.given[tensor][place]
+        self.memory[key] = _WAITING
         values: list[Any] = []
         for statement, value, here in self.points(tensor).get(index, ()):
             if statement.op != "first":
