@@ -22,7 +22,7 @@ from derive.language.operation import Operation
 from derive.language.symbols import Access, Axis
 from derive.lowering.entry import all_sizes
 from derive.lowering.lower import Program, lower
-from derive.lowering.separate import with_separate_windows
+from derive.passes.separate_windows import with_separate_windows
 from derive.rendering.files import Output, intact, is_current, with_header
 from derive.rendering.latex import render_latex
 from derive.rendering.module import comment, render_module

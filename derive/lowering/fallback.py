@@ -23,7 +23,6 @@ from derive.lowering.contraction import axes_of, product
 from derive.lowering.elementwise import Elementwise
 from derive.lowering.integers import lower_integer
 from derive.lowering.loops import bare_axes, loops_of, moves_apart, wraps_once
-from derive.lowering.outside import is_copy_with_fill
 from derive.lowering.program import (
     ALL,
     NONE,
@@ -58,6 +57,8 @@ from derive.lowering.views import (
     shape_of,
     view,
 )
+
+from derive.program.facts import is_copy_with_fill
 
 
 @dataclass

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 from derive.calculus.adjoint import Adjoint
-from derive.calculus.reuse import forward_values, reuse_forward
 from derive.calculus.statements import Statement, System
 from derive.language.symbols import Tensor
-from derive.lowering.ahead import with_factors_ahead
-from derive.lowering.copies import without_copies
-from derive.lowering.opposites import without_opposites, without_stops
-from derive.lowering.outside import with_outside
 from derive.lowering.program import Line, Node
-from derive.lowering.remainders import with_remainders
-from derive.lowering.sharing import share_values
-from derive.lowering.siblings import with_siblings
 from derive.lowering.strategies import plan_windows
-from derive.lowering.told import as_told, plain
 from derive.lowering.windows import trilinear
 from derive.lowering.writer import Describe, Needs, Writer
+from derive.passes import PASSES, equations, tile_batches
+from derive.program.grammar import Module, adding, computes, statements_of
 
 
 @dataclass(frozen=True)
@@ -80,42 +73,36 @@ def lower(
         Without them every statement takes the total fallback: slow, and as correct.
     """
     needs = Needs()
-    optional = {t for t in system.inputs if t.optional}
-    bars = adjoint.cotangent
-    wanted = {bars[t]: t.name for t in system.inputs if t in bars}
-    onward, reverse, order = adjoint.primal.statements, adjoint.statements, system.order
-    told: dict[Statement, tuple[Statement, ...]] = {}
-    if passes:
-        reverse = without_opposites(without_stops(reverse, order))
-        reverse = with_forward_values(reverse, system)
-        onward, reverse = share_values(onward, reverse, order)
-        known = {*system.tensors, *(bars[t] for t in system.outputs if t in bars)}
-        stay = {*system.inputs, *system.outputs, *_saved(onward, reverse)}
-        onward = without_copies(onward, stay, order)
-        reverse = without_copies(reverse, {*known, *_saved(onward, reverse), *wanted}, order)
-        onward, reverse = with_remainders(onward, reverse, set(system.outputs))
-        ahead = with_factors_ahead(as_told(reverse), {*wanted})
-        outer = {*system.outputs, *wanted}
-        both = with_siblings(as_told(onward), ahead, {*system.inputs}, outer, bars, order)
-        onward, reverse = map(plain, both)
-        told = {t.statement: t.originals for part in both for t in part}
-    saved = (*(t for t in system.inputs if _reads(reverse, t)), *_saved(onward, reverse))
+    rows = [row for row in PASSES if row.needed or passes]
+    cut = [row.name for row in rows].index("schedule")
+    module = equations(name, system, adjoint)
+    for row in rows[:cut]:
+        module = row.run(module)
 
-    def tell(statement: Statement, adds: bool) -> str:
-        originals = dict.fromkeys(told.get(statement, (statement,)))
-        return "\n".join(describe(s, adds) for s in originals)
+    def finished(module: Module, apart: Collection[Statement] = ()) -> Module:
+        for row in rows[cut:]:
+            module = tile_batches(module, apart) if row.run is tile_batches else row.run(module)
+        return module
 
-    def direction(statements, asked, keep) -> Direction:
-        statements = with_outside(statements, order)
+    def direction(word: str) -> Direction:
+        flat = getattr(module, word)
+        statements = statements_of(flat.body)
         plan = plan_windows(statements) if passes else None
         if plan is None:
-            writer = Writer(name, optional, tell, needs, {}, False, passes, order)
-            return Direction((Variant("", writer.lines(statements, asked, keep)),))
+            program = getattr(finished(module), word)
+            writer = Writer(program, describe, needs, {}, False, passes, module.order)
+            return Direction((Variant("", writer.lines()),))
         variants = []
-        for word, chosen, slide in plan.strategies():
+        for how, chosen, slide in plan.strategies():
+            blocks = computes(flat.body)
+            body = tuple(
+                b if s is b.statement else adding(s) for b, s in zip(blocks, chosen, strict=True)
+            )
             forms = {s: f for s in chosen if (f := trilinear(s))}
-            writer = Writer(name, optional, tell, needs, forms, slide, True, order)
-            variants.append(Variant(word, writer.lines(chosen, asked, keep)))
+            other = replace(module, **{word: replace(flat, body=body)})
+            program = getattr(finished(other, forms), word)
+            writer = Writer(program, describe, needs, forms, slide, True, module.order)
+            variants.append(Variant(how, writer.lines()))
         always = plan.applies() is None and plan.prefers() is None
         if len(variants) == 2 and (always or variants[0].lines == variants[1].lines):
             variants.pop()
@@ -123,24 +110,5 @@ def lower(
             return Direction((Variant("", variants[0].lines),))
         return Direction(tuple(variants), plan.applies(), plan.prefers())
 
-    forward = direction(onward, {}, {*system.outputs, *saved})
-    backward = direction(reverse, wanted, ())
-    return Program(forward, backward, saved, bars, needs)
-
-
-def _saved(onward: Iterable[Statement], reverse: Iterable[Statement]) -> tuple[Tensor, ...]:
-    """What forward computes and backward reads."""
-    written = dict.fromkeys(s.target.tensor for s in onward)
-    return tuple(t for t in written if _reads(reverse, t))
-
-
-def _reads(statements: Iterable[Statement], tensor: Tensor) -> bool:
-    return any(r.tensor == tensor for s in statements for r in s.entries)
-
-
-def with_forward_values(statements: Iterable[Statement], system: System) -> tuple[Statement, ...]:
-    """Read what forward has computed instead of computing it again: ``1 - tanh(a)**2`` becomes
-    ``1 - h**2``."""
-    rule = reuse_forward(forward_values(system), system.order)
-    rewritten = ((s, rule(s, frozenset())) for s in statements)
-    return tuple(result[0] if result else s for s, result in rewritten)
+    forward, backward = direction("forward"), direction("backward")
+    return Program(forward, backward, module.saved, module.cotangents, needs)
