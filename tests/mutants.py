@@ -34,7 +34,7 @@ COMPARISONS: dict[type, type] = {
 }
 EXTREMA = {"min": "max", "max": "min", "all": "any", "any": "all"}
 # Which parts a batch or a loop is cut into is a matter of speed; verification has its own way.
-PARTS = ("_chunks", "_batches", "_stretches")
+PARTS = ("_chunks", "_parts")
 LEFT_ALONE = (*PARTS, "_applies", "_prefers")
 MATHEMATICS = ("_forward", "_backward")
 

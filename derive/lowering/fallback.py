@@ -57,7 +57,6 @@ from derive.lowering.views import (
     shape_of,
     view,
 )
-
 from derive.program.facts import is_copy_with_fill
 
 

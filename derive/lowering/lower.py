@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from derive.calculus.adjoint import Adjoint
@@ -43,7 +43,7 @@ class Program:
         `forward` computes the outputs, `backward` the cotangents of the inputs.
     saved : tuple of Tensor
         Primal tensors that backward reads: inputs, and values computed by forward.
-    cotangents : dict
+    cotangents : mapping
         From an input or output to its cotangent.
     needs : Needs
         Constants and functions that the module must define.
@@ -52,7 +52,7 @@ class Program:
     forward: Direction
     backward: Direction
     saved: tuple[Tensor, ...]
-    cotangents: dict[Tensor, Tensor]
+    cotangents: Mapping[Tensor, Tensor]
     needs: Needs
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from sympy import Expr, Mod, sympify
 
 from derive.calculus.statements import Statement
+from derive.language.names import fresh
 from derive.language.order import Order
 from derive.language.symbols import Access, Axis, Tensor
 from derive.lowering.columns import constants_of, correlate, scatter
@@ -22,7 +23,6 @@ from derive.lowering.integers import lower_integer
 from derive.lowering.program import (
     NONE,
     Assign,
-    Attribute,
     Binary,
     Comment,
     For,
@@ -33,7 +33,6 @@ from derive.lowering.program import (
     Node,
     Subscript,
     TupleOf,
-    Unary,
     call,
     names_in,
     numpy,
@@ -157,8 +156,9 @@ class Writer:
                 inner = (*loops, block.axis)
                 for one in block.body:
                     if isinstance(one, Compute) and one.into == "set" and one.target not in made:
-                        rows = any(i.has(Mod) for i in one.statement.target.index)
-                        if not rows and not Fallback(one.statement, inner).exact:
+                        statement = one.statement.substitute({a: _row(a) for a in _rows(one)})
+                        rows = statement.target != one.statement.target
+                        if not rows and not Fallback(statement, inner).exact:
                             found.add(one.target)
                 found |= self.narrowed(block.body, inner)
             else:
@@ -175,6 +175,10 @@ class Writer:
         if isinstance(block, Allocate):
             self.waiting[block.tensor] = block.fill
             return [] if self.ops(block.tensor) else self.made(block.tensor)
+        if isinstance(block, Compute) and _rows(block):
+            rooms = self.rooms(block)
+            views, (viewed,) = self.viewed((block,), None)
+            return [*rooms, *views, *self.block(viewed, loops)]
         if isinstance(block, Compute):
             return self.compute(block, loops)
         if isinstance(block, Loop):
@@ -283,15 +287,13 @@ class Writer:
             if not isinstance(block, Compute):
                 return None
             found: dict[Access, Access] = {}
-            for access in block.accesses:
-                if not access.index or not isinstance(access.index[0], Mod):
-                    continue
+            for access in _rows(block):
                 row = access.index[0].args[0]
                 if axis is not None and axis not in row.free_symbols:
                     continue
                 key = access.tensor, row
                 if key not in rows:
-                    rows[key] = self.row(*key)
+                    rows[key] = self.row(access)
                     place = Subscript(Name(access.tensor.name), (lower_integer(access.index[0]),))
                     lines.append(Assign(Name(rows[key].name), place))
                 found[access] = Access(rows[key], *access.index[1:])
@@ -302,16 +304,12 @@ class Writer:
 
         return lines, mapped(body, change)
 
-    def row(self, tensor: Tensor, row: Expr) -> Tensor:
-        words = "".join(c for c in str(row) if c.isalnum())
-        name, number = f"{tensor.name}_{words}", 1
-        while name in self.taken:
-            number += 1
-            name = f"{tensor.name}_{words}{number}"
-        self.taken.add(name)
-        self.arrays[name] = tensor.rank - 1
-        shape = tuple((e,) for e in tensor.shape[1:])
-        return tensor.like(name=name, shape=shape, offset=tensor.offset[1:])
+    def row(self, access: Access) -> Tensor:
+        """A row that has a name."""
+        words = "".join(c for c in str(access.index[0].args[0]) if c.isalnum())
+        name = fresh(f"{access.tensor.name}_{words}", self.taken)
+        self.arrays[name] = access.tensor.rank - 1
+        return _row(access).tensor.like(name=name)
 
     def tile(self, tile: Tile, loops: Axes) -> list[Line]:
         """The parts of an axis one after another."""
@@ -321,7 +319,11 @@ class Writer:
             if isinstance(block, Loop):
                 *ahead, last = self.loop(block, loops)
                 made = {line.target for line in body if isinstance(line, Assign)}
-                mine = [line for line in ahead if names_in((line,)) & {n.id for n in made if isinstance(n, Name)}]
+                mine = [
+                    line
+                    for line in ahead
+                    if names_in((line,)) & {n.id for n in made if isinstance(n, Name)}
+                ]
                 before += [line for line in ahead if line not in mine]
                 body += [*self.rooms(block), *mine, last]
             else:
@@ -387,6 +389,18 @@ class Writer:
 
     def looped(self, form: Trilinear) -> int:
         return 1 if self.slide and len(form.windows) > 1 else 0
+
+
+def _rows(block: Compute) -> list[Access]:
+    """What is read and written of rows that take turns."""
+    return [a for a in block.accesses if a.index and isinstance(a.index[0], Mod)]
+
+
+def _row(access: Access) -> Access:
+    """The entry of a row that is an array of its own."""
+    tensor = access.tensor
+    shape = tuple((e,) for e in tensor.shape[1:])
+    return Access(tensor.like(shape=shape, offset=tensor.offset[1:]), *access.index[1:])
 
 
 def _turned(falling: bool, steps: Node) -> Node:

@@ -48,7 +48,7 @@ def allocated(program: Program) -> Program:
     bare = mapped(program.body, lambda b: () if isinstance(b, Allocate) else None)
     program = replace(program, body=bare)
     program = replace(program, body=_with_sets(program))
-    made = [t for t in dict.fromkeys(b.target for b in computes(program.body))]
+    made = dict.fromkeys(b.target for b in computes(program.body))
     body = _with_rooms(program.body, {t for t in made if t not in program.inputs}, program, ())
     missing = [t for t in program.outputs if t not in {*made, *program.inputs}]
     return replace(program, body=(*(_nothing(t, program) for t in missing), *body))
@@ -144,9 +144,7 @@ def _is_local(here: _Place, places: list[_Place]) -> bool:
 # ---- who makes -----------------------------------------------------------------------------
 
 
-def _with_rooms(
-    body: Body, made: set[Tensor], program: Program, around: tuple[Block, ...]
-) -> Body:
+def _with_rooms(body: Body, made: set[Tensor], program: Program, around: tuple[Block, ...]) -> Body:
     """Make each tensor before the block that is the first to write it, or inside of that block."""
     result: list[Block] = []
     waiting = set(made)

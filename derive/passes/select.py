@@ -1,7 +1,7 @@
 """Pass: what a call may skip stands under a condition.
 
-    w_bar += ...                  if the gradient of w is wanted:  w_bar += ...
-    y += b[k]       becomes       if b is given:                   y += b[k]
+w_bar += ...                  if the gradient of w is wanted:  w_bar += ...
+y += b[k]       becomes       if b is given:                   y += b[k]
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ def _selected(program: Program) -> Program:
     serves = _serves(program)
     body: list[Block] = []
     for block in program.body:
-        names = frozenset().union(*(serves.get(b.target, program.names) for b in computes((block,))))
+        names = frozenset().union(
+            *(serves.get(b.target, program.names) for b in computes((block,)))
+        )
         inner = mapped((block,), lambda b: _given(b, program.inputs))
         if names == program.names and len(names) != 1:
             body += inner

@@ -152,5 +152,7 @@ def _fill(block: Compute, first: Bound, last: Bound) -> Compute:
     tensor = block.target
     part = Axis(str(block.statement.target.index[0]), last - first)
     rest = tuple(Axis(f"i{d}", extent) for d, extent in enumerate(tensor.shape[1:], 1))
-    target = Access(tensor, first + part, *(a + o for a, o in zip(rest, tensor.offset[1:], strict=True)))
+    target = Access(
+        tensor, first + part, *(a + o for a, o in zip(rest, tensor.offset[1:], strict=True))
+    )
     return Compute(Statement((part, *rest), target, NEUTRAL[block.statement.op]), "set")

@@ -34,9 +34,9 @@ from derive.lowering.program import (
     names_in,
 )
 from derive.lowering.writer import Describe
+from derive.prose.text import equation_text, statement_text
 from derive.rendering.python import expression_text, program_text
-from derive.rendering.templates import environment, template_names, template_source
-from derive.rendering.text import equation_text, statement_text
+from derive.templating import environment, template_names, template_source
 
 MODE = black.Mode(target_versions={TargetVersion.PY311}, line_length=100)
 

@@ -9,7 +9,7 @@ This is all that knows how a module names its strategies:
 and how it cuts a batch into parts that fit the cache, of which small shapes would always be one:
 
     _chunks(count, positions, elements)                          bounds of each part
-    _stretches(count, elements)                                  the same for a loop over time
+    _parts(count, elements)                                      the same of any axis
 """
 
 from __future__ import annotations
@@ -110,12 +110,12 @@ def _chooser(module: ModuleType, name: str, direction: str, number: int) -> Func
 
 def _small_chunks(count: int, positions: int, elements: int) -> list[tuple[int, int]]:
     """None if there is nothing to compute."""
-    return _small_batches(count, elements) if positions * elements else []
+    return _small_parts(count, elements) if positions * elements else []
 
 
-def _small_batches(count: int, elements: int) -> list[tuple[int, int]]:
+def _small_parts(count: int, elements: int) -> list[tuple[int, int]]:
     """Parts of two, and a last one that is smaller if `count` is odd."""
     return [(first, min(first + 2, count)) for first in range(0, count, 2)]
 
 
-SMALL = {"_chunks": _small_chunks, "_batches": _small_batches, "_stretches": _small_batches}
+SMALL = {"_chunks": _small_chunks, "_parts": _small_parts}
