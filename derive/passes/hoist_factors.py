@@ -46,7 +46,7 @@ def _looped(blocks: Computes) -> dict[Statement, set[Tensor]]:
         if isinstance(block, Loop):
             statements = statements_of(block.body)
             written = {s.target.tensor for s in statements}
-            found |= {statement: written for statement in statements}
+            found |= dict.fromkeys(statements, written)
     return found
 
 
