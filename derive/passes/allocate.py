@@ -98,7 +98,12 @@ def _with_sets(program: Program) -> Body:
 
 
 def _sets(statement: Statement, loops: tuple[Axis, ...]) -> bool:
+    """Whether each point writes an entry of its own, and nobody else's round or part that one."""
     rows = any(index.has(Mod) for index in statement.target.index)
+    target = statement.target
+    parts = any(a.extent.has(Bound) for a in statement.domain)
+    if parts and not any(e.has(Bound) for e in (*target.index, *target.tensor.shape)):
+        return False
     given = not any(read.tensor.optional for read in statement.entries)
     return given and not (rows and loops) and writes_apart(statement, loops)
 
@@ -153,7 +158,11 @@ def _with_rooms(body: Body, made: set[Tensor], program: Program, around: tuple[B
         rest = (*body[:number], *body[number + 1 :])
         inner = {t for t in own if _lives_in(t, block, rest, program)}
         for tensor in (t for t in own if t not in inner):
-            result.append(Allocate(tensor, _fill(tensor, (block, *rest))))
+            room = Allocate(tensor, _fill(tensor, (block, *rest)))
+            name = program.wanted.get(tensor)
+            names = frozenset({name}) if name else program.names
+            alone = name is None or around or names == program.names
+            result.append(room if alone else When(Wanted(names), (room,)))
         if inner:
             parts = [_with_rooms(part, inner, program, (*around, block)) for part in bodies(block)]
             block = replace(block, **dict(zip(("body", "otherwise"), parts, strict=False)))  # type: ignore[arg-type]
