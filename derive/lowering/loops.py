@@ -54,6 +54,10 @@ def loops_of(statement: Statement, outer: tuple[Axis, ...] = ()) -> tuple[Axis, 
     while crowded := [group - loops for group in shared if len(group - loops) > 1]:
         candidates = set().union(*crowded)
         loops.add(max(candidates, key=lambda a: (a in learned, *_further_out(a, statement))))
+        for guard in statement.where:  # a condition on numbers is one on the loops alone
+            numbers = axes_in(affine(guard.expression).reads) <= loops
+            if guard.kind != "ge" and numbers:
+                loops |= axes_in((guard.expression, guard.modulus))
     if statement.op == "first":
         # Points are numbered from arrays only if these run over all of every axis but one.
         over = set(reduced(statement))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from sympy import Expr, Mod, sympify
+from sympy import Expr, Mod
 
 from derive.calculus.statements import Statement
 from derive.language.names import fresh
@@ -53,6 +53,7 @@ from derive.program.grammar import (
     bodies,
     computes,
     mapped,
+    neutral,
     walk,
 )
 
@@ -170,7 +171,7 @@ class Writer:
         shape = TupleOf(tuple(lower_integer(extent) for extent in tensor.shape))
         dtype = Name("int" if tensor.integer else "dtype")
         if fill is None and (tensor in self.cleared or not empty):
-            fill = sympify(0) if self.ops(tensor) <= {"add"} else -sympify("oo")
+            fill = neutral(tensor, self.program.body)
         if fill is None or fill == 0:
             made = numpy("zeros" if fill == 0 else "empty", shape, dtype)
         else:
@@ -286,9 +287,8 @@ class Writer:
             else:
                 body += self.block(block, loops)
         extent, elements = lower_integer(tile.axis.extent), lower_integer(tile.elements)
-        parts = call("_parts", extent, elements)
-        if tile.columns is not None:
-            parts = call("_chunks", extent, lower_integer(tile.columns), elements)
+        columns = () if tile.columns is None else (lower_integer(tile.columns),)
+        parts = call("_parts", extent, elements, *columns)
         ends = TupleOf((Name(str(tile.start)), Name(str(tile.stop))))
         return [*before, For(ends, _turned(tile.falling, parts), tuple(body))]
 

@@ -19,7 +19,6 @@ from derive.calculus.statements import Statement
 from derive.language.symbols import Axis, Bound, Tensor
 from derive.program.facts import is_copy_with_fill, place, walks_whole, writes_apart
 from derive.program.grammar import (
-    NEUTRAL,
     ZERO,
     Allocate,
     Block,
@@ -34,6 +33,7 @@ from derive.program.grammar import (
     bodies,
     computes,
     mapped,
+    neutral,
     tensors_in,
 )
 
@@ -200,5 +200,4 @@ def _fill(tensor: Tensor, blocks: Body) -> Expr | None:
         return first.statement.value.tensor.outside  # type: ignore[union-attr]
     if first.into == "set" and walks_whole(first.statement.target):
         return None
-    ops = {b.statement.op for b in writing}
-    return ZERO if ops <= {"add"} else NEUTRAL["first" if tensor.integer else "max"]
+    return neutral(tensor, blocks)

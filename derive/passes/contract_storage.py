@@ -132,7 +132,7 @@ def _with_two_rows(program: Program) -> Program | None:
     for number, loop in enumerate(program.body):
         if isinstance(loop, Loop) and not any(isinstance(b, Loop) for b in loop.body):
             for tensor in dict.fromkeys(b.target for b in computes(loop.body)):
-                if tensor in program.outputs or not tensor.rank or tensor.shape[0] == 2:
+                if tensor in program.outputs or tensor.rank < 2 or tensor.shape[0] == 2:
                     continue
                 if carried := _Carried.of(
                     tensor, loop, program.body[:number], program.body[number + 1 :]

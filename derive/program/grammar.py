@@ -209,7 +209,9 @@ class Module:
     @property
     def shared(self) -> tuple[Tensor, ...]:
         """What backward reads of a call of forward: inputs, and what forward has computed."""
-        read = {a.tensor for b in computes(self.backward.body) for a in b.statement.entries}
+        reverse = computes(self.backward.body)
+        read = {a.tensor for b in reverse for a in b.statement.entries}
+        read -= {b.target for b in reverse}  # which backward computes itself
         made = (b.target for b in computes(self.forward.body))
         known = dict.fromkeys((*self.forward.inputs, *made))
         return tuple(tensor for tensor in known if tensor in read)
@@ -282,6 +284,12 @@ def statements_of(body: Iterable[Block]) -> tuple[Statement, ...]:
 def adding(statement: Statement, origins: tuple[Statement, ...] = ()) -> Compute:
     """A statement that joins in with what is there; without `origins` it stands for itself."""
     return Compute(statement, "update", origins or (statement,))
+
+
+def neutral(tensor: Tensor, body: Iterable[Block]) -> Expr:
+    """What a tensor holds where nobody has written: 0, -oo for a maximum, -1 for the first."""
+    ops = {block.statement.op for block in computes(body) if block.target == tensor}
+    return ZERO if ops <= {"add"} else NEUTRAL["first" if tensor.integer else "max"]
 
 
 def tensors_in(body: Iterable[Block]) -> set[Tensor]:
