@@ -24,12 +24,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import sympy
-from sympy import And, Basic, Expr, Mul
+from sympy import And, Expr, Mul
 from sympy.logic.boolalg import Boolean
 
+from derive.calculus.affine import axes_in
 from derive.calculus.statements import Statement, names_in
 from derive.language.names import fresh
 from derive.language.symbols import Access, Axis, Bound, Tensor
@@ -255,8 +255,8 @@ class _Matrices:
 def _replaced(statement: Statement, values: dict[Access, Access]) -> Statement:
     """The statement with other entries, over the axes that these name."""
     target = values.get(statement.target, statement.target)
-    value: Any = statement.value.xreplace(values)
-    named: set[Basic] = target.free_symbols | value.free_symbols
+    value = statement.value.xreplace(values)
+    named = axes_in((*target.index, value))
     new = (a for access in values.values() for a in access.index if isinstance(a, Axis))
     box = dict.fromkeys((*statement.domain, *new))
     return replace(
