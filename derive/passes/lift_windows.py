@@ -254,7 +254,7 @@ class _Matrices:
 
 def _replaced(statement: Statement, values: dict[Access, Access]) -> Statement:
     """The statement with other entries, over the axes that these name."""
-    target = values.get(statement.target, statement.target)
+    target: Access = values.get(statement.target) or statement.target
     value = statement.value.xreplace(values)
     named = axes_in((*target.index, value))
     new = (a for access in values.values() for a in access.index if isinstance(a, Axis))
