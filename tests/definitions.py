@@ -85,6 +85,11 @@ class _Author:
         for _ in range(self.random.choice((1, 2, 2, 3))):
             self.input()
         bound = {extent for made in self.inputs if made.required for extent in made.shape}
+        for made in [t for t in self.inputs if not bound.issuperset(t.shape)]:
+            needed = made.like(optional=False)  # nothing else tells how long it is
+            self.inputs[self.inputs.index(made)] = needed
+            self.readable[self.readable.index(made)] = needed
+            bound |= {*needed.shape}
         self.sizes = [s for s in self.sizes if s in bound]
         if self.chance(0.25):
             self.integer()

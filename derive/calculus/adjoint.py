@@ -12,14 +12,14 @@ a constant and writes outside it vanish, neither rule needs guards beyond those 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from sympy import Add, Expr, Mul, Piecewise
 
 from derive.calculus.differentiate import partial
 from derive.calculus.selection import selected, with_selections
-from derive.calculus.statements import Statement, System
+from derive.calculus.statements import Statement, System, distinct
 from derive.language.names import fresh
 from derive.language.symbols import Access, Tensor
 
@@ -85,7 +85,7 @@ def adjoint(system: System, wrt: Iterable[Tensor] | None = None) -> Adjoint:
             )
     outputs = tuple(bars[t] for t in wanted)
     arriving = tuple(bars[t] for t in system.outputs if t in bars)
-    statements = _prune(_nonzero(statements, {*system.tensors, *arriving}), outputs)
+    statements = _prune(_nonzero(distinct(statements), {*system.tensors, *arriving}), outputs)
     others = (s for s in system.statements if s.op != "first")
     used = {r.tensor for s in (*statements, *others) for r in s.entries} | {*system.outputs}
     onward = tuple(s for s in system.statements if s.op != "first" or s.target.tensor in used)
@@ -114,7 +114,7 @@ def tangent(system: System) -> System:
                     statements.append(Statement(statement.domain, target, value, statement.where))
     arriving = tuple(dots[t] for t in system.inputs if t in dots)
     outputs = tuple(dots[t] for t in system.outputs if t in dots)
-    statements = (*system.statements, *statements)
+    statements = (*system.statements, *distinct(statements))
     return System((*system.inputs, *arriving), outputs, statements, system.order)
 
 
@@ -196,7 +196,7 @@ def _companions(system: System, active: set[Tensor], suffix: str) -> dict[Tensor
     return companions
 
 
-def _nonzero(statements: list[Statement], known: set[Tensor]) -> list[Statement]:
+def _nonzero(statements: Sequence[Statement], known: set[Tensor]) -> Sequence[Statement]:
     """Drop what reads a cotangent that nothing is ever added to."""
     while True:
         written = known | {s.target.tensor for s in statements}
@@ -206,7 +206,7 @@ def _nonzero(statements: list[Statement], known: set[Tensor]) -> list[Statement]
         statements = kept
 
 
-def _prune(statements: list[Statement], outputs: tuple[Tensor, ...]) -> list[Statement]:
+def _prune(statements: Sequence[Statement], outputs: tuple[Tensor, ...]) -> list[Statement]:
     """Keep what reaches an output."""
     needed = _reaching(System((), outputs, tuple(statements)))
     return [s for s in statements if s.target.tensor in needed]

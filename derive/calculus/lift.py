@@ -20,7 +20,7 @@ from derive.calculus.affine import NotAffine, affine, axes_in
 from derive.calculus.bounds import nonnegative
 from derive.calculus.conditions import joined
 from derive.calculus.selection import attains
-from derive.calculus.statements import Guard, Statement, System, accesses
+from derive.calculus.statements import Guard, Statement, System, accesses, distinct
 from derive.errors import DefinitionError
 from derive.language.maximum import ArgMaximum, Maximum
 from derive.language.names import fresh
@@ -88,12 +88,11 @@ def to_system(operation: Operation) -> System:
     for equation in equations:
         lift.equation(equation)
     written = {s.target.tensor for s in lift.statements}
-    for equation in equations:  # an output may be 0 throughout, and has to be made all the same
-        tensor = equation.left.tensor
-        if tensor in operation.outputs and tensor not in written:
-            domain = _ordered(equation.left, axes_in(equation.left.index))
-            lift.statements.append(Statement(domain, equation.left, Integer(0)))
-    statements = tuple(lift.statements)
+    for tensor, target in lift.defined.items():  # 0 throughout, it has to be made all the same
+        if tensor not in written:
+            domain = _ordered(target, axes_in(target.index))
+            lift.statements.append(Statement(domain, target, Integer(0)))
+    statements = distinct(lift.statements)
     return _outputs_apart(System(operation.inputs, operation.outputs, statements, lift.order))
 
 
@@ -138,6 +137,7 @@ class _Lift:
     added: set[Tensor]  # what has terms that are added up; all else has maxima alone
     order: Order
     statements: list[Statement] = field(default_factory=list)
+    defined: dict[Tensor, Access] = field(default_factory=dict)
     maxima: dict[Expr, Access] = field(default_factory=dict)
     integer: bool = False  # whether integers are defined
 
@@ -154,6 +154,7 @@ class _Lift:
         self, target: Access, value: Expr, domain: tuple[Axis, ...], where: tuple[Guard, ...]
     ) -> None:
         """Add the statements of ``target += value`` over `domain`."""
+        self.defined.setdefault(target.tensor, target)
         alone = target.tensor not in self.added
         if isinstance(value, ArgMaximum) and alone:
             self.argmaximum(target, value, domain, where)

@@ -11,6 +11,7 @@ J. ACM 14, 1967).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -96,6 +97,14 @@ class Statement:
         where = "".join(f" if {g.kind}({g.expression}, {g.modulus})" for g in self.where)
         sign = {"add": "+=", "max": "max=", "first": "first="}[self.op]
         return f"[{box}]{where}: {self.target} {sign} {self.value}"
+
+
+def distinct(statements: Iterable[Statement]) -> tuple[Statement, ...]:
+    """Each statement once: what is added several times is added as a multiple."""
+    times = Counter(statements)
+    return tuple(
+        s if n == 1 or s.op != "add" else replace(s, value=n * s.value) for s, n in times.items()
+    )
 
 
 def accesses(value: Expr) -> tuple[Access, ...]:

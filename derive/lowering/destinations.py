@@ -46,7 +46,7 @@ from derive.lowering.program import (
 
 UFUNCS = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide"}
 FUNCTIONS = {row.numpy for row in SCALARS.values()} - {"_stop"} | {"np.maximum", "np.minimum"}
-FUNCTIONS |= {"np.square", "np.sqrt"}
+FUNCTIONS |= {"np.square", "np.sqrt", "_cut"}
 WHOLE = Literal(...)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
@@ -18,12 +18,13 @@ from derive.errors import DefinitionError
 from derive.language.numbers import decimal
 from derive.language.order import Operand, Order, Written, arguments, positive
 from derive.language.scalars import SCALARS
-from derive.language.symbols import Access, Axis
-from derive.lowering.harmless import clipped, harmless, spared
+from derive.language.symbols import Access, Axis, Tensor
+from derive.lowering.harmless import Harmless, clipped, spared
 from derive.lowering.integers import Integers, lower_integer
 from derive.lowering.program import (
     Attribute,
     Binary,
+    Call,
     Conditional,
     Literal,
     Name,
@@ -34,6 +35,7 @@ from derive.lowering.program import (
 )
 from derive.lowering.unordered import handed_on, swallowed
 
+INFINITY, NAN = Attribute(Name("np"), "inf"), Attribute(Name("np"), "nan")
 _EXACT = 2**53  # integers below are numbers of the machine
 _DYADIC = (2, 4, 8, 16)  # quotients by these are exact
 _LONGEST = 40  # letters of a name
@@ -73,6 +75,7 @@ class Elementwise:
     loops: tuple[Axis, ...] = ()
     plain: bool = False  # numbers stay Python's own, as exponents do
     order: Order = field(default_factory=Order)
+    finite: frozenset[Tensor] = frozenset()  # no entry of these is infinite
     told: frozenset[Access] = frozenset()  # of NaN in these, something beside tells already
 
     def value(self, e: Expr, excluded: tuple[Boolean, ...] = (), *, alone: bool = False) -> Node:
@@ -80,7 +83,8 @@ class Elementwise:
 
         With `alone`, there is no other array whose precision it could take.
         """
-        return (self.array if alone else self.lower)(harmless(e, excluded, self.order))
+        guarded = Harmless(self.order, self.finite).value(e, excluded)
+        return (self.array if alone else self.lower)(guarded)
 
     def lower(self, e: Expr) -> Node:
         if isinstance(e, Access | Axis):
@@ -94,8 +98,7 @@ class Elementwise:
         if e.is_number and not e.has(sympy.zoo, sympy.oo, -sympy.oo, sympy.nan):
             return self.constant(e)
         if e in (sympy.oo, -sympy.oo):
-            infinity = Attribute(Name("np"), "inf")
-            return infinity if e == sympy.oo else Unary("-", infinity)
+            return INFINITY if e == sympy.oo else Unary("-", INFINITY)
         if isinstance(e, attains | taken):
             *values, behind = (*e.args, None) if len(e.args) == 2 else e.args
             found = call(f"_{e.func.__name__}", *(self.lower(a) for a in values))
@@ -104,13 +107,9 @@ class Elementwise:
             return Binary("or", Binary("==", lower_integer(behind), Literal(0)), found)
         if isinstance(e, spared):
             value, condition = e.args
-            return numpy("where", self.condition(condition), Literal(1), self.lower(value))
+            return self.selected(sympy.Integer(1), condition, self.lower(value), {value})
         if isinstance(e, clipped):
-            result = self.lower(e.args[0])
-            for word, bound in zip(("maximum", "minimum"), e.args[1:], strict=True):
-                if not bound.is_infinite:
-                    result = numpy(word, result, self.lower(bound))
-            return result
+            return call("_cut", *map(self.lower, e.args))
         if isinstance(e, sympy.Add):
             return self.sum(e)
         if isinstance(e, Mul):
@@ -123,12 +122,7 @@ class Elementwise:
             word = "max" if isinstance(e, sympy.Max) else "min"
             return call(word, *(self.lower(a) for a in sorted(e.args, key=str)))
         if isinstance(e, sympy.Max | sympy.Min):
-            word = "maximum" if isinstance(e, sympy.Max) else "minimum"
-            arguments = sorted(e.args, key=lambda a: (not a.has(Access), str(a)))
-            result = self.lower(arguments[0])
-            for argument in arguments[1:]:
-                result = numpy(word, result, self.lower(argument))
-            return result
+            return self.extremum(e)
         row = SCALARS.get(e.func)
         if row is not None:
             return self.function(row.numpy, e.args[0])
@@ -139,6 +133,20 @@ class Elementwise:
             f"the function {e.func} is not in the table of scalar functions",
             remedy="Write it with the functions of derive.language.scalars, or add a row there.",
         )
+
+    def extremum(self, e: sympy.Max | sympy.Min) -> Node:
+        """Arrays first, then numbers, with which they are cut off."""
+        low = isinstance(e, sympy.Max)
+        first, *rest = sorted(e.args, key=lambda a: (not a.has(Access), str(a)))
+        result = self.lower(first)
+        for argument in rest:
+            bound = self.lower(argument)
+            if self.is_number(argument):
+                ends = (bound, INFINITY) if low else (Unary("-", INFINITY), bound)
+                result = call("_cut", result, *ends)
+            else:
+                result = numpy("maximum" if low else "minimum", result, bound)
+        return result
 
     def is_number(self, e: Expr) -> bool:
         """Whether the expression names no array."""
@@ -177,7 +185,8 @@ class Elementwise:
         if not part.has(sympy.Piecewise):
             return self
         own = part.atoms(sympy.Piecewise)
-        others = (handed_on(other) for other in whole.args if not other.has(*own))
+        # Without asking: of two that compare one entry, each would leave it to the other.
+        others = (handed_on(other, False) for other in whole.args if not other.has(*own))
         return replace(self, told=self.told.union(*others))
 
     def sum(self, e: sympy.Add) -> Node:
@@ -280,6 +289,12 @@ class Elementwise:
         return node if below == 1 else Binary("/", node, self.lower(below))
 
     def chain(self, factors: list[Expr], whole: Expr) -> Node:
+        """Factors one after another; those of few axes among themselves, in fewer passes."""
+        widest = self.arrays(factors)
+        narrow = [f for f in factors if self.arrays((f,)) < widest]
+        if 1 < len(narrow) < len(factors) and self.arrays(narrow) < widest:
+            wide = [f for f in factors if f not in narrow]
+            return Binary("*", self.chain(wide, whole), self.chain(narrow, whole))
         result = self.beside(factors[0], whole).lower(factors[0])
         for factor in factors[1:]:
             result = Binary("*", result, self.beside(factor, whole).lower(factor))
@@ -322,13 +337,34 @@ class Elementwise:
         asked = [entry for entry in swallowed(e) if entry not in self.told]
         inner = replace(self, told=self.told.union(asked))
         alone = all(self.is_number(value) for value, _ in e.args)
-        result = (inner.array if alone else inner.lower)(last)
+        result, behind = (inner.array if alone else inner.lower)(last), {last}
         for value, test in reversed(pieces):
-            result = numpy("where", self.condition(test), inner.lower(value), result)
+            result = inner.selected(value, test, result, behind)
+            behind |= {value, test}
         if asked:
-            nan = Attribute(Name("np"), "nan")
-            result = numpy("where", _are_numbers(self.read, asked), result, nan)
+            result = call("_except", result, _is_nan(self.read, asked), NAN)  # it is a new array
         return result
+
+    def selected(self, value: Expr, test: Boolean, others: Node, behind: set[Expr]) -> Node:
+        """The value where the test holds, else the others, in which stand the expressions `behind`.
+
+        An equality of real numbers holds almost nowhere: there the value is put in.
+        """
+        condition, node = self.condition(test), self.lower(value)
+        covered = self.arrays((test,)) <= self.arrays(behind)
+        if self.is_number(value) and covered and any(map(_is_rare, sympy.And.make_args(test))):
+            new = isinstance(others, Binary | Unary) or (
+                isinstance(others, Call)
+                and (others.function == Name("_except") or isinstance(others.function, Attribute))
+            )
+            return call("_except", others if new else numpy("array", others), condition, node)
+        if self.loops:  # over small arrays
+            return numpy("where", condition, node, others)
+        return call("_select", condition, node, others)
+
+    def arrays(self, expressions: Iterable[Expr]) -> set[Axis]:
+        """The axes of the array that is made of expressions."""
+        return axes_in(expressions) - set(self.loops)
 
     def condition(self, test) -> Node:
         words = {sympy.Ge: ">=", sympy.Gt: ">", sympy.Le: "<=", sympy.Lt: "<"}
@@ -373,10 +409,15 @@ def _has_array(part: Expr | Written) -> bool:
     return any(argument.has(Access, Axis) for argument in whole)
 
 
-def _are_numbers(read: Callable[[Access | Axis], Node], entries: list[Access]) -> Node:
-    """Whether none of the entries is NaN."""
-    tests = [Binary("==", read(entry), read(entry)) for entry in entries]
+def _is_rare(test: Boolean) -> bool:
+    """Whether a condition is an equality of real numbers that are computed."""
+    return isinstance(test, sympy.Eq) and any(not a.tensor.integer for a in test.atoms(Access))
+
+
+def _is_nan(read: Callable[[Access | Axis], Node], entries: list[Access]) -> Node:
+    """Whether one of the entries is NaN."""
+    tests = [Binary("!=", read(entry), read(entry)) for entry in entries]
     result: Node = tests[0]
     for test in tests[1:]:
-        result = Binary("&", result, test)
+        result = numpy("logical_or", result, test)
     return result

@@ -18,7 +18,7 @@ from derive.calculus.bounds import nonnegative
 from derive.calculus.selection import rank, reduced
 from derive.calculus.statements import Guard, Statement, accesses
 from derive.language.order import Order
-from derive.language.symbols import Access, Axis
+from derive.language.symbols import Access, Axis, Tensor
 from derive.lowering.contraction import axes_of, product
 from derive.lowering.elementwise import Elementwise
 from derive.lowering.integers import lower_integer
@@ -73,7 +73,8 @@ class Fallback:
     """Lowers one statement, inside of `outer` loops.
 
     With `in_place`, its target exists; with `again`, another statement has written to it. The
-    author's `order` says how terms and factors are grouped.
+    author's `order` says how terms and factors are grouped. Tensors in `finite` have no infinite
+    entries.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Fallback:
         in_place: bool = False,
         again: bool = False,
         order: Order | None = None,
+        finite: frozenset[Tensor] = frozenset(),
     ) -> None:
         self.statement, self.in_place, self.again = statement, in_place, again
         self.own_loops = tuple(a for a in loops_of(statement, outer) if a not in outer)
@@ -98,7 +100,7 @@ class Fallback:
         self.target = indices(statement.target, self.loops, statement.domain, trusted=False)
         self.scope = Scope(self.loops, statement.domain, self.extents)
         self.elementwise = Elementwise(
-            self.read, compared=self.entry, loops=self.loops, order=order or Order()
+            self.read, compared=self.entry, loops=self.loops, order=order or Order(), finite=finite
         )
         self.order: tuple[Axis, ...] = self.inner
         self.masks = self.masking()
@@ -396,10 +398,10 @@ class Fallback:
             alone = over == [len(order) - 1]
             found = method(node, "max", axis=axes, initial=lowest)
             node = call("_largest", node) if alone else found
-        for axis in (a for a in gone if a not in present and not a.extent.is_positive):
-            extent = self.extents.get(axis)
-            length = extent.length if extent else lower_integer(axis.extent)
-            node, fresh = numpy("where", Binary(">", length, Literal(0)), node, lowest), True
+        for axis in (a for a in gone if a not in present):
+            if axis in self.extents or not axis.extent.is_positive:
+                some = Binary(">", extent_of(axis, self.extents).length, Literal(0))
+                node, fresh = numpy("where", some, node, lowest), True
         return View(node, tuple(a for a in keep if a in present), fresh or bool(over))
 
     def count(self, keep: tuple[Axis, ...]) -> View:

@@ -10,10 +10,12 @@ from sympy.logic.boolalg import Boolean
 from derive.calculus.adjoint import Adjoint
 from derive.calculus.statements import System
 from derive.language.symbols import Tensor
+from derive.lowering.harmless import finite_tensors
 from derive.lowering.program import Line
 from derive.lowering.writer import Describe, Needs, Writer
 from derive.passes import PASSES, equations
 from derive.program import grammar
+from derive.program.grammar import statements_of
 
 
 @dataclass(frozen=True)
@@ -77,8 +79,10 @@ def lower(
         if row.needed or passes:
             module = row.run(module)
 
+    finite = finite_tensors(statements_of(module.forward.body), module.order)
+
     def lines(program: grammar.Program) -> tuple[Line, ...]:
-        return Writer(program, describe, needs, passes, module.order).lines()
+        return Writer(program, describe, needs, passes, module.order, finite).lines()
 
     def direction(program: grammar.Program) -> Direction:
         choice = program.choice

@@ -25,18 +25,19 @@ def compared(cases: Piecewise) -> Entries:
     return frozenset(a for c in conditions for a in c.atoms(Access) if not a.tensor.integer)
 
 
-def handed_on(value: Expr) -> Entries:
-    """The entries of which the value is NaN if one of them is."""
+def handed_on(value: Expr, asking: bool = True) -> Entries:
+    """The entries of which the value is NaN if one of them is; it may itself be `asking`."""
     if isinstance(value, Access):
         return frozenset({value}) if not value.tensor.integer else frozenset()
     if isinstance(value, Piecewise):
-        return compared(value) | frozenset.intersection(*(handed_on(p) for p, _ in value.args))
+        always = frozenset.intersection(*(handed_on(p, asking) for p, _ in value.args))
+        return always | {a for a in compared(value) if asking or _safe(value, a, asking)}
     if isinstance(value, Pow):
-        return handed_on(value.base) if value.exp.is_zero is False else frozenset()
+        return handed_on(value.base, asking) if value.exp.is_zero is False else frozenset()
     if isinstance(value, spared | clipped):
-        return handed_on(value.args[0])  # for it matters where the case is taken
+        return handed_on(value.args[0], asking)  # for it matters where the case is taken
     if isinstance(value, Add | Mul | sympy.Max | sympy.Min) or value.func in SCALARS:
-        return frozenset().union(*map(handed_on, value.args))
+        return frozenset().union(*(handed_on(part, asking) for part in value.args))
     return frozenset()
 
 
@@ -45,7 +46,7 @@ def swallowed(cases: Piecewise) -> list[Access]:
     return sorted((a for a in compared(cases) if not _safe(cases, a)), key=str)
 
 
-def _safe(cases: Piecewise, entry: Access) -> bool:
+def _safe(cases: Piecewise, entry: Access, asking: bool = True) -> bool:
     for piece, condition in cases.args:
         condition = condition.xreplace(
             {
@@ -54,7 +55,7 @@ def _safe(cases: Piecewise, entry: Access) -> bool:
                 if relation.has(entry)
             }
         )
-        if condition != sympy.false and entry not in handed_on(piece):
+        if condition != sympy.false and entry not in handed_on(piece, asking):
             return False
         if condition == sympy.true:
             return True

@@ -84,6 +84,8 @@ class Writer:
         Whether loops compute in place.
     order : Order
         In which order the author wrote what is computed.
+    finite : frozenset of Tensor
+        Tensors without infinite entries.
     """
 
     def __init__(
@@ -93,9 +95,10 @@ class Writer:
         needs: Needs,
         fast: bool,
         order: Order,
+        finite: frozenset[Tensor],
     ) -> None:
         self.program, self.describe, self.needs = program, describe, needs
-        self.fast, self.order = fast, order
+        self.fast, self.order, self.finite = fast, order, finite
         tensors = [a.tensor for b in computes(program.body) for a in b.accesses]
         self.arrays = {tensor.name: tensor.rank for tensor in tensors}  # and numbers of axes
         extents = [e for t in tensors for e in t.shape]
@@ -193,7 +196,7 @@ class Writer:
         fresh, again = tensor in self.waiting, tensor in self.written
         self.written.add(tensor)
         before: list[Line] = []
-        lowering = Fallback(statement, loops, not fresh, again, self.order)
+        lowering = Fallback(statement, loops, not fresh, again, self.order, self.finite)
         fill = fresh and is_copy_with_fill(statement)
         exact = lowering.exact or fill
         assign = block.into == "set" and (exact or lowering.apart)

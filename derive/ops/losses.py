@@ -83,10 +83,10 @@ def reduction(*extents: Size, second: str = "count", **words) -> Reduction:
 
 def entrywise(
     name: str, summary: str, loss: Callable[..., Expr], *options: Option, notes: str = "",
-    requires=(), source: str = "",
+    requires=(), source: str = "", absolute: bool = False,
 ) -> Operation:  # fmt: skip
-    """A loss of the difference of predictions and targets of the same shape."""
-    x, target, d, l = (tensor(name, M) for name in ("x", "target", "d", "l"))
+    """A loss of the difference of predictions and targets of the same shape, or of its size."""
+    x, target, d, a, l = (tensor(name, M) for name in ("x", "target", "d", "a", "l"))
     reduced = reduction(M)
     settings = (setting for o in options for setting in o.settings)
     return Operation(
@@ -97,7 +97,8 @@ def entrywise(
         options=(*options, reduced.option),
         equations=(
             Eq(d[m], x[m] - target[m]),
-            Eq(l[m], loss(d[m], *settings)),
+            *((Eq(a[m], Abs(d[m])),) if absolute else ()),
+            Eq(l[m], loss((a if absolute else d)[m], *settings)),
             reduced.equation(l, (m,)),
         ),
         legend={"m": "entry (any axes)", "l": "losses of the single entries"},
@@ -121,13 +122,12 @@ DIFFERENCES = (
     entrywise("half_mse_loss", "Half the squared differences.", lambda d: d**2 / 2),
     entrywise("l1_loss", "Absolute differences.", Abs, notes="The slope at 0 is 0."),
     entrywise("smooth_l1_loss", "Absolute differences, rounded off at 0.",
-              lambda d, beta: Piecewise(
-                  (d**2 / (2 * beta), Abs(d) < beta), (Abs(d) - beta / 2, True)),
-              BETA, requires=BETA_IS_POSITIVE, source="Girshick, Fast R-CNN, 2015"),
+              lambda a, beta: Piecewise((a**2 / (2 * beta), a < beta), (a - beta / 2, True)),
+              BETA, absolute=True, requires=BETA_IS_POSITIVE, source="Girshick, Fast R-CNN, 2015"),
     entrywise("huber_loss", "Squared differences, with straight lines where they are large.",
-              lambda d, delta: Piecewise(
-                  (d**2 / 2, Abs(d) <= delta), (delta * (Abs(d) - delta / 2), True)),
-              DELTA, requires=DELTA_IS_POSITIVE,
+              lambda a, delta: Piecewise(
+                  (a**2 / 2, a <= delta), (delta * (a - delta / 2), True)),
+              DELTA, absolute=True, requires=DELTA_IS_POSITIVE,
               source="Huber, Robust estimation of a location parameter, 1964"),
 )  # fmt: skip
 
@@ -253,6 +253,7 @@ def _binary_cross_entropy() -> Operation:
     x, l = tensor("x", M, interval=(0, 1)), tensor("l", M)
     target, weight = tensor("target", M, interval=(0, 1)), tensor("weight", M, default=1)
     reduced, rest = reduction(M), tensor("rest", M)
+    log_x, log_rest = tensor("log_x", M), tensor("log_rest", M)
 
     def logarithm(p: Expr) -> Expr:
         return log(Max(exp(-100), p))
@@ -265,10 +266,9 @@ def _binary_cross_entropy() -> Operation:
         options=(reduced.option,),
         equations=(
             Eq(rest[m], 1 - x[m]),
-            Eq(
-                l[m],
-                -weight[m] * (target[m] * logarithm(x[m]) + (1 - target[m]) * logarithm(rest[m])),
-            ),
+            Eq(log_x[m], logarithm(x[m])),
+            Eq(log_rest[m], logarithm(rest[m])),
+            Eq(l[m], -weight[m] * (target[m] * log_x[m] + (1 - target[m]) * log_rest[m])),
             reduced.equation(l, (m,)),
         ),
         legend={"m": "entry (any axes)", "l": "losses of the single entries"},
@@ -284,9 +284,10 @@ def _binary_cross_entropy_with_logits() -> Operation:
     weight, pos_weight = tensor("weight", rows, C, default=1), parameter("pos_weight", C, default=1)
     reduced = reduction(rows, C)
     z, t = x[i, c], target[i, c]
-    no, yes, lost_no, lost_yes = (
-        tensor(name, rows, C)[i, c] for name in ("no", "yes", "lost_no", "lost_yes")
+    no, yes, for_no, for_yes = (
+        tensor(name, rows, C)[i, c] for name in ("no", "yes", "for_no", "for_yes")
     )
+    right, left = And(Eq(t, 1), z >= MOST), And(Eq(t, 0), z <= -MOST)
     return Operation(
         name="binary_cross_entropy_with_logits",
         summary="Cross-entropy of the sigmoids of logits, each one class against the rest.",
@@ -294,11 +295,12 @@ def _binary_cross_entropy_with_logits() -> Operation:
         outputs=(reduced.output,),
         options=(reduced.option,),
         equations=(
-            Eq(no, softplus(z)),
-            Eq(yes, softplus(-z)),
-            Eq(lost_no, beside(1 - t, z >= MOST, no)),
-            Eq(lost_yes, beside(t, z <= -MOST, yes)),
-            Eq(l[i, c], weight[i, c] * ((1 - t) * lost_no + pos_weight[c] * t * lost_yes)),
+            # A logit that is infinite, and right, costs what any other one does: nothing.
+            Eq(for_no, Piecewise((0, right), (z, True))),
+            Eq(for_yes, Piecewise((0, left), (z, True))),
+            Eq(no, softplus(for_no)),
+            Eq(yes, softplus(-for_yes)),
+            Eq(l[i, c], weight[i, c] * ((1 - t) * no + pos_weight[c] * t * yes)),
             reduced.equation(l, (i, c)),
         ),
         legend={"n": "vector (any leading axes)", "c": "class"},
@@ -307,11 +309,13 @@ def _binary_cross_entropy_with_logits() -> Operation:
     )
 
 
-def _kl_div(
-    name: str, summary: str, divergence: Callable[..., Expr], target, notes=""
-) -> Operation:
-    x, l = tensor("x", N, M), tensor("l", N, M)
+def _kl_div(name: str, summary: str, logarithms: bool, notes: str = "") -> Operation:
+    """Where the target has a probability of 0, nothing is lost, whatever else is infinite there."""
+    x, l, lost, p = (tensor(name, N, M) for name in ("x", "l", "lost", "p"))
+    target = tensor("target", N, M, interval=None if logarithms else (0, 1))
     reduced = reduction(N, M, batchmean=Max(N, 1))
+    t, probability = target[n, m], (p if logarithms else target)[n, m]
+    apart = (t if logarithms else log(t)) - x[n, m]
     return Operation(
         name=name,
         summary=summary,
@@ -319,7 +323,9 @@ def _kl_div(
         outputs=(reduced.output,),
         options=(reduced.option,),
         equations=(
-            Eq(l[n, m], divergence(x[n, m], target[n, m])),
+            *((Eq(p[n, m], exp(t)),) if logarithms else ()),
+            Eq(lost[n, m], Piecewise((0, Eq(probability, 0)), (apart, True))),
+            Eq(l[n, m], probability * lost[n, m]),
             reduced.equation(l, (n, m)),
         ),
         legend={"n": "sample", "m": "place (any axes)"},
@@ -327,14 +333,6 @@ def _kl_div(
         + NOTHING,
         source="Kullback and Leibler, On information and sufficiency, 1951",
     )
-
-
-def _of_probabilities(x: Expr, p: Expr) -> Expr:
-    return Piecewise((0, Eq(p, 0)), (p * (log(p) - x), True))
-
-
-def _of_logarithms(x: Expr, t: Expr) -> Expr:
-    return Piecewise((0, t <= LEAST), (exp(t) * (t - x), True))
 
 
 def _concordance() -> Operation:
@@ -375,9 +373,9 @@ OPERATIONS = (
     _binary_cross_entropy(),
     _binary_cross_entropy_with_logits(),
     _kl_div("kl_div", "Divergence of logarithms of probabilities from probabilities.",
-            _of_probabilities, tensor("target", N, M, interval=(0, 1)),
+            False,
             "A target of 0 adds nothing, whatever x is; the slope by it, which has none, is 0. "),
     _kl_div("kl_div_log_target", "Divergence of logarithms of probabilities from logarithms.",
-            _of_logarithms, tensor("target", N, M)),
+            True),
     _concordance(),
 )  # fmt: skip

@@ -67,7 +67,7 @@ def elman(
     name: str, function, summary: str, over: Places = SEQUENCES, output="", notes=()
 ) -> Operation:
     """The simple recurrent network with any elementwise function, and any layer behind it."""
-    at, x, h = over.at, over.seen("x", I), over.state("h")
+    at, x, h = over.at, over.given("x", I), over.state("h")
     within, beginning = over.within(x, i)
     weight_ih, weight_hh, bias_ih, bias_hh = projections()
     # What has no bound might grow behind the end of a sequence; there it rests at 0 instead.

@@ -12,12 +12,13 @@ are PyTorch's: weight_ih_reverse, weight_ih_l0, weight_ih_l0_reverse.
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sympy import Eq, Piecewise
+from sympy import Eq, tanh
 
 from derive.language import Axis, Operation, Tensor, axis, compose, option, part, size, tensor
 from derive.ops.dense import linear
 from derive.ops.recurrent import OPERATIONS as CELLS
-from derive.ops.sequences import LENGTHS, N, O, T, n, t
+from derive.ops.recurrent import elman
+from derive.ops.sequences import AT_FIRST, LENGTHS, O, T, n, t
 
 CELL = {operation.name: operation for operation in CELLS}
 
@@ -123,16 +124,9 @@ def many_to_one(operation: Operation, name: str, summary: str) -> Operation:
 def one_to_many(operation: Operation, name: str, summary: str) -> Operation:
     """An input at the first step, and outputs at as many steps as a caller asks for."""
     steps = option("steps", 1, minimum=0, samples=(2, 3, 4), meaning="how many outputs there are")
-    time = size("T", steps.settings[0])
-    given = _named(operation, "x")
-    x = tensor("x", N, given.shape[-1])
-
-    def at_first(step, sequence, feature):
-        return Piecewise((x[sequence, feature], step <= 0), (0, True))
-
-    network = part(operation, "", x=at_first, T=time)
+    network = part(operation, "", T=size("T", steps.settings[0]))
     return compose(
-        name, summary, (network,), inputs=(x,), options=(steps, *operation.options),
+        name, summary, (network,), options=(steps, *operation.options),
         outputs=tuple(network[output.name] for output in operation.outputs),
         notes=operation.notes, source=operation.source,
     )  # fmt: skip
@@ -243,6 +237,7 @@ OPERATIONS = (
     ),
     many_to_one(CELL["rnn"], "rnn_many_to_one", "Run a simple recurrent network (Elman) over "
                 "sequences, with a linear layer behind its last state."),
-    one_to_many(CELL["rnn_output"], "rnn_one_to_many", "Run a simple recurrent network (Elman) "
-                "from one input, with a linear layer at every step."),
+    one_to_many(elman("one_input", tanh, "", AT_FIRST, output="identity"), "rnn_one_to_many",
+                "Run a simple recurrent network (Elman) from one input, with a linear layer at "
+                "every step."),
 )  # fmt: skip

@@ -61,12 +61,14 @@ class Places:
     """Every step of sequences, or one step alone if `single`.
 
     With `truncate`, gradients are cut between stretches of that many steps. With `batch_first`,
-    what comes in and goes out has the batch before time.
+    what comes in and goes out has the batch before time. With `once`, inputs are those of the first
+    step alone.
     """
 
     single: bool = False
     truncate: bool = False
     batch_first: bool = False
+    once: bool = False
 
     @property
     def at(self) -> tuple[Axis, ...]:
@@ -85,8 +87,16 @@ class Places:
         """An entry of such a tensor at this place."""
         return seen[(n, t, *index) if self.batch_first else (*self.at, *index)]
 
-    def within(self, x: Tensor, feature: Axis) -> tuple[Access, tuple[Eq, ...]]:
+    def given(self, name: str, *shape) -> Tensor:
+        """An input."""
+        return tensor(name, N, *shape) if self.once else self.seen(name, *shape)
+
+    def within(self, x: Tensor, feature: Axis) -> tuple[Expr, tuple[Eq, ...]]:
         """An entry of an input, and what defines it: of what is behind the end nothing is read."""
+        if self.once:
+            inner = tensor(f"{x.name}_within", N, feature.extent)[n, feature]
+            there = Piecewise((x[n, feature], LENGTHS[n] >= 1), (0, True))
+            return Piecewise((inner, t <= 0), (0, True)), (Eq(inner, there),)
         entry = self.entry(x, feature)
         if self.single:
             return entry, ()
@@ -149,3 +159,4 @@ class Places:
 
 SEQUENCES, STEP = Places(), Places(single=True)
 TRUNCATED, BY_BATCH = Places(truncate=True), Places(batch_first=True)
+AT_FIRST = Places(once=True)

@@ -17,6 +17,7 @@ from derive.passes.allocate import allocate
 from derive.passes.contract_storage import contract_storage
 from derive.passes.drop_copies import drop_copies
 from derive.passes.fill_outside import fill_outside
+from derive.passes.guard_sums import guard_sums
 from derive.passes.hoist_factors import hoist_factors
 from derive.passes.lift_windows import lift_windows
 from derive.passes.route_maxima import route_maxima
@@ -54,6 +55,7 @@ PASSES = (
     Pass(route_maxima),
     Pass(hoist_factors),
     Pass(stack),
+    Pass(guard_sums, needed=True),
     Pass(fill_outside, needed=True),
     Pass(schedule, needed=True),
     Pass(lift_windows),

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from sympy import Expr
 
 from derive.calculus.affine import affine
-from derive.calculus.statements import Statement
+from derive.calculus.statements import Statement, distinct
 from derive.language.order import Order
 from derive.language.symbols import Access, Tensor
 from derive.program.grammar import Module, adding, statements_of
@@ -39,7 +39,7 @@ def without_copies(
     """Drop copies; tensors in `keep` stay, whatever they are."""
     current = tuple(statements)
     while (step := _one_less(current, keep, order)) is not None:
-        current = step
+        current = distinct(step)
     return current
 
 

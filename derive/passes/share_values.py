@@ -16,6 +16,7 @@ from sympy import Expr, Piecewise, preorder_traversal
 
 from derive.calculus.affine import axes_in
 from derive.calculus.reuse import forward_values, reuse_forward
+from derive.calculus.selection import reduced
 from derive.calculus.statements import Statement, System, names_in
 from derive.language.order import Order
 from derive.language.scalars import SCALARS, TOTAL
@@ -50,8 +51,8 @@ def with_shared_values(
     taken = names_in((*forward, *backward))
     for statement in forward:
         for value in _functions(statement.value):
-            if value == statement.value or statement.where:
-                continue
+            if statement.where or (value == statement.value and not reduced(statement)):
+                continue  # it has a name already
             if not any(value in _functions(s.value) for s in backward):
                 continue
             if made := _named(statement, value, taken):

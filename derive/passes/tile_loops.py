@@ -105,7 +105,8 @@ def _of_part(
     statement: Statement, old: Axis, part: Axis, first: Expr, short: dict[Tensor, Tensor]
 ) -> Statement:
     target = Access(short[statement.target.tensor], *statement.target.index)
-    shifted = {r: _read(r, old, part, first, short) for r in statement.entries}
+    shifted: dict = {r: _read(r, old, part, first, short) for r in statement.entries}
+    shifted[old] = part + first  # the index as a number, too
     return replace(
         statement,
         domain=tuple(part if a == old else a for a in statement.domain),

@@ -74,7 +74,7 @@ class Case:
         positive : bool
             All real numbers are above 0.
         kinks : tuple of float
-            A third of them are near one of these, and half of these are on it.
+            A third of them are near these or on them.
         ties : bool
             They are -1, 0 or 1, so that many are equal.
         """
@@ -87,8 +87,12 @@ class Case:
                 drawn[tensor.name] = rng.integers(-1, 2, array.shape).astype(float)
             if not kinks:
                 continue
-            near = rng.choice(kinks, array.shape) + rng.choice((-0.25, 0, 0, 0.25), array.shape)
-            drawn[tensor.name] = np.where(rng.random(array.shape) < 1 / 3, near, array)
+            # On every one and at both sides of it, as far as there is room.
+            near = rng.permutation(np.add.outer(kinks, (-0.25, 0, 0.25)).ravel())
+            chosen = rng.permutation(array.size)[: -(-array.size // 3)]
+            array = np.array(array, dtype=float)
+            array.flat[chosen] = np.resize(near, chosen.size)
+            drawn[tensor.name] = array
         return drawn
 
     def _array(self, tensor: Tensor, rng: np.random.Generator, positive: bool):

@@ -64,7 +64,7 @@ def few(operation: Operation) -> tuple[Case, ...]:
     """
     formulas = formulas_of(operation)
     own = [_stated(formulas, given) for given in operation.cases[:1]]
-    pool = _candidates(formulas, _FEW_ATTEMPTS)
+    pool = [*_candidates(formulas, _FEW_ATTEMPTS), *_roomy(formulas)]
     with suppress(VerificationError):
         pool.append(_stated(formulas, {s.name: max(1, s.minimum) for s in formulas.free}))
     if not own and not pool:
@@ -81,6 +81,17 @@ def few(operation: Operation) -> tuple[Case, ...]:
     return tuple(c.case for c in sorted(distinct, key=lambda c: c.work))
 
 
+def stated(operation: Operation, given: Mapping[str, Any]) -> Case:
+    """The case of some sizes and options by name, as `cases=` of a definition states them.
+
+    Raises
+    ------
+    VerificationError
+        If there is no such case.
+    """
+    return _stated(formulas_of(operation), given).case
+
+
 def smaller(case: Case) -> tuple[Case, ...]:
     """Cases with less to compute than one that fails, the smallest first."""
     formulas = formulas_of(case.operation)
@@ -89,12 +100,15 @@ def smaller(case: Case) -> tuple[Case, ...]:
     return tuple(c.case for c in pool if c.work < work)
 
 
-def _plainness(candidate: _Candidate) -> tuple[bool, int]:
-    """Nothing said, nothing left out, and as much room to go wrong in as there is."""
+def _plainness(candidate: _Candidate) -> tuple[bool, tuple[int, ...]]:
+    """Nothing said, nothing left out, and as much room to go wrong in as there is.
+
+    A slip in an axis does not show where that axis has length 1.
+    """
     case = candidate.case
     plain = not case.options and None not in case.shapes.values() and not case.is_empty
     apart = sum(feature[0] == "told apart" for feature in candidate.shows)
-    return plain, _WORK * apart + candidate.work
+    return plain, (candidate.long, apart, min(candidate.work, _WORK))
 
 
 def _busyness(candidate: _Candidate) -> tuple[bool, int]:
@@ -135,6 +149,7 @@ class _Candidate:
 
     case: Case
     work: int
+    long: int  # axes of statements that have more than one point, and pairs of them
     rank: int  # of the first size that is 0
     shows: frozenset[tuple]
     crossed: frozenset[tuple]  # the same for each option that is neutral
@@ -202,6 +217,42 @@ def _candidates(formulas: Formulas, attempts: int = _ATTEMPTS) -> list[_Candidat
         if values is not None:
             found.append(_candidate(formulas, sizes, options, absent, values))
     return found
+
+
+def _roomy(formulas: Formulas) -> list[_Candidate]:
+    """The plain call with everything in it, and no axis of length 1 if that can be; or nothing.
+
+    Sizes are 2, and grow by one where that makes an axis longer than 1 or tells two of them apart.
+    An operation with many statements has no other call of this kind: within the bound on work
+    nearly all of its sizes would be 1.
+    """
+    defaults = {o.name: o.default for o in formulas.operation.options}
+
+    def values_of(sizes: dict[str, int]) -> dict[str, int] | None:
+        with suppress(Unmet):
+            return formulas.complete(sizes, defaults)
+        return None
+
+    def room(sizes: dict[str, int], values: dict[str, int]) -> tuple[int, int]:
+        return sum(len(p) for _, p in formulas.long(values)), sum(
+            a != b for a, b in combinations(sizes.values(), 2)
+        )
+
+    for least in _PRIMES[:3]:
+        sizes = {size.name: max(size.minimum, least) for size in formulas.free}
+        values = values_of(sizes)
+        if values is not None and formulas.work(values) <= 4 * _WORK:
+            break
+    else:
+        return []
+    for name in [*sizes] * 2:
+        larger = sizes | {name: sizes[name] + 1}
+        found = values_of(larger)
+        if found is None or room(larger, found) <= room(sizes, values):
+            continue
+        if formulas.work(found) <= 2 * _WORK:
+            sizes, values = larger, found
+    return [_stated(formulas, dict(sizes))]
 
 
 Axes = dict[str, tuple[int, ...]]  # of a free size: one number, or several if it is packed
@@ -316,7 +367,10 @@ def _candidate(formulas: Formulas, sizes: Axes, options, absent, values) -> _Can
     neutral = [o.name for o in operation.options if _is_neutral(o, values)]
     crossed = {(name, *feature) for name in neutral for feature in shows}
     rank = min(zeros, default=0)
-    return _Candidate(case, formulas.work(values), rank, frozenset(shows), frozenset(crossed))
+    return _Candidate(
+        case, formulas.work(values), sum(feature[0] == "long" for feature in shows), rank,
+        frozenset(shows), frozenset(crossed),
+    )  # fmt: skip
 
 
 def _is_neutral(option: Option, values: Mapping[str, Any]) -> bool:
@@ -352,4 +406,8 @@ def _shows(formulas: Formulas, case: Case, values: Mapping[str, Any]):
     for a, b in combinations(names, 2):
         order = (values[a] > values[b]) - (values[a] < values[b])
         yield "order", a, b, order, min(values[a], values[b]) > 1
+    absent = {name for name, shape in case.shapes.items() if shape is None}
+    for number, places in formulas.long(values, absent):
+        yield from (("long", number, place) for place in places)
+        yield from (("long", number, *pair) for pair in combinations(places, 2))
     yield "all one", all(values[size.name] == 1 for size in formulas.free)

@@ -139,6 +139,8 @@ class Element:
 
 def as_element(number: object) -> Any:
     """Convert a number exactly; NotImplemented for anything that is not a number."""
+    if isinstance(number, np.ndarray) and not number.shape:
+        number = number.item()  # which NumPy puts into an array of objects as it is
     if isinstance(number, Element):
         return number
     if isinstance(number, (int, np.integer, np.bool_)):

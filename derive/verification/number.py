@@ -3,11 +3,18 @@
 This is how the checks differentiate: no rule for a function is stated anywhere. Sums, products and
 powers know their slopes; the slope of any other function is measured with 80 digits, to some 50;
 and a choice (a maximum, a case) hands one of its numbers on, memory included.
+
+They know as well how far a module may be off that computes the same with floats: every operation
+rounds, and passes on what its operands are off (running error analysis; Wilkinson, "Rounding Errors
+in Algebraic Processes", 1963). Where two numbers that are compared lie closer together than that,
+rounding decides, and nobody can tell what a module makes of it.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import Any
@@ -19,6 +26,7 @@ _DIGITS = 40
 _LARGEST = 1024  # binary exponent; what is larger is infinite, as it is in a module
 _NAN = mpmath.nan
 _STEP = mpmath.mpf(10) ** -27  # third root of a rounding error of 80 digits
+_FUNCTION = 4  # roundings of a function, for one of a sum or product
 _serials = itertools.count()
 
 
@@ -28,39 +36,71 @@ class Number:
     Attributes
     ----------
     value : mpmath.mpf
-    parents : tuple of (Number, mpmath.mpf)
-        Empty for a constant.
+    parents : tuple of (Number, mpmath.mpf, float)
+        With the slope by each, and by how many roundings that is off. Empty for a constant.
     active : bool
         Whether it is an input that is differentiated by, or depends on one.
+    spread : float
+        How far floats may be off, in units of their rounding: 1 for a constant near 1.
+    form : int
+        The same for numbers that are computed in the same way, and so rounded alike; its negative
+        for their opposites.
     """
 
-    __slots__ = ("active", "parents", "serial", "value")
+    __slots__ = ("active", "form", "parents", "serial", "spread", "value")
     met_infinity = False  # whether any number so far was infinite, or none at all
+    closest = math.inf  # two numbers that were compared, in units of what they may be off
+    bits, tiny = 53, 2.0**-1022  # of the floats that a module computes with; below, they get fewer
 
-    def __init__(self, value: Any, parents: tuple = (), active: bool = False) -> None:
+    def __init__(
+        self,
+        value: Any,
+        parents: tuple = (),
+        active: bool = False,
+        spread: float | None = None,
+        form: int | None = None,
+    ) -> None:
         self.value = value if isinstance(value, mpmath.mpf) else _real(value)
-        self.parents = tuple((p, s) for p, s in parents if p.active and s != 0)
+        self.parents = tuple(p for p in parents if p[0].active and p[1] != 0)
         self.active = active or bool(self.parents)
+        self.spread = _rounded(self.value, 0) if spread is None else spread
+        self.form = hash(self.value) if form is None else form
         self.serial = next(_serials)
         _, mantissa, exponent, _ = self.value._mpf_
         if exponent and not mantissa:
             Number.met_infinity = True
+
+    @classmethod
+    def begin(cls, dtype: type = np.float64) -> None:
+        """Forget what was met, and say which floats a module computes with."""
+        kind = np.finfo(dtype)
+        cls.met_infinity, cls.closest = False, math.inf
+        cls.bits, cls.tiny = kind.nmant + 1, float(kind.tiny)
 
     def __repr__(self) -> str:
         return str(mpmath.nstr(self.value, 17))
 
     def __add__(self, other: Any) -> Number:
         other = number(other)
-        return Number(self.value + other.value, ((self, 1), (other, 1)))
+        value = self.value + other.value
+        same = self.form == -other.form and value == 0  # rounded alike, they cancel
+        spread = 0 if same else _rounded(value, self.spread + other.spread)
+        form = hash(("+", *sorted((self.form, other.form))))
+        return Number(value, ((self, 1, 0), (other, 1, 0)), spread=spread, form=form)
 
     def __mul__(self, other: Any) -> Number:
         other = number(other)
-        return Number(self.value * other.value, ((self, other.value), (other, self.value)))
+        value = self.value * other.value
+        spread = self.spread and self.spread * abs(float(other.value))
+        spread += other.spread and other.spread * abs(float(self.value))
+        by = ((self, other.value, other.spread), (other, self.value, self.spread))
+        form = hash(("*", *sorted((self.form, other.form))))
+        return Number(value, by, spread=_rounded(value, spread), form=form)
 
     __radd__, __rmul__ = __add__, __mul__
 
     def __neg__(self) -> Number:
-        return Number(-self.value, ((self, -1),))
+        return Number(-self.value, ((self, -1, 0),), spread=self.spread, form=-self.form)
 
     def __sub__(self, other: Any) -> Number:
         return self + -number(other)
@@ -78,38 +118,64 @@ class Number:
         exponent = number(exponent)
         base, power = self.value, exponent.value
         value = _power(base, power)
-        slopes = []
-        if self.active and power != 0:
-            slopes.append((self, power * _power(base, power - 1)))
-        if exponent.active and not (base == 0 and power > 0):
-            slopes.append((exponent, value * _real(mpmath.log(base)) if base else _NAN))
-        return Number(value, tuple(slopes))
+        parents, spread = [], 0.0
+        if power != 0 and (self.active or self.spread):
+            slope = power * _power(base, power - 1)
+            bend = abs(float((power - 1) * slope / base)) if base and power != 1 else 0
+            parents.append((self, slope, bend * self.spread + _FUNCTION * abs(float(slope))))
+            spread += self.spread and self.spread * abs(float(slope))
+        if (exponent.active or exponent.spread) and not (base == 0 and power > 0):
+            slope = value * _real(mpmath.log(base)) if base else _NAN
+            bend = abs(float(slope))
+            parents.append((exponent, slope, bend * (exponent.spread + _FUNCTION)))
+            spread += exponent.spread and exponent.spread * bend
+        spread = _rounded(value, spread, _FUNCTION)
+        form = hash(("**", self.form, exponent.form))
+        return Number(value, tuple(parents), spread=spread, form=form)
 
     def __rpow__(self, base: Any) -> Number:
         return number(base) ** self
 
     def __mod__(self, other: Any) -> Number:
-        return Number(self.value % number(other).value)
+        (self / other).to_nearest()  # where rounding decides, the rest may be anything
+        return Number(self.value % number(other).value, spread=self.spread)
 
     def __eq__(self, other: object) -> bool:
-        return self.value == number(other).value
+        return self.compared(number(other)) == 0
 
     def __ne__(self, other: object) -> bool:
-        return self.value != number(other).value
+        return self.compared(number(other)) != 0
 
     def __lt__(self, other: Any) -> bool:
-        return self.value < number(other).value
+        return self.compared(number(other)) < 0
 
     def __le__(self, other: Any) -> bool:
-        return self.value <= number(other).value
+        return self.compared(number(other)) <= 0
 
     def __gt__(self, other: Any) -> bool:
-        return self.value > number(other).value
+        return self.compared(number(other)) > 0
 
     def __ge__(self, other: Any) -> bool:
-        return self.value >= number(other).value
+        return self.compared(number(other)) >= 0
+
+    def compared(self, other: Number) -> Any:
+        """Their difference, or its sign; it is noted if rounding may change that."""
+        if self.value == other.value and self.form == other.form:
+            return 0
+        difference = self.value - other.value
+        if difference != difference and self.value == other.value:
+            return 0  # both are infinite
+        spread = self.spread + other.spread
+        if spread and abs(float(difference)) < Number.closest * spread:
+            Number.closest = abs(float(difference)) / spread
+        return difference
 
     __hash__ = None  # type: ignore[assignment]
+
+    @property
+    def stopped(self) -> Number:
+        """The same value, of no slope."""
+        return Number(self.value, spread=self.spread, form=self.form)
 
     def __abs__(self) -> Number:
         return -self if self.value < 0 else self
@@ -117,11 +183,16 @@ class Number:
     def __float__(self) -> float:
         return float(self.value)
 
+    def to_nearest(self) -> Any:
+        """The difference to the nearest integer."""
+        return self.compared(Number(mpmath.nint(self.value)))
+
     def __floor__(self) -> int:
+        self.to_nearest()
         return int(mpmath.floor(self.value))
 
     def __ceil__(self) -> int:
-        return int(mpmath.ceil(self.value))
+        return -(-self).__floor__()
 
 
 def number(other: Any) -> Number:
@@ -140,44 +211,52 @@ def through(function: Callable[[Any], Any]) -> Callable[[Any], Number]:
 
     def apply(x: Any) -> Number:
         x = number(x)
-        if not x.active:
-            return Number(value(x.value))
+        here, form = value(x.value), hash((function, x.form))
+        if not (x.active or x.spread):
+            return Number(here, spread=_rounded(here, 0, _FUNCTION), form=form)
         with mpmath.workdps(2 * _DIGITS):
             step = _STEP * max(1, abs(x.value))
-            slope = (value(x.value + step) - value(x.value - step)) / (2 * step)
-        return Number(value(x.value), ((x, slope),))
+            above, below = value(x.value + step), value(x.value - step)
+            slope = (above - below) / (2 * step)
+            bend = abs(float((above - 2 * value(x.value) + below) / step**2)) if x.spread else 0
+        steep = abs(float(slope))
+        spread = _rounded(here, x.spread and x.spread * steep, _FUNCTION)
+        by = (x, slope, bend * x.spread + _FUNCTION * steep)
+        return Number(here, (by,), spread=spread, form=form)
 
     return apply
 
 
-def gradients(outputs: Iterable[tuple[Any, Any]], inputs: Iterable[Number]) -> list[Any]:
-    """The slopes of ``Σ weight·output`` by some inputs.
+def gradients(outputs: Iterable[tuple[Any, Any]], inputs: Iterable[Number]) -> list[Number]:
+    """The slopes of ``Σ weight·output`` by some inputs, with their spreads.
 
     Parameters
     ----------
     outputs : iterable of (number, weight)
     inputs : iterable of Number
     """
-    slopes: dict[int, Any] = {}
+    slopes: dict[int, Any] = defaultdict(mpmath.mpf)
+    spreads: dict[int, float] = defaultdict(float)
     found: dict[int, Number] = {}
-
-    def add(target: Number, slope: Any) -> None:
-        slopes[target.serial] = slopes.get(target.serial, 0) + slope
-
     waiting = []
     for output, weight in outputs:
         if isinstance(output, Number) and output.active:
-            add(output, mpmath.mpf(weight))
+            slopes[output.serial] += mpmath.mpf(weight)
             waiting.append(output)
     while waiting:
         node = waiting.pop()
         if node.serial not in found:
             found[node.serial] = node
-            waiting += [parent for parent, _ in node.parents]
+            waiting += [parent for parent, *_ in node.parents]
     for serial in sorted(found, reverse=True):  # whoever is made later cannot be a parent
-        for parent, factor in found[serial].parents:
-            add(parent, slopes[serial] * factor)
-    return [slopes.get(leaf.serial, mpmath.mpf(0)) for leaf in inputs]
+        slope, spread = slopes[serial], spreads[serial]
+        size = abs(float(slope))
+        for parent, factor, off in found[serial].parents:
+            steep = abs(float(factor))
+            slopes[parent.serial] += slope * factor
+            # As it is handed on, multiplied and added up.
+            spreads[parent.serial] += spread * steep + size * off + 2 * size * steep
+    return [Number(slopes[leaf.serial], spread=spreads[leaf.serial]) for leaf in inputs]
 
 
 def numbers(array: np.ndarray, active: bool = False) -> np.ndarray:
@@ -190,6 +269,16 @@ def numbers(array: np.ndarray, active: bool = False) -> np.ndarray:
     result = np.empty(len(entries), dtype=object)
     result[:] = entries
     return result.reshape(array.shape)
+
+
+def _rounded(value: Any, spread: float, roundings: int = 1) -> float:
+    """The spread of a result, from what its operands contribute; it may need no rounding."""
+    size = abs(float(value))
+    if 0 < size < Number.tiny:
+        return spread + 2 * Number.tiny
+    if not spread and value._mpf_[3] <= Number.bits:
+        return 0
+    return spread + roundings * size
 
 
 def _real(value: Any) -> Any:

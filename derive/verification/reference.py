@@ -100,7 +100,7 @@ FUNCTIONS: dict[type, Callable] = {
     scalars.bounded: lambda x: max(min(x, 10**9), -(10**9)) if x == x else x,
     scalars.relu: lambda x: 0 if x <= 0 else x,
     scalars.step: lambda x: int(x > 0) if x == x else x,
-    scalars.stop: lambda x: Number(x.value) if isinstance(x, Number) else x,
+    scalars.stop: lambda x: x.stopped if isinstance(x, Number) else x,
 }
 """Every function of a definition. One with a kink, or no slope at all, hands a number on or not."""
 
@@ -148,6 +148,9 @@ def evaluate(
         inputs' entries have.
     """
     return _Evaluation(system, arrays, sizes).outputs()
+
+
+_WAITING = object()  # stands for an entry while it is computed
 
 
 class _Evaluation:
@@ -213,7 +216,9 @@ class _Evaluation:
     def read(self, tensor: Tensor, index: tuple[int, ...]) -> Any:
         key = (tensor, index)
         if key in self.memory:
-            return self.memory[key]
+            if (found := self.memory[key]) is _WAITING:
+                raise RecursionError(f"{tensor.name}{list(index)} depends on itself")
+            return found
         shape = self.shapes.get(tensor) or self.shape(tensor)
         place = tuple(i - o for i, o in zip(index, tensor.offset, strict=True))
         if not all(0 <= i < n for i, n in zip(place, shape, strict=True)):
@@ -223,6 +228,7 @@ class _Evaluation:
             return _constant(tensor.outside)
         if tensor in self.given:
             return self.given[tensor][place]
+        self.memory[key] = _WAITING
         values: list[Any] = []
         for statement, value, here in self.points(tensor).get(index, ()):
             if statement.op != "first":

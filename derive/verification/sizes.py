@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from fractions import Fraction
 from functools import cache
 from math import prod
@@ -59,8 +59,9 @@ class Formulas:
         self._below = {t.name: _Formula(t.below) for t in operation.inputs if t.integer}
         self._besides = {t.name: _Formula(t.besides) for t in operation.inputs if t.besides}
         self._compared = [_Formula(e) for e in _compared_with_integers(operation)]
-        self._work = [
-            [_Formula(axis.extent) for axis in statement.domain] for statement in system.statements
+        self._boxes = [[_Formula(a.extent) for a in s.domain] for s in system.statements]
+        self._optional = [
+            {a.tensor.name for a in s.entries if a.tensor.optional} for s in system.statements
         ]
         formulas = [s.formula for s in self.derived if s.formula is not None]
         floors = dict.fromkeys(floor for formula in formulas for floor in _floors(formula))
@@ -134,7 +135,13 @@ class Formulas:
 
     def work(self, values: Values) -> int:
         """How many points the statements have together."""
-        return sum(prod(extent(values) for extent in domain) for domain in self._work)
+        return sum(prod(extent(values) for extent in box) for box in self._boxes)
+
+    def long(self, values: Values, absent: Collection[str] = ()) -> Iterator[tuple[int, list[int]]]:
+        """For each statement that reads nothing absent, which axes of its box are longer than 1."""
+        for number, (box, optional) in enumerate(zip(self._boxes, self._optional, strict=True)):
+            if optional.isdisjoint(absent):
+                yield number, [i for i, extent in enumerate(box) if extent(values) > 1]
 
     def remainders(self, values: Values) -> list[int]:
         """What each floor of the formulas drops."""

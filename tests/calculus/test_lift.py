@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sympy import Eq, Integer, Sum, exp, tanh
+from sympy import Eq, Integer, Sum, cos, exp, tanh
 
 import derive
 from derive.calculus.lift import to_system
@@ -127,3 +127,15 @@ def test_an_output_may_be_0_throughout():
     zero = Operation("zero", "Nothing.", (x,), (y, z), (Eq(y[n], x[n]), Eq(z[n], 0)))
     found = derive.compile(zero).apply(np.ones(3))
     assert found.z.tolist() == [0, 0, 0] and found.y.tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_temporary_may_be_0_throughout(inside):
+    """Σ_k cos(0) = K, whether the author names the 0 or it stands in the equation."""
+    w, zero = tensor("w", N, K), tensor("z", N, K)
+    value = (
+        Sum(cos(Sum(Integer(0), k)) * w[n, k], k) if inside else Sum(cos(zero[n, k]) * w[n, k], k)
+    )
+    named = () if inside else (Eq(zero[n, k], 0),)
+    ones = operation(*named, Eq(y[n], value), inputs=(w,))
+    assert values_of(ones, np.ones((3, 2))).tolist() == [2, 2, 2]

@@ -11,7 +11,7 @@ import pytest
 from sympy import Eq, Max, Piecewise, Sum, exp, log, sqrt
 
 import derive
-from derive.language import axes, integers, option, parameter, sizes, tensor
+from derive.language import Maximum, axes, integers, option, parameter, sizes, tensor
 from derive.language.operation import Operation
 from derive.ops.activations import ELEMENTWISE
 from tests.cases import SUBJECT, SUBJECTS
@@ -295,3 +295,41 @@ def test_rational_powers(passes):
     for value in ((1 + x[n] ** 2) ** Rational(1, 3), (1 + x[n] ** 2) ** Rational(-5, 7),
                   Max(x[n], 1) ** Rational(1, 3)):  # fmt: skip
         assert not failures(pointwise(value), passes=passes)
+
+
+@pytest.mark.filterwarnings("default:.* was checked")  # what is infinite has no slope
+def test_a_sum_over_nothing_of_the_largest_of_nothing():
+    """Σ_k a·c[k] is 0 where K = 0, though a, the largest of nothing, is −∞; so are the slopes."""
+    N, K = sizes("N K")
+    n, k = axes("n k", N, K)
+    x, y, c = tensor("x", K, N), tensor("y", N), tensor("c", K)
+    largest = Maximum(x[k, n] ** 2, k)
+    for value, inputs in (
+        (Sum(largest, k), (x,)),
+        (Sum(largest * c[k], k), (x, c)),
+        (Sum(exp(-largest) * c[k] ** 2 * largest, k), (x, c)),
+    ):
+        module = derive.compile(Operation("sum", "Sum.", inputs, (y,), (Eq(y[n], value),)))
+        found, residuals = module.forward(*(np.ones((0, 2)), np.ones(0))[: len(inputs)])
+        assert found.tolist() == [0, 0]
+        assert all(g.size == 0 for g in module.backward(np.ones(2), residuals))
+        some, _ = module.forward(*(np.ones((3, 2)), np.ones(3))[: len(inputs)])
+        assert np.allclose(some, 3 * (np.exp(-1) if value.has(exp) else 1))
+
+
+@pytest.mark.filterwarnings("default:.* was checked")
+def test_the_slope_of_a_sum_over_nothing():
+    """y[q,n] = h[n]²·max_m w[n] has no entries if q and m have none; nothing depends on h."""
+    N, Q = sizes("N Q")
+    n, q, m = axes("n q m", N, Q, Q)
+    h, w, y, s = tensor("h", N), tensor("w", N), tensor("y", Q, N), tensor("s", Q)
+    value = h[n] ** 2 * Maximum(w[n], m)
+    product = Operation("p", "P.", (h, w, s), (y,), (Eq(y[q, n], value + s[q]),))
+    module = derive.compile(product)
+    found, residuals = module.forward(np.ones(2), np.ones(2), np.ones(0))
+    grads = module.backward(found, residuals)
+    assert found.shape == (0, 2) and grads.h.tolist() == grads.w.tolist() == [0, 0]
+    found, residuals = module.forward(np.full(2, 3.0), np.full(2, 5.0), np.zeros(4))
+    assert np.all(found == 45)
+    grads = module.backward(np.ones((4, 2)), residuals)
+    assert grads.h.tolist() == [4 * 2 * 3 * 5] * 2 and grads.w.tolist() == [4 * 9] * 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sympy import Eq, Max, Min, Piecewise, Rational, Sum, exp, floor, log, oo, sqrt, tanh
+from sympy import Eq, Max, Min, Piecewise, Rational, Sum, atan, exp, floor, log, oo, sqrt, tanh
 
 from derive.errors import DefinitionError
 from derive.language import (
@@ -434,3 +434,108 @@ def test_windows_of_no_positions():
     assert y.shape == (0,)
     gradients = module.backward(y, residuals)
     assert np.array_equal(gradients.h, [0]) and np.array_equal(gradients.w, [0, 0])
+
+
+def test_a_maximum_over_points_of_which_none_takes_part():
+    """The largest of s for n < 2 and of 1/3 for other n: with one n, and with three."""
+    some = size("N", minimum=1)
+    i, z = axis("i", some), tensor("z")
+    total, rows = Sum(b[m], m), tensor("x", some)
+    largest = Maximum(Piecewise((total, i < 2), (Rational(1, 3), True)), i)
+    either = operation(Eq(z[()], largest * Sum(rows[i], i)), inputs=(rows, b), outputs=(z,))
+    low = np.array([-1.0, -2.0])
+    assert values_of(either, np.ones(1), low) == -3
+    assert values_of(either, np.ones(3), low) == 3 * (1 / 3)
+    gradients_are_slopes(either, np.ones(1), low)
+
+
+def test_an_index_is_a_number_of_its_own_in_each_part_of_a_loop():
+    """o[t] = atan(t·x[t] + o[t−1]); backward computes in two parts what is known of all steps."""
+    signal, seen, past = tensor("x", T), tensor("y", T), state("o", T)
+    step = Eq(past[t], atan(t * signal[t] + past[t - 1]))
+    counted = operation(
+        Eq(past[-1], 0), step, Eq(seen[t], past[t]), inputs=(signal,), outputs=(seen,)
+    )
+    module, array = module_of(counted), np.array([0.3, -0.2, 0.5, 0.1, -0.4])
+    whole = vars(module)["_stretches"]
+    try:
+        vars(module)["_stretches"] = lambda count, elements: [(0, 2), (2, count)]
+        gradients_are_slopes(counted, array)
+    finally:
+        vars(module)["_stretches"] = whole
+
+
+# ---- the same twice -------------------------------------------------------------------------
+
+
+def test_what_is_accumulated_twice_is_added_twice():
+    twice = operation(accumulate(y[n], x[n]), accumulate(y[n], x[n]))
+    found, residuals = module_of(twice).forward(X)
+    assert np.array_equal(found, 2 * X)
+    assert np.array_equal(module_of(twice).backward(np.ones(4), residuals).x, np.full(4, 2))
+
+
+def test_slopes_that_are_equal_are_two_terms():
+    """y += a·x and y += a·x + c: the slope by x is 2·a."""
+    a, c = tensor("a", N), tensor("c", N)
+    product = a[n] * x[n]
+    twice = operation(accumulate(y[n], product), accumulate(y[n], product + c[n]), inputs=(x, a, c))
+    found, residuals = module_of(twice).forward(X, X + 1, X + 2)
+    assert np.array_equal(found, 2 * X * (X + 1) + X + 2)
+    grads = module_of(twice).backward(np.ones(4), residuals)
+    assert np.array_equal(grads.x, 2 * (X + 1)) and np.array_equal(grads.c, np.ones(4))
+
+
+def test_a_tensor_and_its_copy_are_two_terms():
+    """z[n,m] = w[m,n], y = w[m,n] + z[n,m] = 2·w[m,n]"""
+    table, copy, both = tensor("w", M, N), tensor("z", N, M), tensor("y", N, M)
+    doubled = operation(
+        Eq(copy[n, m], table[m, n]),
+        Eq(both[n, m], table[m, n] + copy[n, m]),
+        inputs=(table,),
+        outputs=(both,),
+    )
+    module, array = module_of(doubled), np.arange(6.0).reshape(2, 3)
+    found, residuals = module.forward(array)
+    assert np.array_equal(found, 2 * array.T)
+    assert np.array_equal(module.backward(np.ones((3, 2)), residuals).w, np.full((2, 3), 2))
+
+
+# ---- windows that are turned round ----------------------------------------------------------
+
+
+def test_a_scatter_of_what_is_computed_before_it():
+    """y[n+u] += f[n] + a[u]·x[n+1], x being −2 outside; terms with and without a product."""
+    signal, taps, offset = tensor("x", N, outside=-2), tensor("a", U), tensor("f", N)
+    spread = operation(
+        accumulate(y[n + u], offset[n] ** 2 + taps[u] * signal[n + 1] + offset[n]),
+        inputs=(signal, taps, offset),
+    )
+    array, weight, other = np.array([1.0, 2.0, 3.0]), np.array([5.0, 7.0]), np.array([0.5, 1, 2])
+    right = np.zeros(4)
+    for place, number in enumerate((2, 3, -2)):
+        for tap in range(2):
+            right[place + tap] += other[place] ** 2 + weight[tap] * number + other[place]
+    np.testing.assert_allclose(values_of(spread, array, weight, other), right[:3])
+    gradients_are_slopes(spread, array, weight, other)
+
+
+@pytest.mark.parametrize("outside", [None, 0, -2])
+def test_a_scatter_of_a_temporary_that_is_read_elsewhere(outside):
+    """y[n+u] += h[n]·a[u] with h = tanh(x), beside v = h²; the order of equations is free."""
+    taps, hidden, long = tensor("a", U), tensor("h", N, outside=outside), tensor("y", N + U)
+    square = tensor("v", N)
+    spread = operation(
+        accumulate(long[n + u], hidden[n] * taps[u]),
+        Eq(square[n], hidden[n + (0 if outside is None else 1)] ** 2),
+        Eq(hidden[n], tanh(x[n])),
+        inputs=(x, taps),
+        outputs=(long, square),
+    )
+    weight = np.array([2.0, -1.0])
+    found = module_of(spread).apply(X, weight)
+    np.testing.assert_allclose(found.y, np.append(np.convolve(np.tanh(X), weight), 0))
+    moved = X if outside is None else X[1:]
+    beyond = [] if outside is None else [outside**2]
+    np.testing.assert_allclose(found.v, [*np.tanh(moved) ** 2, *beyond])
+    gradients_are_slopes(spread, X, weight)

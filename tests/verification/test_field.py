@@ -299,3 +299,12 @@ def test_seam_is_independent_of_other_threads():
         field.seam(module).apply(as_elements([3]))
     thread.join()
     assert len(results) == 50 and np.ptp(results) == 0
+
+
+def test_a_number_of_no_axes_is_one():
+    """NumPy puts an array of no axes into one of objects as it is."""
+    states = np.zeros(3, object)
+    states[0] = as_elements(7)
+    for name in ("step", "relu", "tanh"):
+        assert same(field.call(name, states[0]), field.call(name, 7))
+    assert same(Element(2) * states[0], 14)

@@ -3,12 +3,13 @@
 import re
 
 import pytest
-from sympy import Eq, Piecewise, Rational, Sum, atan, exp, log, sqrt
+from sympy import Eq, Piecewise, Rational, Sum, atan, cosh, exp, log, sign, sin, sqrt, tan, tanh
 
 import derive
 from derive import pipeline
 from derive.errors import NotVerified
-from derive.language import Maximum, Operation, axes, integers, option, sizes, tensor
+from derive.language import Maximum, Operation, axes, expm1, integers, option, sizes, tensor
+from derive.language.scalars import normal_pdf
 from derive.verification.cases import FEW, few
 from derive.verification.gate import examine
 from tests.cases import SUBJECTS, Subject
@@ -46,6 +47,7 @@ def test_what_ships_gets_by(subject: Subject):
         (r"return Gradients\(x_bar\)", "return Gradients(x_bar[:0])", "values"),
         (r"return Gradients\(x_bar\)", "raise KeyError(3)", "values"),
         (r"return \(y,\)", "return (y * np.float64(1),)", "float32"),
+        (r"np\.square\(x\)", "np.square((x + 8192) - 8192)", "float32"),  # off by 1e-12, 1e-3
     ],
 )
 def test_a_slip_is_found_by(right, wrong, check):
@@ -128,3 +130,51 @@ def test_the_few_cases_are_of_every_kind():
     assert {c.shapes["bias"] is None for c in chosen} == {True, False}
     assert any(c.shapes["x"] == (1, 1) for c in chosen)
     assert [str(c) for c in few(operation)] == [str(c) for c in chosen]
+
+
+def squares_of(value) -> Operation:
+    return Operation("own", "One's own.", (x, y), (z,), (Eq(z[n, i], value),))
+
+
+TOTAL = Sum(x[n, i] ** 2, i)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        sin(expm1(TOTAL)),  # some 1e5: of float32, half of the digits are left, or none
+        tan(TOTAL) ** 3,
+        sign(Sum(y[n] ** 2 * x[n, i], i)),  # 0 if all terms cancel
+        sign(normal_pdf(TOTAL)),  # below what float32 can hold
+        cosh(Sum(10 * tanh(TOTAL), n)) ** 3 * y[n],
+    ],
+    ids=str,
+)
+def test_what_rounding_does_is_no_defect(value):
+    examine(both := squares_of(y[n] + value * x[n, i]), text_of(both))
+
+
+def test_a_slip_beside_what_rounding_does():
+    """An exponential of sums is ill-conditioned; a wrong term beside it is found all the same."""
+    slope = squares_of(sin(expm1(TOTAL)) + y[n] * x[n, i])
+    text = text_of(slope)
+    wrong = re.sub(r"\by\[:, None\] \* x\b", "y[:, None] * x * 1.001", text, count=1)
+    assert wrong != text
+    with pytest.raises(NotVerified) as refusal:
+        examine(slope, wrong)
+    assert refusal.value.check == "values"
+
+
+def test_what_rounding_decides_is_said():
+    """Σ_i x[n,i]·y[n] is less than y[n]·Σ_i x[n,i], or not, by a rounding."""
+    total = Sum(x[n, i], i)
+    equal = squares_of(
+        y[n] + x[n, i] * Piecewise((x[n, i], total * y[n] < Sum(x[n, i] * y[n], i)), (1, True))
+    )
+    text = text_of(equal)
+    away = text.replace("y[:, None] + x", "y[:, None] + 2 * x")
+    assert away != text
+    (said,) = {re.sub(r" own .*,", ",", clause) for clause in examine(equal, text).unchecked}
+    assert said == "but for the call, where rounding decides"
+    with pytest.raises(NotVerified):  # there are calls where it does not
+        examine(equal, away)

@@ -1,12 +1,20 @@
 """Numbers that remember: values and slopes against closed forms, and IEEE's rules at the edges."""
 
 import math
+from fractions import Fraction
 
 import mpmath
 import numpy as np
 import pytest
 
 from derive.verification.number import Number, gradients, numbers, through
+
+
+@pytest.fixture(autouse=True)
+def doubles():
+    Number.begin()
+    yield
+    Number.begin()
 
 
 def leaf(value: float) -> Number:
@@ -72,3 +80,86 @@ def test_edges_are_those_of_floats(value, expected):
 
 def test_arrays_keep_their_shape():
     assert numbers(np.ones((2, 0, 3))).shape == (2, 0, 3)
+
+
+# ---- what floats make of it -------------------------------------------------------------------
+
+SMOOTH = [
+    lambda x, y, z: x + y + z,
+    lambda x, y, z: (x + y) * (y + z) - x * z,
+    lambda x, y, z: x / (y + z) ** 3,
+    lambda x, y, z: (x - y) * 1e5 + (y - z),
+    lambda x, y, z: x**0.3 * y - z,
+]
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("function", SMOOTH)
+def test_floats_are_off_by_no_more_than_is_said(function, dtype):
+    """And by more than a thousandth of it, at some of a hundred points."""
+    Number.begin(dtype)
+    rng = np.random.default_rng(0)
+    shares = []
+    for _ in range(100):
+        point = rng.uniform(0.5, 1.5, 3).astype(dtype)
+        exact = function(*numbers(point.astype(float)))
+        off = abs(float(exact.value - mpmath.mpf(float(function(*point)))))
+        shares.append(off / (exact.spread * 2.0**-Number.bits))
+    assert 1e-3 < max(shares) <= 1
+
+
+def test_slopes_are_off_by_no_more_than_is_said():
+    """x·y·tan(z) near the pole of tan, whose slope is tan² + 1."""
+    point = np.array([0.3, 1.7, 1.57])
+    leaves = [*numbers(point, active=True)]
+    tangent = through(mpmath.tan)(leaves[2])
+    product = leaves[0] * leaves[1] * tangent
+    x, y, z = point
+    floats = (y * np.tan(z), x * np.tan(z), x * y * (np.tan(z) ** 2 + 1))
+    for found, near in zip(gradients([(product, 1.0)], leaves), floats, strict=True):
+        off = abs(float(found.value - mpmath.mpf(float(near))))
+        assert off <= found.spread * 2.0**-53 <= 1e-9 * abs(near)
+
+
+def test_what_needs_no_rounding_is_exact():
+    x, y = numbers(np.array([0.1, 3.0]))
+    for value in (y, x * 0, x - x, x * y - x * y, y * y - 2 * y, -y, 2 * y / 4):
+        assert value.spread == 0
+    assert x.spread == 0.1 and (x + 0).spread > 0 and (x * x).spread > 0 and (y / 7).spread > 0
+
+
+def near() -> bool:
+    return Number.closest < 8 * 2.0**-Number.bits
+
+
+def compared(*of: float, by) -> bool:
+    """Whether something that was compared was nearer than rounding can tell."""
+    Number.begin()
+    by(*numbers(np.array(of)))
+    return near()
+
+
+@pytest.mark.parametrize(
+    "by, unsure",
+    [
+        (lambda x, y: x + y > Number(Fraction(3, 10)), True),  # 0.30000000000000004 in floats
+        (lambda x, y: x + y >= Number(Fraction(31, 100)), False),
+        (lambda x, y: x > y, False),
+        (lambda x, y: x == Number(Fraction(1, 10)), False),  # the float is that decimal
+        (lambda x, y: x * y > y * x, False),  # rounded alike
+        (lambda x, y: x * x * y > x * y * x, True),
+        (lambda x, y: through(mpmath.exp)(x) > through(mpmath.exp)(x), False),
+        (lambda x, y: math.floor((x + y) * 10), True),  # 3.0000000000000004
+        (lambda x, y: math.floor(x * 14), False),
+    ],
+)
+def test_rounding_decides_between_numbers_that_are_equal(by, unsure):
+    assert compared(0.1, 0.2, by=by) is unsure
+
+
+def test_what_is_too_small_for_a_float_is_not_told_from_0():
+    """exp(−200) is 1e-87: a number of float64, and none of float32."""
+    for dtype, unsure in ((np.float64, False), (np.float32, True)):
+        Number.begin(dtype)
+        assert through(mpmath.exp)(leaf(-200.0)) > 0.0
+        assert near() is unsure
