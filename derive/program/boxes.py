@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from sympy import Expr, expand
 
 from derive.calculus.bounds import nonnegative
 from derive.calculus.statements import Guard
 from derive.language.symbols import Axis, Tensor
-from derive.program.grammar import Present, Test, Wanted
+from derive.program.grammar import ZERO, Present, Test, Wanted
 
 Held = tuple[Wanted | Present | Test, bool]  # a condition, and whether it holds
 Span = tuple[Expr, Expr]  # a least and a largest index
@@ -36,7 +37,13 @@ class Scope:
 
     def least(self, larger: Expr, smaller: Expr) -> bool:
         """Whether one number is at least the other."""
-        return larger == smaller or nonnegative(expand(larger - smaller), self.axes, self.where)
+        gap = _gap(larger, smaller)
+        return gap >= 0 if gap.is_Integer else nonnegative(gap, self.axes, self.where)  # type: ignore
+
+
+@lru_cache(maxsize=65536)
+def _gap(larger: Expr, smaller: Expr) -> Expr:
+    return expand(larger - smaller)
 
 
 @dataclass(frozen=True)
@@ -108,15 +115,19 @@ def _names(span: Span, symbols: set[Expr]) -> bool:
 
 def with_boxes(written: Written, tensor: Tensor, boxes: Iterable[Box], scope: Scope) -> Written:
     """What is known with some more boxes, neighbours joined."""
+    ends = zip(tensor.offset, tensor.shape, strict=True)
+    whole = Box(tuple((first + ZERO, expand(first + extent - 1)) for first, extent in ends))
     known, waiting = list(written.get(tensor, ())), list(boxes)
     while waiting:
         new = waiting.pop()
+        new = replace(new, bounds=None) if new.contains(whole, scope) else new
         if any(b.contains(new, scope) and {*b.held} <= {*new.held} for b in known):
             continue
         for old in known:
             for pair in ((old, new), (new, old)):
                 found = (pair[0].joined(pair[1], d, scope) for d in range(tensor.rank))
                 waiting += [box for box in found if box is not None]
+        known = [b for b in known if not (new.contains(b, scope) and {*new.held} <= {*b.held})]
         known.append(new)
     return written | {tensor: tuple(known)}
 

@@ -16,7 +16,7 @@ row t and as those beside it that lie in the same place.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from sympy import Expr, Mod, expand
@@ -146,7 +146,7 @@ class _Check:
                 known = [b for b in theirs.get(tensor, ()) if implied(b.held, inner.held)]
                 new = [b for b in boxes if b not in written.get(tensor, ())]
                 both = [b.without(held) for b in new if any(k.contains(b, scope) for k in known)]
-                written = with_boxes(written, tensor, (*new, *both), scope)
+                written = self.known(written, tensor, (*new, *both), scope)
         return written
 
     def loop(self, loop: Loop, written: Written, scope: Scope) -> Written:
@@ -182,7 +182,7 @@ class _Check:
             result = written
             for tensor in (t for t in new if t not in own):
                 boxes = (b.moved(*span, after) for b in new[tensor])
-                result = with_boxes(result, tensor, (b for b in boxes if b is not None), scope)
+                result = self.known(result, tensor, [b for b in boxes if b], scope)
             return result
 
         self.body(block.body, added(before, inner), inner)
@@ -191,18 +191,27 @@ class _Check:
     def compute(self, block: Compute, written: Written, scope: Scope) -> Written:
         statement, target = block.statement, block.statement.target
         own = tuple(a for a in statement.domain if a not in scope.axes)
-        self.names(statement, own, scope)
+        if not self.quiet:
+            self.names(statement, own, scope)
         inner = replace(scope, axes=(*scope.axes, *own)).within(*statement.where)
         if target.tensor not in written and not self.quiet:
             self.say(f"{target.tensor.name} is written and was not made")
         for read in statement.entries:
-            self.need(read, written, inner, str(statement))
+            self.need(read, written, inner, statement)
         if block.into == "update":
-            self.need(target, written, inner, str(statement))
+            self.need(target, written, inner, statement)
             return written
-        if not writes_apart(statement, scope.axes):
+        if not self.quiet and not writes_apart(statement, scope.axes):
             self.say(f"{target} is set by several points of {statement}")
-        return with_boxes(written, target.tensor, self.boxes(target, own, scope), scope)
+        return self.known(written, target.tensor, self.boxes(target, own, scope), scope)
+
+    def known(
+        self, written: Written, tensor: Tensor, boxes: Iterable[Box], scope: Scope
+    ) -> Written:
+        """What is known with some more boxes; of one round, they stay apart to be moved."""
+        if self.quiet:
+            return written | {tensor: (*written.get(tensor, ()), *boxes)}
+        return with_boxes(written, tensor, boxes, scope)
 
     def boxes(self, target: Access, own: tuple[Axis, ...], scope: Scope) -> Iterator[Box]:
         """What is set where every index is one axis of its own, or none, and a constant."""
@@ -229,7 +238,7 @@ class _Check:
             return row.args[0], *rest
         return access.index
 
-    def need(self, access: Access, written: Written, scope: Scope, where: str) -> None:
+    def need(self, access: Access, written: Written, scope: Scope, where: object) -> None:
         """Note an entry if it is not known to be written."""
         tensor = access.tensor
         if self.quiet or tensor in self.unproved:
