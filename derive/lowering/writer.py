@@ -242,7 +242,7 @@ class Writer:
             if done.makes_target:
                 self.waiting.pop(tensor)
             elif fresh:
-                before = self.made(tensor, assign and lowering.whole)
+                before = self.made(tensor, assign)
             work = list(done.lines)
         if not block.origins:
             return work
