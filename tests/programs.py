@@ -132,12 +132,14 @@ def expected(system: System, case: Case, seed: int) -> Results:
 
 
 class Pair:
-    """Both directions of a module, ready to be run."""
+    """Both directions of a module, ready to be run, the first or the other way of a choice."""
 
-    def __init__(self, module: Module) -> None:
+    def __init__(self, module: Module, first: bool = True) -> None:
         self.module = module
-        self.forward = Interpreter(module.forward, FIELD)
-        self.backward = Interpreter(module.backward, FIELD)
+        choices = (p.choice for p in (module.forward, module.backward))
+        forced = {choice.name: first for choice in choices if choice}
+        self.forward = Interpreter(module.forward, FIELD, forced)
+        self.backward = Interpreter(module.backward, FIELD, forced)
 
     def results(self, case: Case, seed: int) -> Results:
         """Outputs and gradients, of the same numbers as in `expected`."""
@@ -196,6 +198,9 @@ def examined(operation: Operation, cases: Sequence[Case] | None = None, count: i
         for fault in faults(program)
     ]
     pairs = {name: Pair(module) for name, module in found.items()}
+    for name, module in found.items():
+        if module.forward.choice or module.backward.choice:
+            pairs[f"{name}, the other way"] = Pair(module, first=False)
     runs = undecided = 0
     for seed, case in enumerate(chosen):
         try:

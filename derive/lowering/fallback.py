@@ -57,8 +57,7 @@ from derive.lowering.views import (
     shape_of,
     view,
 )
-
-from derive.program.facts import is_copy_with_fill
+from derive.program.facts import is_copy_with_fill, writes_apart
 
 
 @dataclass
@@ -133,6 +132,14 @@ class Fallback:
             for p in places
         )
         return single and len(set(axes)) == len(axes) and set(self.own_loops) <= set(axes)
+
+    @property
+    def apart(self) -> bool:
+        """Whether each entry that is written is written once, though some may be left out."""
+        written = axes_in(self.statement.target.index)
+        gathered = any(i.gathered for i in self.target)
+        alone = writes_apart(self.statement, self.loops[: len(self.loops) - len(self.own_loops)])
+        return alone and not gathered and not self.masks and {*self.own_loops} <= written
 
     @property
     def whole(self) -> bool:

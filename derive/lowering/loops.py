@@ -53,7 +53,11 @@ def loops_of(statement: Statement, outer: tuple[Axis, ...] = ()) -> tuple[Axis, 
     learned = {a for access in reads if access.tensor.parameter for a in axes_in(access.index)}
     while crowded := [group - loops for group in shared if len(group - loops) > 1]:
         candidates = set().union(*crowded)
-        loops.add(max(candidates, key=lambda a: (a in learned, statement.domain.index(a), a.name)))
+        loops.add(max(candidates, key=lambda a: (a in learned, *_further_out(a, statement))))
+        for guard in statement.where:  # a condition on numbers is one on the loops alone
+            numbers = axes_in(affine(guard.expression).reads) <= loops
+            if guard.kind != "ge" and numbers:
+                loops |= axes_in((guard.expression, guard.modulus))
     if statement.op == "first":
         # Points are numbered from arrays only if these run over all of every axis but one.
         over = set(reduced(statement))
@@ -63,6 +67,14 @@ def loops_of(statement: Statement, outer: tuple[Axis, ...] = ()) -> tuple[Axis, 
         if over & loops or (over & narrowed and len(over) > 1) or not over <= seen:
             loops |= over
     return tuple(a for a in statement.domain if a in loops)
+
+
+def _further_out(axis: Axis, statement: Statement) -> tuple:
+    """Sums are looped over before entries, and entries that lie apart before neighbours."""
+    index = statement.target.index
+    places = [a.index.index(axis) for a in statement.reads if axis in a.index]
+    at = index.index(axis) if axis in index else min(places, default=-1)
+    return axis not in index, -at, statement.domain.index(axis), axis.name
 
 
 def gather_loops(statement: Statement) -> set[Axis]:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from sympy.logic.boolalg import Boolean
+
 from derive.calculus.adjoint import Adjoint
-from derive.calculus.statements import Statement, System
+from derive.calculus.statements import System
 from derive.language.symbols import Tensor
-from derive.lowering.program import Line, Node
-from derive.lowering.strategies import plan_windows
-from derive.lowering.windows import trilinear
+from derive.lowering.program import Line
 from derive.lowering.writer import Describe, Needs, Writer
-from derive.passes import PASSES, equations, tile_batches
-from derive.program.grammar import Module, adding, computes, statements_of
+from derive.passes import PASSES, equations
+from derive.program import grammar
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,10 @@ class Variant:
 
 @dataclass(frozen=True)
 class Direction:
-    """Forward or backward: its strategies, and the test that chooses the first of two."""
+    """Forward or backward: its strategies, and when the first of two is the faster one."""
 
     variants: tuple[Variant, ...]
-    applies: Node | None = None
-    prefers: Node | None = None
+    prefers: Boolean | None = None
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class Program:
         `forward` computes the outputs, `backward` the cotangents of the inputs.
     saved : tuple of Tensor
         Primal tensors that backward reads: inputs, and values computed by forward.
-    cotangents : dict
+    cotangents : mapping
         From an input or output to its cotangent.
     needs : Needs
         Constants and functions that the module must define.
@@ -52,7 +51,7 @@ class Program:
     forward: Direction
     backward: Direction
     saved: tuple[Tensor, ...]
-    cotangents: dict[Tensor, Tensor]
+    cotangents: Mapping[Tensor, Tensor]
     needs: Needs
 
 
@@ -73,42 +72,21 @@ def lower(
         Without them every statement takes the total fallback: slow, and as correct.
     """
     needs = Needs()
-    rows = [row for row in PASSES if row.needed or passes]
-    cut = [row.name for row in rows].index("schedule")
     module = equations(name, system, adjoint)
-    for row in rows[:cut]:
-        module = row.run(module)
+    for row in PASSES:
+        if row.needed or passes:
+            module = row.run(module)
 
-    def finished(module: Module, apart: Collection[Statement] = ()) -> Module:
-        for row in rows[cut:]:
-            module = tile_batches(module, apart) if row.run is tile_batches else row.run(module)
-        return module
+    def lines(program: grammar.Program) -> tuple[Line, ...]:
+        return Writer(program, describe, needs, passes, module.order).lines()
 
-    def direction(word: str) -> Direction:
-        flat = getattr(module, word)
-        statements = statements_of(flat.body)
-        plan = plan_windows(statements) if passes else None
-        if plan is None:
-            program = getattr(finished(module), word)
-            writer = Writer(program, describe, needs, {}, False, passes, module.order)
-            return Direction((Variant("", writer.lines()),))
-        variants = []
-        for how, chosen, slide in plan.strategies():
-            blocks = computes(flat.body)
-            body = tuple(
-                b if s is b.statement else adding(s) for b, s in zip(blocks, chosen, strict=True)
-            )
-            forms = {s: f for s in chosen if (f := trilinear(s))}
-            other = replace(module, **{word: replace(flat, body=body)})
-            program = getattr(finished(other, forms), word)
-            writer = Writer(program, describe, needs, forms, slide, True, module.order)
-            variants.append(Variant(how, writer.lines()))
-        always = plan.applies() is None and plan.prefers() is None
-        if len(variants) == 2 and (always or variants[0].lines == variants[1].lines):
-            variants.pop()
-        if len(variants) == 1:
-            return Direction((Variant("", variants[0].lines),))
-        return Direction(tuple(variants), plan.applies(), plan.prefers())
+    def direction(program: grammar.Program) -> Direction:
+        choice = program.choice
+        if choice is None:
+            return Direction((Variant("", lines(program)),))
+        ways = ((choice.name, choice.body), ("columns", choice.otherwise))
+        variants = tuple(Variant(w, lines(replace(program, body=body))) for w, body in ways)
+        return Direction(variants, choice.test)
 
-    forward, backward = direction("forward"), direction("backward")
+    forward, backward = direction(module.forward), direction(module.backward)
     return Program(forward, backward, module.saved, module.cotangents, needs)

@@ -6,15 +6,15 @@ and what a round makes anew has its room ahead of the loop.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from sympy import Expr, Mod, sympify
+from sympy import Expr, Mod
 
 from derive.calculus.statements import Statement
+from derive.language.names import fresh
 from derive.language.order import Order
 from derive.language.symbols import Access, Axis, Tensor
-from derive.lowering.columns import constants_of, correlate, scatter
 from derive.lowering.destinations import in_place
 from derive.lowering.elementwise import Elementwise
 from derive.lowering.fallback import Fallback
@@ -22,7 +22,6 @@ from derive.lowering.integers import lower_integer
 from derive.lowering.program import (
     NONE,
     Assign,
-    Attribute,
     Binary,
     Comment,
     For,
@@ -33,13 +32,11 @@ from derive.lowering.program import (
     Node,
     Subscript,
     TupleOf,
-    Unary,
     call,
     names_in,
     numpy,
     tidied,
 )
-from derive.lowering.windows import Trilinear
 from derive.program.facts import is_copy_with_fill
 from derive.program.grammar import (
     NEUTRAL,
@@ -56,6 +53,7 @@ from derive.program.grammar import (
     bodies,
     computes,
     mapped,
+    neutral,
     walk,
 )
 
@@ -82,10 +80,6 @@ class Writer:
         Gives the comment of a statement, and is told whether it adds to what is there.
     needs : Needs
         Collects what the module must define.
-    forms : dict
-        The statements to be lowered as windowed contractions.
-    slide : bool
-        Whether these leave their outermost window axis unexpanded.
     fast : bool
         Whether loops compute in place.
     order : Order
@@ -97,13 +91,11 @@ class Writer:
         program: Program,
         describe: Describe,
         needs: Needs,
-        forms: dict[Statement, Trilinear],
-        slide: bool,
         fast: bool,
         order: Order,
     ) -> None:
         self.program, self.describe, self.needs = program, describe, needs
-        self.forms, self.slide, self.fast, self.order = forms, slide, fast, order
+        self.fast, self.order = fast, order
         tensors = [a.tensor for b in computes(program.body) for a in b.accesses]
         self.arrays = {tensor.name: tensor.rank for tensor in tensors}  # and numbers of axes
         extents = [e for t in tensors for e in t.shape]
@@ -118,35 +110,7 @@ class Writer:
 
     def lines(self) -> tuple[Line, ...]:
         """The whole program."""
-        blocks: list[tuple[frozenset[str], list[Line]]] = []
-        flat = list(self.flattened())
-        done: set[int] = set()
-        for number, (names, block) in enumerate(flat):
-            if number in done:
-                continue
-            together = self.sharing(number, flat, done)
-            if len(together) > 1:
-                done |= {*together}
-                names = frozenset().union(*(flat[i][0] for i in together))
-                lines = self.group([flat[i] for i in together])
-            else:
-                lines = self.block(block, ())
-            if not blocks or blocks[-1][0] != names:
-                blocks.append((names, []))
-            blocks[-1][1].extend(lines)
-        lines: list[Line] = []
-        for names, block in blocks:
-            everything = names == self.program.names and len(names) != 1
-            lines += block if everything else [If(_asked(names), tuple(block))]
-        return tidied(lines)
-
-    def flattened(self) -> Iterable[tuple[frozenset[str], Block]]:
-        """The blocks at the top, each with the names of the gradients that need it."""
-        for block in self.program.body:
-            if isinstance(block, When) and isinstance(block.test, Wanted):
-                yield from ((block.test.names, inner) for inner in block.body)
-            else:
-                yield self.program.names, block
+        return tidied(self.body(self.program.body, ()))
 
     def narrowed(self, body: Body, loops: Axes) -> set[Tensor]:
         """Tensors whose rows are set in a loop, but not all of each row: they begin with 0."""
@@ -157,8 +121,9 @@ class Writer:
                 inner = (*loops, block.axis)
                 for one in block.body:
                     if isinstance(one, Compute) and one.into == "set" and one.target not in made:
-                        rows = any(i.has(Mod) for i in one.statement.target.index)
-                        if not rows and not Fallback(one.statement, inner).exact:
+                        statement = one.statement.substitute({a: _row(a) for a in _rows(one)})
+                        rows = statement.target != one.statement.target
+                        if not rows and not Fallback(statement, inner).exact:
                             found.add(one.target)
                 found |= self.narrowed(block.body, inner)
             else:
@@ -175,6 +140,10 @@ class Writer:
         if isinstance(block, Allocate):
             self.waiting[block.tensor] = block.fill
             return [] if self.ops(block.tensor) else self.made(block.tensor)
+        if isinstance(block, Compute) and _rows(block):
+            rooms = self.rooms(block)
+            views, (viewed,) = self.viewed((block,), None)
+            return [*rooms, *views, *self.block(viewed, loops)]
         if isinstance(block, Compute):
             return self.compute(block, loops)
         if isinstance(block, Loop):
@@ -184,6 +153,8 @@ class Writer:
         assert isinstance(block, When)
         before = self.rooms(block)
         lines = self.body(block.body, loops)
+        made = [b.tensor for b in block.body if isinstance(b, Allocate)]
+        lines += [line for t in made if t in self.waiting for line in self.made(t)]
         if isinstance(block.test, Wanted):
             return [*before, If(_asked(block.test.names), tuple(lines))]
         assert isinstance(block.test, Present)
@@ -200,7 +171,7 @@ class Writer:
         shape = TupleOf(tuple(lower_integer(extent) for extent in tensor.shape))
         dtype = Name("int" if tensor.integer else "dtype")
         if fill is None and (tensor in self.cleared or not empty):
-            fill = sympify(0) if self.ops(tensor) <= {"add"} else -sympify("oo")
+            fill = neutral(tensor, self.program.body)
         if fill is None or fill == 0:
             made = numpy("zeros" if fill == 0 else "empty", shape, dtype)
         else:
@@ -219,33 +190,24 @@ class Writer:
     def compute(self, block: Compute, loops: Axes) -> list[Line]:
         """The lines of one statement; one that is the first to write may make its target."""
         statement, tensor = block.statement, block.target
-        form = None if loops else self.forms.get(statement)
         fresh, again = tensor in self.waiting, tensor in self.written
         self.written.add(tensor)
         before: list[Line] = []
-        if form is not None:
-            assign = fresh
-            self.waiting.pop(tensor, None)
-            self.needs.constants |= constants_of(form)
-            if form.image == statement.target:
-                work = scatter(form, assign)
-            else:
-                work = correlate([form], self.looped(form), lambda _: None, lambda _: assign)
-        else:
-            lowering = Fallback(statement, loops, not fresh, again, self.order)
-            fill = fresh and is_copy_with_fill(statement)
-            assign = block.into == "set" and (lowering.exact or fill)
-            if block.into == "set" and not assign and not fresh and tensor not in self.cleared:
-                before = self.emptied(statement, loops)
-            done = lowering.lower(assign)
-            self.needs.constants |= done.constants
-            if done.makes_target:
-                self.waiting.pop(tensor)
-            elif fresh:
-                before = self.made(tensor, assign)
-            work = list(done.lines)
+        lowering = Fallback(statement, loops, not fresh, again, self.order)
+        fill = fresh and is_copy_with_fill(statement)
+        exact = lowering.exact or fill
+        assign = block.into == "set" and (exact or lowering.apart)
+        if block.into == "set" and not exact and not fresh and tensor not in self.cleared:
+            before = self.emptied(statement, loops)
+        done = lowering.lower(assign)
+        self.needs.constants |= done.constants
+        if done.makes_target:
+            self.waiting.pop(tensor)
+        elif fresh:
+            before = self.made(tensor, assign and exact)
+        work = list(done.lines)
         if not block.origins:
-            return work
+            return [*before, *work]
         told = "\n".join(self.describe(s, not assign) for s in dict.fromkeys(block.origins))
         return [*before, Comment(told), *work]
 
@@ -283,15 +245,13 @@ class Writer:
             if not isinstance(block, Compute):
                 return None
             found: dict[Access, Access] = {}
-            for access in block.accesses:
-                if not access.index or not isinstance(access.index[0], Mod):
-                    continue
+            for access in _rows(block):
                 row = access.index[0].args[0]
                 if axis is not None and axis not in row.free_symbols:
                     continue
                 key = access.tensor, row
                 if key not in rows:
-                    rows[key] = self.row(*key)
+                    rows[key] = self.row(access)
                     place = Subscript(Name(access.tensor.name), (lower_integer(access.index[0]),))
                     lines.append(Assign(Name(rows[key].name), place))
                 found[access] = Access(rows[key], *access.index[1:])
@@ -302,16 +262,12 @@ class Writer:
 
         return lines, mapped(body, change)
 
-    def row(self, tensor: Tensor, row: Expr) -> Tensor:
-        words = "".join(c for c in str(row) if c.isalnum())
-        name, number = f"{tensor.name}_{words}", 1
-        while name in self.taken:
-            number += 1
-            name = f"{tensor.name}_{words}{number}"
-        self.taken.add(name)
-        self.arrays[name] = tensor.rank - 1
-        shape = tuple((e,) for e in tensor.shape[1:])
-        return tensor.like(name=name, shape=shape, offset=tensor.offset[1:])
+    def row(self, access: Access) -> Tensor:
+        """A row that has a name."""
+        words = "".join(c for c in str(access.index[0].args[0]) if c.isalnum())
+        name = fresh(f"{access.tensor.name}_{words}", self.taken)
+        self.arrays[name] = access.tensor.rank - 1
+        return _row(access).tensor.like(name=name)
 
     def tile(self, tile: Tile, loops: Axes) -> list[Line]:
         """The parts of an axis one after another."""
@@ -321,84 +277,36 @@ class Writer:
             if isinstance(block, Loop):
                 *ahead, last = self.loop(block, loops)
                 made = {line.target for line in body if isinstance(line, Assign)}
-                mine = [line for line in ahead if names_in((line,)) & {n.id for n in made if isinstance(n, Name)}]
+                mine = [
+                    line
+                    for line in ahead
+                    if names_in((line,)) & {n.id for n in made if isinstance(n, Name)}
+                ]
                 before += [line for line in ahead if line not in mine]
                 body += [*self.rooms(block), *mine, last]
             else:
                 body += self.block(block, loops)
         extent, elements = lower_integer(tile.axis.extent), lower_integer(tile.elements)
-        parts = call("_parts", extent, elements)
+        columns = () if tile.columns is None else (lower_integer(tile.columns),)
+        parts = call("_parts", extent, elements, *columns)
         ends = TupleOf((Name(str(tile.start)), Name(str(tile.stop))))
         return [*before, For(ends, _turned(tile.falling, parts), tuple(body))]
 
-    # ---- windowed contractions -----------------------------------------------------------
 
-    def sharing(
-        self, number: int, flat: Sequence[tuple[frozenset[str], Block]], done: set[int]
-    ) -> list[int]:
-        """The blocks whose products use the same columns as this one's and can be had now."""
-        mine = self.form(flat[number][1])
-        if mine is None or mine.image == mine.statement.target or not self.alone(mine.statement):
-            return [number]
-        found = [number]
-        pending = {
-            b.target
-            for i, (_, block) in enumerate(flat)
-            if i >= number and i not in done
-            for b in computes((block,))
-        }
-        for other, (_, block) in enumerate(flat):
-            form = self.form(block)
-            if form is None or other in found or other in done or not _same_columns(mine, form):
-                continue
-            if self.alone(form.statement) and not any(
-                r.tensor in pending for r in form.statement.entries
-            ):
-                found.append(other)
-        return found
+def _rows(block: Compute) -> list[Access]:
+    """What is read and written of rows that take turns."""
+    return [a for a in block.accesses if a.index and isinstance(a.index[0], Mod)]
 
-    def form(self, block: Block) -> Trilinear | None:
-        return self.forms.get(block.statement) if isinstance(block, Compute) else None
 
-    def alone(self, statement: Statement) -> bool:
-        tensor = statement.target.tensor
-        return sum(b.target == tensor for b in computes(self.program.body)) == 1
-
-    def group(self, members: Sequence[tuple[frozenset[str], Block]]) -> list[Line]:
-        """Several products with the same columns."""
-        forms: list[Trilinear] = []
-        lines: list[Line] = []
-        names = {}
-        for asked, block in members:
-            assert isinstance(block, Compute)
-            form = self.forms[block.statement]
-            forms.append(form)
-            names[block.statement] = asked
-            self.waiting.pop(block.target, None)
-            self.written.add(block.target)
-            self.needs.constants |= constants_of(form)
-            lines += [Comment(self.describe(s, False)) for s in block.origins]
-
-        def wanted(statement: Statement) -> Node | None:
-            everything = names[statement] == self.program.names
-            return None if everything else _asked(names[statement])
-
-        return [*lines, *correlate(forms, self.looped(forms[0]), wanted, lambda _: True)]
-
-    def looped(self, form: Trilinear) -> int:
-        return 1 if self.slide and len(form.windows) > 1 else 0
+def _row(access: Access) -> Access:
+    """The entry of a row that is an array of its own."""
+    tensor = access.tensor
+    shape = tuple((e,) for e in tensor.shape[1:])
+    return Access(tensor.like(shape=shape, offset=tensor.offset[1:]), *access.index[1:])
 
 
 def _turned(falling: bool, steps: Node) -> Node:
     return call("reversed", steps) if falling else steps
-
-
-def _same_columns(one: Trilinear, other: Trilinear) -> bool:
-    def key(form: Trilinear):
-        windows = [(w.step, w.dilation, w.shift, w.tap, w.place) for w in form.windows]
-        return form.image, form.batch, form.images, form.channels, windows
-
-    return other.image != other.statement.target and key(one) == key(other)
 
 
 def _asked(names: Iterable[str]) -> Node:

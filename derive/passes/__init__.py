@@ -11,13 +11,14 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from derive.calculus.adjoint import Adjoint
-from derive.calculus.statements import Statement, System
+from derive.calculus.statements import System
 from derive.lowering.loops import loops_of
 from derive.passes.allocate import allocate
 from derive.passes.contract_storage import contract_storage
 from derive.passes.drop_copies import drop_copies
 from derive.passes.fill_outside import fill_outside
 from derive.passes.hoist_factors import hoist_factors
+from derive.passes.lift_windows import lift_windows
 from derive.passes.route_maxima import route_maxima
 from derive.passes.schedule import schedule
 from derive.passes.select import select
@@ -41,9 +42,9 @@ class Pass:
         return self.run.__name__
 
 
-def tile_batches(module: Module, apart: Collection[Statement] = ()) -> Module:
-    """Cut into parts what goes over its data in loops of Python, but for statements `apart`."""
-    return tile(module, lambda s: None if s in apart else bool(loops_of(s)))
+def tile_batches(module: Module) -> Module:
+    """Cut into parts what goes over its data in loops of Python."""
+    return tile(module, lambda statement: bool(loops_of(statement)))
 
 
 PASSES = (
@@ -55,6 +56,7 @@ PASSES = (
     Pass(stack),
     Pass(fill_outside, needed=True),
     Pass(schedule, needed=True),
+    Pass(lift_windows),
     Pass(contract_storage),
     Pass(tile_loops),
     Pass(select, needed=True),

@@ -21,7 +21,6 @@ from derive.language.symbols import Axis, Bound, Tensor
 from derive.program.check import unproved
 from derive.program.facts import is_copy_with_fill, place, writes_apart
 from derive.program.grammar import (
-    NEUTRAL,
     ZERO,
     Allocate,
     Block,
@@ -36,6 +35,7 @@ from derive.program.grammar import (
     bodies,
     computes,
     mapped,
+    neutral,
     tensors_in,
 )
 
@@ -100,7 +100,12 @@ def _with_sets(program: Program) -> Body:
 
 
 def _sets(statement: Statement, loops: tuple[Axis, ...]) -> bool:
+    """Whether each point writes an entry of its own, and nobody else's round or part that one."""
     rows = any(index.has(Mod) for index in statement.target.index)
+    target = statement.target
+    parts = any(a.extent.has(Bound) for a in statement.domain)
+    if parts and not any(e.has(Bound) for e in (*target.index, *target.tensor.shape)):
+        return False
     given = not any(read.tensor.optional for read in statement.entries)
     return given and not (rows and loops) and writes_apart(statement, loops)
 
@@ -146,9 +151,7 @@ def _is_local(here: _Place, places: list[_Place]) -> bool:
 # ---- who makes -----------------------------------------------------------------------------
 
 
-def _with_rooms(
-    body: Body, made: set[Tensor], program: Program, around: tuple[Block, ...]
-) -> Body:
+def _with_rooms(body: Body, made: set[Tensor], program: Program, around: tuple[Block, ...]) -> Body:
     """Make each tensor before the block that is the first to write it, or inside of that block."""
     result: list[Block] = []
     waiting = set(made)
@@ -157,7 +160,11 @@ def _with_rooms(
         rest = (*body[:number], *body[number + 1 :])
         inner = {t for t in own if _lives_in(t, block, rest, program)}
         for tensor in (t for t in own if t not in inner):
-            result.append(Allocate(tensor, _fill(tensor, block)))
+            room = Allocate(tensor, _fill(tensor, block))
+            name = program.wanted.get(tensor)
+            names = frozenset({name}) if name else program.names
+            alone = name is None or around or names == program.names
+            result.append(room if alone else When(Wanted(names), (room,)))
         if inner:
             parts = [_with_rooms(part, inner, program, (*around, block)) for part in bodies(block)]
             block = replace(block, **dict(zip(("body", "otherwise"), parts, strict=False)))  # type: ignore[arg-type]
@@ -200,8 +207,6 @@ def _with_fills(program: Program) -> Program:
     def change(block: Block) -> Block | None:
         if not isinstance(block, Allocate) or block.tensor not in needed or block.fill is not None:
             return None
-        ops = {b.statement.op for b in computes(program.body) if b.target == block.tensor}
-        fill = ZERO if ops <= {"add"} else NEUTRAL["first" if block.tensor.integer else "max"]
-        return replace(block, fill=fill)
+        return replace(block, fill=neutral(block.tensor, program.body))
 
     return replace(program, body=mapped(program.body, change))

@@ -30,7 +30,6 @@ from derive.program.facts import (
     accesses_of,
     named,
     place,
-    stays_inside,
     walks_whole,
     writes_apart,
 )
@@ -49,10 +48,11 @@ from derive.program.grammar import (
 
 def contract_storage(module: Module) -> Module:
     """Keep one row or two of what need not be kept, in both directions."""
-    return module.each(_contracted)
+    return module.each(contracted)
 
 
-def _contracted(program: Program) -> Program:
+def contracted(program: Program) -> Program:
+    """Keep one row or two of tensors that are no outputs."""
     body = tuple(_with_one_row(b, program) if isinstance(b, Loop) else b for b in program.body)
     program = replace(program, body=body)
     while (shorter := _with_two_rows(program)) is not None:
@@ -132,9 +132,11 @@ def _with_two_rows(program: Program) -> Program | None:
     for number, loop in enumerate(program.body):
         if isinstance(loop, Loop) and not any(isinstance(b, Loop) for b in loop.body):
             for tensor in dict.fromkeys(b.target for b in computes(loop.body)):
-                if tensor in program.outputs or not tensor.rank or tensor.shape[0] == 2:
+                if tensor in program.outputs or tensor.rank < 2 or tensor.shape[0] == 2:
                     continue
-                if carried := _Carried.of(tensor, loop, program.body[:number], program.body[number + 1 :]):
+                if carried := _Carried.of(
+                    tensor, loop, program.body[:number], program.body[number + 1 :]
+                ):
                     return replace(program, body=carried.contracted())
     return None
 

@@ -22,12 +22,12 @@ from derive.program.grammar import Module, adding, statements_of
 def drop_copies(module: Module) -> Module:
     """Drop copies in both directions."""
     forward, backward = (statements_of(p.body) for p in (module.forward, module.backward))
-    kept = {t for t in module.saved if t not in module.forward.inputs}
+    kept = {t for t in module.shared if t not in module.forward.inputs}
     known = {*module.forward.inputs, *(s.target.tensor for s in forward), *module.backward.inputs}
     stay = {*module.forward.inputs, *module.forward.outputs, *kept}
     onward = without_copies(forward, stay, module.order)
     module = module.with_bodies(map(adding, onward), module.backward.body)
-    stay = {*known, *module.saved, *module.backward.outputs}
+    stay = {*known, *module.shared, *module.backward.outputs}
     return module.with_bodies(
         module.forward.body, map(adding, without_copies(backward, stay, module.order))
     )

@@ -9,7 +9,6 @@ the second reads the first; factors that read nothing of the loop get a tensor o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from sympy import Expr, Mul
@@ -28,7 +27,9 @@ MOST = 4  # readers of a product that is put into each of them
 def hoist_factors(module: Module) -> Module:
     """Know ahead what the loops of backward multiply by."""
     keep = {*module.backward.outputs}
-    return module.with_bodies(module.forward.body, with_factors_ahead(computes(module.backward.body), keep))
+    return module.with_bodies(
+        module.forward.body, with_factors_ahead(computes(module.backward.body), keep)
+    )
 
 
 def with_factors_ahead(blocks: Computes, keep: set[Tensor]) -> Computes:
@@ -44,7 +45,8 @@ def _looped(blocks: Computes) -> dict[Statement, set[Tensor]]:
     for block in schedule(blocks, ""):
         if isinstance(block, Loop):
             statements = statements_of(block.body)
-            found |= dict.fromkeys(statements, {s.target.tensor for s in statements})
+            written = {s.target.tensor for s in statements}
+            found |= dict.fromkeys(statements, written)
     return found
 
 
@@ -150,7 +152,7 @@ def _factored(blocks: Computes) -> Computes:
     looped = _looped(blocks)
     taken = names_in(statements_of(blocks))
     made: dict[Expr, Access] = {}
-    before: list[Told] = []
+    before: list[Compute] = []
     result = []
     for one in blocks:
         statement = one.statement

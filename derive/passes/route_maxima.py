@@ -33,8 +33,8 @@ Statements = tuple[Statement, ...]
 
 def route_maxima(module: Module) -> Module:
     """Route what is only selected for."""
-    both = (statements_of(p.body) for p in (module.forward, module.backward))
-    forward, backward = with_remainders(*both, {*module.forward.outputs})
+    onward, reverse = statements_of(module.forward.body), statements_of(module.backward.body)
+    forward, backward = with_remainders(onward, reverse, {*module.forward.outputs})
     return module.with_bodies(map(adding, forward), map(adding, backward))
 
 

@@ -14,7 +14,7 @@ from derive.program.schedule import schedule as scheduled
 
 def schedule(module: Module) -> Module:
     """Order both directions, and say what one hands to the other."""
-    saved = module.saved
+    saved = module.shared
     kept = (t for t in saved if t not in module.forward.inputs)
     outputs = tuple(dict.fromkeys((*module.forward.outputs, *kept)))
     forward = replace(
@@ -25,7 +25,7 @@ def schedule(module: Module) -> Module:
         inputs=(*saved, *module.backward.inputs),
         body=_ordered(module.backward.body, module.backward.name),
     )
-    return replace(module, forward=forward, backward=backward)
+    return replace(module, forward=forward, backward=backward, saved=saved)
 
 
 def _ordered(body: Body, name: str) -> Body:

@@ -1,7 +1,7 @@
 """Pass: what a call may skip stands under a condition.
 
-    w_bar += ...                  if the gradient of w is wanted:  w_bar += ...
-    y += b[k]       becomes       if b is given:                   y += b[k]
+w_bar += ...                  if the gradient of w is wanted:  w_bar += ...
+y += b[k]       becomes       if b is given:                   y += b[k]
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from dataclasses import replace
 from derive.language.symbols import Tensor
 from derive.program.grammar import (
     Block,
+    Body,
     Compute,
     Module,
     Present,
     Program,
+    Tile,
     Wanted,
     When,
     computes,
@@ -29,17 +31,29 @@ def select(module: Module) -> Module:
 
 def _selected(program: Program) -> Program:
     serves = _serves(program)
-    body: list[Block] = []
-    for block in program.body:
-        names = frozenset().union(*(serves.get(b.target, program.names) for b in computes((block,))))
-        inner = mapped((block,), lambda b: _given(b, program.inputs))
-        if names == program.names and len(names) != 1:
-            body += inner
-        elif body and isinstance(last := body[-1], When) and last.test == Wanted(names):
-            body[-1] = replace(last, body=(*last.body, *inner))
-        else:
-            body.append(When(Wanted(names), inner))
-    return replace(program, body=tuple(body))
+
+    def asked(block: Block) -> frozenset[str]:
+        names = (serves.get(b.target, program.names) for b in computes((block,)))
+        return frozenset().union(*names)
+
+    def body(blocks: Body, around: frozenset[str]) -> Body:
+        result: list[Block] = []
+        for block in blocks:
+            names = asked(block)
+            if isinstance(block, Tile):
+                block = replace(block, body=body(block.body, names))
+            inner = mapped((block,), lambda b: _given(b, program.inputs))
+            test = Wanted(names)
+            if names == around:
+                result += inner
+            elif result and isinstance(last := result[-1], When) and last.test == test:
+                result[-1] = replace(last, body=(*last.body, *inner))
+            else:
+                result.append(When(test, inner))
+        return tuple(result)
+
+    everything = program.names if len(program.names) != 1 else frozenset()
+    return replace(program, body=body(program.body, everything))
 
 
 def _serves(program: Program) -> dict[Tensor, frozenset[str]]:

@@ -113,9 +113,7 @@ def _rounds(blocks: Computes) -> int | None:
 # ---- which tensors are stacked -------------------------------------------------------------
 
 
-def _families(
-    blocks: Computes, inputs: set[Tensor], outputs: set[Tensor], refused
-) -> list[Family]:
+def _families(blocks: Computes, inputs: set[Tensor], outputs: set[Tensor], refused) -> list[Family]:
     """The tensors in which some statements of one form differ; products come first."""
     statements = statements_of(blocks)
     loops = [b for b in schedule(blocks, "") if isinstance(b, Loop)]

@@ -31,13 +31,13 @@ from derive.program.grammar import (
     computes,
 )
 
-Repeats = Callable[[Statement], bool | None]
+Repeats = Callable[[Statement], bool]
 
 
 def tile(module: Module, repeats: Repeats) -> Module:
     """Cut runs of statements into parts, in both directions.
 
-    `repeats` says whether a statement goes over its data more than once; None keeps it out.
+    `repeats` says whether a statement goes over its data more than once.
     """
     return module.each(lambda program: _tiled(program, repeats))
 
@@ -53,18 +53,17 @@ def _tiled(program: Program, repeats: Repeats) -> Program:
 
 def _with_tiles(body: Body, program: Program, repeats: Repeats) -> Body:
     result: list[Block] = []
-    for run in _runs(body, repeats):
+    for run in _runs(body):
         made = _tile(run, program, repeats) if isinstance(run, list) else None
         result += [made] if made else run if isinstance(run, list) else [run]
     return tuple(result)
 
 
-def _runs(body: Body, repeats: Repeats) -> list[list[Compute] | Block]:
+def _runs(body: Body) -> list[list[Compute] | Block]:
     """Neighbours that could run together, and everything else one by one."""
     found: list[list[Compute] | Block] = []
     for block in body:
-        alone = not isinstance(block, Compute) or repeats(block.statement) is None
-        axis = None if alone else _axis(block.statement)  # type: ignore[union-attr]
+        axis = _axis(block.statement) if isinstance(block, Compute) else None
         if axis is None:
             found.append(block)
             continue
@@ -152,5 +151,7 @@ def _fill(block: Compute, first: Bound, last: Bound) -> Compute:
     tensor = block.target
     part = Axis(str(block.statement.target.index[0]), last - first)
     rest = tuple(Axis(f"i{d}", extent) for d, extent in enumerate(tensor.shape[1:], 1))
-    target = Access(tensor, first + part, *(a + o for a, o in zip(rest, tensor.offset[1:], strict=True)))
+    target = Access(
+        tensor, first + part, *(a + o for a, o in zip(rest, tensor.offset[1:], strict=True))
+    )
     return Compute(Statement((part, *rest), target, NEUTRAL[block.statement.op]), "set")

@@ -1,10 +1,10 @@
-"""Pass: what a loop reads once is computed for a part of its rounds at a time, and stays in the cache.
+"""Pass: what a loop reads once is computed for a part of its rounds at a time.
 
     k[t] = f(x[t])                           for first <= t < last, in parts of T:
     for t:  a[t] = c[t]*k[t]     becomes         k[t] = f(x[first + t])
                                                  for t:  a[t] = c[t]*k[t - first]
 
-No array is made that is as long as the loop.
+It stays in the cache, and no array is made that is as long as the loop.
 """
 
 from __future__ import annotations
@@ -32,10 +32,11 @@ from derive.program.grammar import (
 
 def tile_loops(module: Module) -> Module:
     """Move what loops read into them, part by part, in both directions."""
-    return module.each(_tiled)
+    return module.each(tiled)
 
 
-def _tiled(program: Program) -> Program:
+def tiled(program: Program) -> Program:
+    """Move what the loops of a program read into them; outputs stay whole."""
     body: Body = program.body
     for loop in body:
         if isinstance(loop, Loop):
@@ -53,7 +54,9 @@ def _with_tile(loop: Loop, body: Body, keep: set[Tensor]) -> Body:
     first, last = (Bound(name, loop.axis.extent) for name in ("first", "last"))
     short = {t: _shortened(t, d, last - first) for t, d in whole.items()}
     part = Axis(loop.axis.name, last - first)
-    now = [replace(b, statement=_of_part(b.statement, loop.axis, part, first, short)) for b in ahead]
+    now = [
+        replace(b, statement=_of_part(b.statement, loop.axis, part, first, short)) for b in ahead
+    ]
     inner = mapped(loop.body, lambda b: _in_round(b, whole, first, short))
     elements = Add(*(Mul(*_without(t.shape, d)) for t, d in whole.items()))
     rounds = replace(loop, body=inner, start=first, stop=last)
@@ -82,7 +85,9 @@ def _is_pointwise(statement: Statement) -> bool:
     """Whether each entry is computed once, by functions of others that are always there."""
     if any(r.tensor.optional for r in statement.entries) or statement.where:
         return False
-    reads = all(r.tensor.outside is None or stays_inside(r, statement.domain) for r in statement.reads)
+    reads = all(
+        r.tensor.outside is None or stays_inside(r, statement.domain) for r in statement.reads
+    )
     return reads and {*statement.domain} == named(statement) and writes_apart(statement, ())
 
 

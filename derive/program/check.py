@@ -45,18 +45,30 @@ from derive.program.grammar import (
 
 def faults(program: Program) -> list[str]:
     """What is wrong with a program in which all is allocated, in words; nothing if nothing is."""
-    check = _Check(program)
-    check.run()
-    said = [*_kinds(program), *check.wrong]
-    said += [f"{t.name}: {why}" for t, why in check.unproved.items()]
+    said: list[str] = []
+    for way in _ways(program):
+        check = _Check(way)
+        check.run()
+        said += [*_kinds(way), *check.wrong]
+        said += [f"{t.name}: {why}" for t, why in check.unproved.items()]
     return list(dict.fromkeys(said))
 
 
 def unproved(program: Program) -> tuple[Tensor, ...]:
     """The tensors that need a fill, for not all that is read of them is known to be written."""
-    check = _Check(program)
-    check.run()
-    return tuple(check.unproved)
+    found: dict[Tensor, None] = {}
+    for way in _ways(program):
+        check = _Check(way)
+        check.run()
+        found |= dict.fromkeys(check.unproved)
+    return tuple(found)
+
+
+def _ways(program: Program) -> tuple[Program, ...]:
+    """The program with either way of its choice: of the two only one is gone."""
+    choice = program.choice
+    ways = (choice.body, choice.otherwise) if choice else (program.body,)
+    return tuple(replace(program, body=body) for body in ways)
 
 
 def _kinds(program: Program) -> Iterator[str]:
@@ -143,9 +155,14 @@ class _Check:
             (other, tests[1], one, scopes[0]),
         ):
             for tensor, boxes in mine.items():
-                known = [b for b in theirs.get(tensor, ()) if implied(b.held, inner.held)]
                 new = [b for b in boxes if b not in written.get(tensor, ())]
-                both = [b.without(held) for b in new if any(k.contains(b, scope) for k in known)]
+                both = [
+                    b.without(held)
+                    for b in new
+                    for k in theirs.get(tensor, ())
+                    if k.contains(b, scope)
+                    and implied(k.held, (*inner.held, *b.without(held).held))
+                ]
                 written = self.known(written, tensor, (*new, *both), scope)
         return written
 

@@ -33,17 +33,21 @@ def named(statement: Statement) -> set[Axis]:
 def writes_apart(statement: Statement, outer: Axes) -> bool:
     """Whether no two points of the axes that the target names write one entry.
 
-    ``y[p, 2*q]`` does; ``y[p + u]`` and ``y[token[t]]`` do not, unless the `outer` axes, which are
-    fixed, are all but one of those that stand there.
+    ``y[p, 2*q]`` does, and ``y[u, p + u]``; ``y[p + u]`` and ``y[token[t]]`` do not, unless the
+    `outer` axes, which are fixed, are all but one of those that stand there.
     """
-    seen: list[Symbol] = []
-    for index in statement.target.index:
-        at = place(index)
-        own = [a for a in at.iterators if a not in outer]
-        if len(own) > 1 or axes_in(at.reads) - {*outer}:
+    places = [place(index) for index in statement.target.index]
+    if any(axes_in(at.reads) - {*outer} for at in places):
+        return False
+    told = {*outer}  # axes that an entry tells
+    waiting = [at for at in places if {*at.iterators} - told]
+    while waiting:
+        alone = [at for at in waiting if len({*at.iterators} - told) == 1]
+        if not alone:
             return False
-        seen += own
-    return len(set(seen)) == len(seen)
+        told |= {a for at in alone for a in at.iterators}
+        waiting = [at for at in waiting if {*at.iterators} - told]
+    return True
 
 
 def stays_inside(access: Access, domain: Axes) -> bool:

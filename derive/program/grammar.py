@@ -84,6 +84,8 @@ class Tile:
         The ends of a part, which the body may name.
     elements : sympy.Expr
         How many numbers the body computes for one point of the axis: a part fits the cache.
+    columns : sympy.Expr or None
+        How many columns a product has for one point, if there is one: a part has not too few.
     """
 
     axis: Axis
@@ -92,6 +94,7 @@ class Tile:
     elements: Expr
     body: Body
     falling: bool = False
+    columns: Expr | None = None
 
 
 @dataclass(frozen=True)
@@ -171,6 +174,11 @@ class Program:
     wanted: Mapping[Tensor, str] = field(default_factory=dict)
 
     @property
+    def choice(self) -> Choice | None:
+        """Two ways to compute all of it, if there are two."""
+        return first if self.body and isinstance(first := self.body[0], Choice) else None
+
+    @property
     def names(self) -> frozenset[str]:
         """The names of all outputs that a call may leave out."""
         return frozenset(self.wanted.values())
@@ -183,8 +191,9 @@ class Module:
     Attributes
     ----------
     forward, backward : Program
-        What forward keeps for backward is an output of one and an input of the other once they
-        are scheduled; until then it may change.
+    saved : tuple of Tensor
+        What forward keeps for backward: an output of one and an input of the other. Until the
+        programs are scheduled it may change, and is not said.
     cotangents : mapping of Tensor to Tensor
         From an input or output to its cotangent.
     order : Order
@@ -195,18 +204,30 @@ class Module:
     backward: Program
     cotangents: Mapping[Tensor, Tensor]
     order: Order = field(compare=False, repr=False, default_factory=Order)
+    saved: tuple[Tensor, ...] = ()
 
     @property
-    def saved(self) -> tuple[Tensor, ...]:
+    def shared(self) -> tuple[Tensor, ...]:
         """What backward reads of a call of forward: inputs, and what forward has computed."""
-        read = {a.tensor for b in computes(self.backward.body) for a in b.statement.entries}
+        reverse = computes(self.backward.body)
+        read = {a.tensor for b in reverse for a in b.statement.entries}
+        read -= {b.target for b in reverse}  # which backward computes itself
         made = (b.target for b in computes(self.forward.body))
         known = dict.fromkeys((*self.forward.inputs, *made))
         return tuple(tensor for tensor in known if tensor in read)
 
     def each(self, change: Callable[[Program], Program]) -> Module:
-        """The module with both programs changed."""
-        return replace(self, forward=change(self.forward), backward=change(self.backward))
+        """The module with both programs changed, and each way of those that have a choice."""
+
+        def changed(program: Program) -> Program:
+            if not program.choice:
+                return change(program)
+            ways = (program.choice.body, program.choice.otherwise)
+            one, other = (change(replace(program, body=way)) for way in ways)
+            choice = replace(program.choice, body=one.body, otherwise=other.body)
+            return replace(one, body=(choice,))
+
+        return replace(self, forward=changed(self.forward), backward=changed(self.backward))
 
     def with_bodies(self, forward: Iterable[Block], backward: Iterable[Block]) -> Module:
         """The module with other blocks in its programs."""
@@ -263,6 +284,12 @@ def statements_of(body: Iterable[Block]) -> tuple[Statement, ...]:
 def adding(statement: Statement, origins: tuple[Statement, ...] = ()) -> Compute:
     """A statement that joins in with what is there; without `origins` it stands for itself."""
     return Compute(statement, "update", origins or (statement,))
+
+
+def neutral(tensor: Tensor, body: Iterable[Block]) -> Expr:
+    """What a tensor holds where nobody has written: 0, -oo for a maximum, -1 for the first."""
+    ops = {block.statement.op for block in computes(body) if block.target == tensor}
+    return ZERO if ops <= {"add"} else NEUTRAL["first" if tensor.integer else "max"]
 
 
 def tensors_in(body: Iterable[Block]) -> set[Tensor]:

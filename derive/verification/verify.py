@@ -265,14 +265,9 @@ class Verification:
 
 
 def runs(chosen: Iterable[Case], loaded: Loaded) -> Iterator[tuple[Case, ModuleType, str]]:
-    """Every case with every strategy that applies to it, batches whole and cut in turn."""
+    """Every case with every strategy, axes whole and cut into parts in turn."""
     for number, case in enumerate(chosen):
-        sizes = None
-        if loaded.strategies:
-            drawn = case.draw(np.random.default_rng(0)).values()
-            with np.errstate(all="ignore"):
-                sizes = loaded.module.forward(*drawn, **case.options)[1].sizes
-        for choice in loaded.choices(sizes, cut=number % 2 == 1):
+        for choice in loaded.choices(cut=number % 2 == 1):
             yield case, loaded.forced(choice), loaded.name_of(choice)
 
 

@@ -38,6 +38,7 @@ FIRES = {
     "route_maxima": "max_pool2d",
     "hoist_factors": "rnn_truncated",
     "stack": "gru_before",
+    "lift_windows": "correlate1d",
     "contract_storage": "gru_before",
     "tile_loops": "rnn_truncated",
     "tile_batches": "max_pool2d",

@@ -16,10 +16,10 @@ from derive.language import Operation, axes, integers, option, parameter, sizes,
 from derive.ops.convolution import OPERATIONS
 from derive.ops.dense import linear
 from derive.ops.recurrent import OPERATIONS as NETWORKS
-from derive.rendering.latex import render_latex
-from derive.rendering.latex_formula import barred, name_latex, setting_symbols
-from derive.rendering.latex_lines import BREAK, WIDTH, joined, width, wrapped
-from derive.rendering.latex_text import escaped
+from derive.prose.latex import render_latex
+from derive.prose.latex_formula import barred, name_latex, setting_symbols
+from derive.prose.latex_lines import BREAK, WIDTH, joined, width, wrapped
+from derive.prose.latex_text import escaped
 
 SHIPPED = {operation.name: operation for operation in (*OPERATIONS, linear)}
 RECURRENT = {operation.name: operation for operation in NETWORKS}

@@ -7,7 +7,8 @@ from derive.calculus.adjoint import adjoint
 from derive.calculus.lift import to_system
 from derive.errors import DefinitionError
 from derive.language import Operation, axes, axis, option, parameter, size, sizes, state, tensor
-from derive.lowering.schedule import Loop, schedule
+from derive.program.grammar import Loop, adding, statements_of
+from derive.program.schedule import schedule
 from tests.lowering.zoo import ZOO
 
 T, N, I = sizes("T N I")
@@ -19,7 +20,8 @@ zero = tensor("h", T, outside=0)
 def items(*equations, inputs=(x,), outputs=(y,), reverse=False):
     """The schedule of an operation, or of its adjoint."""
     system = to_system(Operation("f", "F.", inputs, outputs, equations))
-    return schedule(adjoint(system).statements if reverse else system.statements, "f")
+    statements = adjoint(system).statements if reverse else system.statements
+    return schedule(tuple(map(adding, statements)), "f")
 
 
 def loops(found) -> list[tuple[str, bool]]:
@@ -28,13 +30,15 @@ def loops(found) -> list[tuple[str, bool]]:
         entry
         for item in found
         if isinstance(item, Loop)
-        for entry in ((item.axis.name, item.falling), *loops(item.items))
+        for entry in ((item.axis.name, item.falling), *loops(item.body))
     ]
 
 
 def inside(found) -> set[str]:
     """Names of the tensors that loops write."""
-    return {s.target.tensor.name for i in found if isinstance(i, Loop) for s in i.statements}
+    return {
+        s.target.tensor.name for b in found if isinstance(b, Loop) for s in statements_of(b.body)
+    }
 
 
 PAST = (Eq(h[-1], 0), Eq(h[t], tanh(h[t - 1] + x[t])), Eq(y[t], h[t]))
@@ -76,8 +80,11 @@ def test_a_lag_that_may_be_zero_is_a_cycle():
 def test_two_axes_carry_a_cycle_one_inside_the_other():
     """``h[i-1,j] + h[i,j-1]`` is a loop in a loop."""
     grid = to_system(ZOO["grid"])
-    assert loops(schedule(grid.statements, "grid")) == [("r", False), ("l", False)]
-    reverse = adjoint(grid).statements
+    assert loops(schedule(tuple(map(adding, grid.statements)), "grid")) == [
+        ("r", False),
+        ("l", False),
+    ]
+    reverse = tuple(map(adding, adjoint(grid).statements))
     assert [falling for _, falling in loops(schedule(reverse, "grid"))] == [True, True]
 
 
@@ -145,6 +152,6 @@ def test_input_projections_are_outside_the_loop():
     )
     found = items(*equations, inputs=(xs, w, u))
     (loop,) = (item for item in found if isinstance(item, Loop))
-    assert not any(r.tensor == xs for s in loop.statements for r in s.reads)
+    assert not any(r.tensor == xs for s in statements_of(loop.body) for r in s.reads)
     back = items(*equations, inputs=(xs, w, u), reverse=True)
     assert not inside(back) & {"x_bar", "w_bar", "u_bar"}

@@ -6,8 +6,8 @@ from derive.calculus.adjoint import adjoint
 from derive.calculus.lift import to_system
 from derive.calculus.statements import Statement
 from derive.language import Operation, axes, parameter, sizes, state, tensor
-from derive.lowering.ahead import with_factors_ahead
-from derive.lowering.told import as_told, plain
+from derive.passes.hoist_factors import with_factors_ahead
+from derive.program.grammar import adding, statements_of
 from tests.lowering.building import failures
 
 T, N = sizes("T N")
@@ -23,7 +23,10 @@ LOOP = Statement((t, n, m), h[t - 1, n], u[t, m] * U[n, m])
 
 def after(*statements: Statement, keep=()) -> list[str]:
     """What becomes of the statements of a loop."""
-    return [str(one) for one in plain(with_factors_ahead(as_told(statements), {*keep}))]
+    return [
+        str(one)
+        for one in statements_of(with_factors_ahead(tuple(map(adding, statements)), {*keep}))
+    ]
 
 
 def test_a_product_goes_into_its_reader_and_its_factors_are_known():

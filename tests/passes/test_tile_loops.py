@@ -1,4 +1,4 @@
-"""Pass: what a loop reads once is computed in stretches."""
+"""Pass: what a loop reads once is computed in parts."""
 
 import re
 
@@ -8,8 +8,9 @@ from sympy import Eq, Sum, tanh
 
 from derive.calculus.statements import Statement
 from derive.language import Operation, axes, parameter, sizes, state, tensor
-from derive.lowering.schedule import schedule
-from derive.lowering.stretches import Stretched, with_stretches
+from derive.passes.tile_loops import tiled
+from derive.program.grammar import Loop, Program, Tile, adding, statements_of
+from derive.program.schedule import schedule
 from tests.lowering.building import loaded, text_of
 
 T, N = sizes("T N")
@@ -20,21 +21,21 @@ KNOWN = Statement((t, n), k[t, n], tanh(x[t, n]))
 STEP = Statement((t, n), h[t, n], h[t - 1, n] * k[t, n])
 
 
-def stretched(*statements: Statement, keep=()) -> list[Stretched]:
-    items, _ = with_stretches(schedule(statements, ""), {*keep})
-    return [item for item in items if isinstance(item, Stretched)]
+def tiles(*statements: Statement, keep=()) -> list[Tile]:
+    program = Program("f", (), tuple(keep), schedule(tuple(map(adding, statements)), "f"))
+    return [block for block in tiled(program).body if isinstance(block, Tile)]
 
 
-def test_what_is_known_is_computed_before_each_stretch():
+def test_what_is_known_is_computed_before_each_part():
     """The example of the docstring."""
-    (loop,) = stretched(KNOWN, STEP)
-    assert [str(s) for s in loop.ahead] == [
+    (tile,) = tiles(KNOWN, STEP)
+    ahead, loop = tile.body
+    assert [str(s) for s in statements_of((ahead,))] == [
         "[t<-first + last, n<N]: k[t, n] += tanh(x[first + t, n])"
     ]
-    assert [str(s.value) for s in loop.items if isinstance(s, Statement)] == [
-        "h[t - 1, n]*k[-first + t, n]"
-    ]
-    assert loop.elements == N
+    assert [str(s.value) for s in statements_of((loop,))] == ["h[t - 1, n]*k[-first + t, n]"]
+    assert isinstance(loop, Loop) and loop.ends == (tile.start, tile.stop)
+    assert tile.elements == N
 
 
 @pytest.mark.parametrize(
@@ -50,7 +51,7 @@ def test_what_is_known_is_computed_before_each_stretch():
 )
 def test_what_must_be_whole_is_whole(statements, keep):
     """All of it is there before the loop."""
-    assert stretched(*statements, keep=keep) == []
+    assert tiles(*statements, keep=keep) == []
 
 
 def network() -> Operation:
@@ -60,7 +61,7 @@ def network() -> Operation:
     return Operation("f", "F.", (x, U), (y,), (begin, step, Eq(y[t, n], h[t, n])))
 
 
-def test_stretches_of_any_length_give_the_same():
+def test_parts_of_any_length_give_the_same():
     """One, or as many as there are steps."""
     module = loaded(network()).module
     rng = np.random.default_rng(0)
@@ -69,26 +70,26 @@ def test_stretches_of_any_length_give_the_same():
     expected = module.backward(np.ones_like(output), residuals)
     for length in (1, 2, 3, 7):
         parts = [(i, min(i + length, 7)) for i in range(0, 7, length)]
-        vars(module)["_stretches"] = lambda count, elements, parts=parts: parts
+        vars(module)["_parts"] = lambda count, elements, parts=parts: parts
         for one, other in zip(module.backward(output * 0 + 1, residuals), expected, strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-12)
 
 
-def test_stretches_are_about_equal_and_fit():
+def test_parts_are_about_equal_and_fit():
     """No step is left out, and none is empty unless there are none."""
-    stretches = vars(loaded(network()).module)["_stretches"]
+    cut = vars(loaded(network()).module)["_parts"]
     for count in (0, 1, 5, 1000):
         for elements in (0, 1, 1000, 10**9):
-            parts = stretches(count, elements)
+            parts = cut(count, elements)
             steps = [i for first, last in parts for i in range(first, last)]
             assert steps == list(range(count))
-            lengths = {last - first for first, last in parts}
+            lengths = {last - first for first, last in parts} or {0}
             assert max(lengths) - min(lengths) <= 1
             assert max(lengths) <= 1 or max(lengths) * elements < 2**17 + 2 * elements
 
 
 def test_the_text_says_so():
-    """A loop over stretches, backwards, around the one over time."""
+    """A loop over parts, backwards, around the one over time."""
     text = text_of(network())
-    assert re.search(r"for first, last in reversed\(_stretches\(T, N\)\):", text)
+    assert re.search(r"for first, last in reversed\(_parts\(T, N\)\):", text)
     assert "for t in reversed(range(first, last)):" in text

@@ -8,8 +8,9 @@ from sympy import Eq, Sum, tanh
 
 from derive.calculus.statements import Statement
 from derive.language import Operation, axes, parameter, sizes, state, tensor
-from derive.lowering.carries import Carrying, with_carries
-from derive.lowering.schedule import schedule
+from derive.passes.contract_storage import contracted
+from derive.program.grammar import Program, adding, computes, statements_of
+from derive.program.schedule import schedule
 from tests.lowering.building import failures, loaded, text_of
 
 T, N = sizes("T N")
@@ -25,20 +26,21 @@ NEXT = Statement((t, n, m), h[t - 1, n], a[t, m] * U[m, n])
 END = Statement((n,), early[n], h[-1, n])
 
 
-def carried(*statements: Statement, keep=()) -> list[Carrying]:
-    items, _ = with_carries(schedule(statements, ""), {*keep})
-    return [item for item in items if isinstance(item, Carrying)]
+def program(*statements: Statement, keep=()) -> Program:
+    return Program("f", (), tuple(keep), schedule(tuple(map(adding, statements)), "f"))
 
 
 def test_two_rows_stand_for_all():
     """The example of the docstring."""
-    (loop,) = carried(EVERY, BEGIN, ROUND, NEXT, END, keep={a, early})
-    assert [str(s) for s in loop.items] == [
-        "[t<T, n<N]: h[n] += y[t, n]",
-        "[t<T, n<N]: a[t, n] += h[n]*k[t, n]",
-        "[t<T, n<N, m<N]: h_next[n] += U[m, n]*a[t, m]",
+    body = contracted(program(EVERY, BEGIN, ROUND, NEXT, END, keep={a, early})).body
+    assert [str(s) for s in statements_of(body)] == [
+        "[n<N]: h[Mod(T + 1, 2), n] += late[n]",
+        "[t<T, n<N]: h[Mod(t, 2), n] += y[t, n]",
+        "[t<T, n<N]: a[t, n] += h[Mod(t, 2), n]*k[t, n]",
+        "[t<T, n<N, m<N]: h[Mod(t + 1, 2), n] += U[m, n]*a[t, m]",
+        "[n<N]: early[n] += h[1, n]",
     ]
-    assert [(now.name, then.name) for now, then in loop.pairs] == [("h", "h_next")]
+    assert [b.into for b in computes(body)] == ["update", "update", "update", "set", "update"]
 
 
 @pytest.mark.parametrize(
@@ -54,7 +56,8 @@ def test_two_rows_stand_for_all():
 )
 def test_what_is_needed_whole_is_whole(statements, keep):
     """Every row of it, or one that is gone when the loop is done."""
-    assert carried(*statements, keep=keep) == []
+    whole = program(*statements, keep={a, *keep})
+    assert contracted(whole).body == whole.body
 
 
 def network(*, forward_in_time: bool = True) -> Operation:
@@ -72,11 +75,11 @@ def test_a_network_is_right(forward_in_time):
     assert failures(network(forward_in_time=forward_in_time), count=8) == []
 
 
-def test_rows_are_exchanged():
-    """And the last one is what is left."""
+def test_rows_take_turns():
+    """Each has a name for the round."""
     text = text_of(network())
-    assert "h_bar, h_bar_next = (h_bar_next, h_bar)" in text
-    assert "origin_bar = h_bar.copy()" in text
+    assert "h_bar = np.zeros((2, N), dtype)" in text
+    assert "h_bar_t = h_bar[t % 2]" in text
 
 
 def test_backward_of_a_long_sequence_keeps_two_arrays_of_its_length():

@@ -15,10 +15,10 @@ from derive.language.options import Option, Setting
 from derive.language.order import Order
 from derive.language.scalars import SCALARS
 from derive.language.symbols import Axis, Tensor
-from derive.rendering.formula import ATOM, FUNCTION_NAMES, PRODUCT, Formula, Piece
-from derive.rendering.latex_lines import BREAK, condition_lines, ended, joined, width, wrapped
-from derive.rendering.latex_text import GREEK, escaped
-from derive.rendering.order import by_target
+from derive.prose.formula import ATOM, FUNCTION_NAMES, PRODUCT, Formula, Piece
+from derive.prose.latex_lines import BREAK, condition_lines, ended, joined, width, wrapped
+from derive.prose.latex_text import GREEK, escaped
+from derive.prose.order import by_target
 
 _SIGNS = {
     "≥": r"\ge", "≤": r"\le", "≠": r"\ne", "|": r"\mid", "∤": r"\not\mid", "→": r"\to",

@@ -16,7 +16,7 @@ from derive.calculus.step import listing
 from derive.language.operation import Equation
 from derive.language.order import Order
 from derive.language.symbols import Tensor
-from derive.rendering.formula import ATOM, FUNCTION_NAMES, POWER, PRODUCT, Formula, Piece
+from derive.prose.formula import ATOM, FUNCTION_NAMES, POWER, PRODUCT, Formula, Piece
 
 
 class Text(Formula):

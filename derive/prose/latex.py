@@ -17,11 +17,11 @@ from derive.calculus.derivation import Derivation
 from derive.calculus.step import Step, listing
 from derive.language.options import Setting
 from derive.language.symbols import Axis, Size
-from derive.rendering.formula import PRODUCT
-from derive.rendering.latex_formula import Latex, name_latex, setting_symbols
-from derive.rendering.latex_lines import BREAK, joined
-from derive.rendering.latex_text import escaped
-from derive.rendering.templates import environment
+from derive.prose.formula import PRODUCT
+from derive.prose.latex_formula import Latex, name_latex, setting_symbols
+from derive.prose.latex_lines import BREAK, joined
+from derive.prose.latex_text import escaped
+from derive.templating import environment
 
 
 @dataclass(frozen=True)

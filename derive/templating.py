@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 @cache
 def environment() -> Environment:
     """Templates place text; an undefined name is an error."""
-    package = Path(__file__).resolve().parent.parent
+    package = Path(__file__).resolve().parent
     inside = package / "templates"
     folder = inside if inside.is_dir() else package.parent / "templates"
     return Environment(

@@ -9,7 +9,7 @@ from derive.calculus.lift import to_system
 from derive.calculus.statements import Guard, Statement
 from derive.language import Operation, axes, option, sizes, stop, tensor
 from derive.language.order import Order
-from derive.lowering.opposites import without_opposites, without_stops
+from derive.passes.simplify import without_opposites, without_stops
 
 T, H = sizes("T H")
 t, j = axes("t j", T, H)

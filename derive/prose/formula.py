@@ -25,7 +25,7 @@ from derive.language.operation import Equation
 from derive.language.options import Setting
 from derive.language.order import Operand, Order, Written
 from derive.language.symbols import Access, Axis, Size, Tensor
-from derive.rendering.order import (
+from derive.prose.order import (
     by_target,
     chained,
     delta_sides,

@@ -11,7 +11,7 @@ from derive.calculus.step import PartialDerivative, TotalDerivative
 from derive.language import Equation, axes, integers, option, parameter, size, sizes, tensor
 from derive.ops.convolution import correlate
 from derive.ops.dense import linear
-from derive.rendering.text import (
+from derive.prose.text import (
     derivation_text,
     equation_text,
     expression_text,

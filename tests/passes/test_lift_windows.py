@@ -2,16 +2,13 @@
 
 import numpy as np
 import pytest
-from sympy import Eq, Integer, Sum, floor
+from sympy import Eq, Sum, floor
 
 from derive import compile
-from derive.calculus.adjoint import adjoint
 from derive.calculus.lift import to_system
-from derive.calculus.statements import System
 from derive.language import Operation, axes, option, parameter, size, sizes, tensor
-from derive.lowering.windows import pulled, trilinear
 from derive.ops import shipped
-from derive.verification.reference import evaluate
+from derive.program.windows import windowed_product
 from tests.lowering.building import failures, program_of
 from tests.lowering.zoo import ZOO
 
@@ -64,8 +61,8 @@ def test_a_disguised_correlation_gets_the_same_strategies_and_is_exact(flip):
 
 
 def form_of(operation: Operation):
-    """The trilinear form of the one contraction, if it is one."""
-    found = [f for s in to_system(operation).statements if (f := trilinear(s))]
+    """The form of three tensors of the one contraction, if it is one."""
+    found = [f for s in to_system(operation).statements if (f := windowed_product(s))]
     return found[0] if found else None
 
 
@@ -76,10 +73,9 @@ def test_places_shared_with_the_kernel_are_no_window():
 
 
 def test_a_causal_filter_is_a_window_of_falling_taps():
-    """``x[t - d*u]``: turned round, the taps rise."""
+    """``x[t - d*u]``, as well as one of rising taps."""
     form = form_of(ZOO["causal"])
-    assert form is not None and form.windows[0].flipped
-    assert form.windows[0].dilation.is_positive
+    assert form is not None and form.windows[0].tap in form.kernel.index
     assert strategies(ZOO["causal"])["backward"] == ["slide", "columns"]
 
 
@@ -97,50 +93,6 @@ def test_a_window_on_itself_or_under_a_function_is_none():
         operation = Operation("f", "F.", (image, w), (y,), (Eq(y[n], Sum(value, k)),))
         assert form_of(operation) is None
         assert failures(operation, count=3) == []
-
-
-@pytest.mark.parametrize("name", ["correlate1d", "convolve2d", "conv_transpose2d", "causal"])
-@pytest.mark.parametrize("direction", ["forward", "adjoint"])
-def test_the_pulled_form_is_the_same_sum(name, direction):
-    """Image and output change places; the plain loops see no difference at stride 1."""
-    operation = {**SHIPPED, **ZOO}[name]
-    system = to_system(operation)
-    statements = adjoint(system).statements if direction == "adjoint" else system.statements
-    forms = [f for s in statements if (f := trilinear(s))]
-    assert forms
-    rng = np.random.default_rng(0)
-    values = {s: 2 for form in forms for s in _symbols(form)}
-    for form in forms:
-        values |= dict.fromkeys(form.unit_steps, 1)
-    for form in forms:
-        inputs = [r.tensor for r in form.statement.reads]
-        arrays = {}
-        for tensor_ in inputs:
-            shape = [int(e.xreplace(_numbers(values))) for e in tensor_.shape]
-            arrays[tensor_.name] = rng.integers(-9, 9, shape).astype(object)
-        found = []
-        for statement in (form.statement, pulled(form)):
-            reads = tuple(r.tensor for r in statement.reads)
-            target = statement.target.tensor
-            found.append(evaluate(System(reads, (target,), (statement,)), arrays, values))
-        (one,), (other,) = (list(f.values()) for f in found)
-        assert (one == other).all() and one.any()
-
-
-def _symbols(form) -> set:
-    """Sizes and settings of a form; those that a formula gives take any value here as well."""
-    tensors = [form.statement.target.tensor, *(r.tensor for r in form.statement.reads)]
-    found = {s for t in tensors for e in t.shape for s in e.free_symbols}
-    for axis in form.statement.domain:
-        found |= axis.extent.free_symbols
-    for access in (form.image, form.kernel, form.output):
-        for index in access.index:
-            found |= {s for s in index.free_symbols if not hasattr(s, "extent")}
-    return found
-
-
-def _numbers(values: dict) -> dict:
-    return {s: Integer(v) for s, v in values.items()}
 
 
 def test_a_window_over_nothing_is_nothing():

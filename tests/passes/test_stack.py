@@ -7,8 +7,8 @@ from sympy import Eq, Sum, cos, sin, tanh
 from derive.calculus.adjoint import adjoint
 from derive.calculus.lift import to_system
 from derive.language import Operation, axes, parameter, sizes, state, tensor
-from derive.lowering.siblings import with_siblings
-from derive.lowering.told import Told, as_told
+from derive.passes.stack import with_stacks
+from derive.program.grammar import Compute, adding
 from tests.lowering.building import failures, text_of
 from tests.lowering.textbook_lstm import textbook_lstm
 
@@ -32,12 +32,12 @@ def _tensors(equation) -> set:
     return {a.tensor for a in equation.rhs.atoms(type(x[at]))}
 
 
-def stacked(operation: Operation) -> tuple[tuple[Told, ...], tuple[Told, ...]]:
+def stacked(operation: Operation) -> tuple[tuple[Compute, ...], tuple[Compute, ...]]:
     system = to_system(operation)
     reverse = adjoint(system)
-    return with_siblings(
-        as_told(system.statements),
-        as_told(reverse.statements),
+    return with_stacks(
+        tuple(map(adding, system.statements)),
+        tuple(map(adding, reverse.statements)),
         {*system.inputs},
         {*system.outputs},
         reverse.cotangent,
@@ -77,7 +77,7 @@ def test_every_statement_is_told_from_its_originals():
     operation = recurrence(*PAIR)
     system = to_system(operation)
     onward, _ = stacked(operation)
-    told = [s for one in onward for s in one.originals if s in system.statements]
+    told = [s for one in onward for s in one.origins if s in system.statements]
     assert sorted(told, key=str) == sorted(system.statements, key=str)
 
 
@@ -122,4 +122,4 @@ def test_nothing_is_stacked_outside_of_loops():
     equations = [Eq(gate[at], value) for gate, value in zip((one, two), products, strict=True)]
     operation = recurrence(*equations, Eq(h[at], tanh(h[t - 1, n, j] + one[at] * two[at])))
     for direction in stacked(operation):
-        assert all(told.originals == (told.statement,) for told in direction)
+        assert all(told.origins == (told.statement,) for told in direction)
