@@ -30,7 +30,6 @@ class Scope:
     axes: tuple[Axis, ...] = ()
     where: tuple[Guard, ...] = ()
     held: tuple[Held, ...] = ()
-    ends: tuple[Expr, ...] = ()
 
     def within(self, *where: Guard) -> Scope:
         return replace(self, where=(*self.where, *where))
