@@ -207,7 +207,7 @@ class Writer:
         if done.makes_target:
             self.waiting.pop(tensor)
         elif fresh:
-            before = self.made(tensor, assign and exact and lowering.whole)
+            before = self.made(tensor, assign and exact)
         work = list(done.lines)
         if not block.origins:
             return [*before, *work]

@@ -2,9 +2,10 @@
 
     y[n] += x[n];  y[n] += b[n]     becomes     new y;  y[n] = x[n];  y[n] += b[n]
 
-The first that writes an entry sets it. Where not all of a tensor is set by someone, it begins with
-the neutral element: 0, or -oo for a maximum. A tensor that lives within one round of a loop, in one
-part of an axis, or under one condition is made there.
+The first that writes an entry sets it. Where not all that is read of a tensor is known to be
+written (`derive.program.check`), it begins with the neutral element: 0, or -oo for a maximum. A
+tensor that lives within one round of a loop, in one part of an axis, or under one condition is made
+there.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from sympy import Expr, Mod
 from derive.calculus.bounds import disjoint
 from derive.calculus.statements import Statement
 from derive.language.symbols import Axis, Bound, Tensor
-from derive.program.facts import is_copy_with_fill, place, walks_whole, writes_apart
+from derive.program.check import unproved
+from derive.program.facts import is_copy_with_fill, place, writes_apart
 from derive.program.grammar import (
     ZERO,
     Allocate,
@@ -51,7 +53,7 @@ def allocated(program: Program) -> Program:
     made = dict.fromkeys(b.target for b in computes(program.body))
     body = _with_rooms(program.body, {t for t in made if t not in program.inputs}, program, ())
     missing = [t for t in program.outputs if t not in {*made, *program.inputs}]
-    return replace(program, body=(*(_nothing(t, program) for t in missing), *body))
+    return _with_fills(replace(program, body=(*(_nothing(t, program) for t in missing), *body)))
 
 
 def _nothing(tensor: Tensor, program: Program) -> Block:
@@ -158,7 +160,7 @@ def _with_rooms(body: Body, made: set[Tensor], program: Program, around: tuple[B
         rest = (*body[:number], *body[number + 1 :])
         inner = {t for t in own if _lives_in(t, block, rest, program)}
         for tensor in (t for t in own if t not in inner):
-            room = Allocate(tensor, _fill(tensor, (block, *rest)))
+            room = Allocate(tensor, _fill(tensor, block))
             name = program.wanted.get(tensor)
             names = frozenset({name}) if name else program.names
             alone = name is None or around or names == program.names
@@ -192,12 +194,19 @@ def _lives_in(tensor: Tensor, block: Block, rest: Body, program: Program) -> boo
     return False
 
 
-def _fill(tensor: Tensor, blocks: Body) -> Expr | None:
-    """What a tensor holds before anyone writes; None if the first that writes sets all of it."""
-    writing = [b for b in computes(blocks) if b.target == tensor]
-    first = writing[0]
-    if is_copy_with_fill(first.statement):
-        return first.statement.value.tensor.outside  # type: ignore[union-attr]
-    if first.into == "set" and walks_whole(first.statement.target):
-        return None
-    return neutral(tensor, blocks)
+def _fill(tensor: Tensor, block: Block) -> Expr | None:
+    """What a copy of an array holds beyond the array, before it is made."""
+    first = next(b.statement for b in computes((block,)) if b.target == tensor)
+    return first.value.tensor.outside if is_copy_with_fill(first) else None  # type: ignore[union-attr]
+
+
+def _with_fills(program: Program) -> Program:
+    """Let those tensors begin with a number that may be read where nobody has written."""
+    needed = unproved(program)
+
+    def change(block: Block) -> Block | None:
+        if not isinstance(block, Allocate) or block.tensor not in needed or block.fill is not None:
+            return None
+        return replace(block, fill=neutral(block.tensor, program.body))
+
+    return replace(program, body=mapped(program.body, change))

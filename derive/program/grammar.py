@@ -29,16 +29,19 @@ NEUTRAL = {"add": ZERO, "max": -oo, "first": Integer(-1)}
 class Compute:
     """A statement, over those axes of its box that no block around it binds.
 
-    For every point of the axes that the target names, where the guards that name no reduced axis
-    hold, the target becomes the reduction of the values over the reduced axes, as far as all guards
-    hold; of no values that is 0, -oo, or -1 for the first point.
+    The guards say which points of the box count. The target becomes the reduction of the values of
+    those that do, over the axes that it does not name; of no values that is 0, -oo, or -1 for the
+    first point. All values are computed before one is written, and what is written outside of the
+    target vanishes.
 
     Attributes
     ----------
     statement : Statement
     into : str
-        With "update" what is there joins in. With "set" it is overwritten: no two points may write
-        one entry, and the value may read the entry that it sets.
+        With "update" the values join in with what is there, and a point that does not count
+        changes nothing. With "set" the whole box of the axes that the target names is overwritten,
+        whatever the guards: an entry for which no point counts becomes neutral. No two points of
+        these axes may write one entry, and the value may read the entry that it sets.
     origins : tuple of Statement
         The statements of the system, or of its adjoint, that this one stands for.
     """
