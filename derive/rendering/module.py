@@ -10,7 +10,7 @@ import black
 import sympy
 from black.mode import TargetVersion
 
-from derive.calculus.derivation import Derivation
+from derive.calculus.derivation import Derivation, label_of
 from derive.calculus.statements import Statement
 from derive.language.operation import Operation
 from derive.language.options import Option
@@ -115,7 +115,7 @@ def comment(derivation: Derivation, order: Order) -> Describe:
         if adds and statement.op == "add" and " += " not in text:
             text = text.replace(" = ", " += ", 1)
         if statement.target.tensor in cotangents:
-            text += f"    ({derivation.label_of(statement.target.tensor)})"
+            text += f"    ({label_of(statement, derivation)})"
         return "\n".join(wrap(text, 88, subsequent_indent="    ", break_long_words=False))
 
     return describe
