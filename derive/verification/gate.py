@@ -26,9 +26,10 @@ from derive.language.operation import Operation
 from derive.verification.case import Case
 from derive.verification.cases import few, smaller
 from derive.verification.exact import leaves, like
+from derive.verification.expected import Expected
 from derive.verification.field import NoRule
 from derive.verification.strategies import Loaded
-from derive.verification.verify import Expected, Verification, runs
+from derive.verification.verify import Verification, runs
 
 _PAIR = 2  # cases that are tried in float32, and with ties
 _TRIED = 12  # smaller cases, when one has failed
