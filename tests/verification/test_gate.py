@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 from sympy import Eq, Piecewise, Rational, Sum, atan, exp, log, sqrt
 
@@ -11,7 +12,7 @@ from derive.errors import NotVerified
 from derive.language import Maximum, Operation, axes, integers, option, sizes, tensor
 from derive.verification.cases import FEW, few
 from derive.verification.gate import examine
-from tests.cases import SUBJECTS, Subject
+from tests.cases import SUBJECT, SUBJECTS, Subject
 
 N, I = sizes("N I")
 n, i = axes("n i", N, I)
@@ -128,3 +129,30 @@ def test_the_few_cases_are_of_every_kind():
     assert {c.shapes["bias"] is None for c in chosen} == {True, False}
     assert any(c.shapes["x"] == (1, 1) for c in chosen)
     assert [str(c) for c in few(operation)] == [str(c) for c in chosen]
+
+
+def test_one_call_has_everything_in_it_and_no_axis_of_length_1():
+    """Else a slip in an axis of an optional input does not show, where statements are many."""
+    for name in ("lstm_stacked_bidirectional", "conv_transpose3d", "gru_stacked"):
+        roomy = [
+            case
+            for case in few(SUBJECT[name].operation)
+            if not case.options and all(shape and min(shape) > 1 for shape in case.shapes.values())
+        ]
+        assert roomy
+
+
+def test_kinks_are_tried_on_both_sides():
+    case = next(c for c in few(SUMS) if not c.is_empty and np.prod(c.shapes["x"]) >= 18)
+    drawn = case.draw(np.random.default_rng(0), kinks=(-3.0, 3.0))["x"]
+    near = {k + side for k in (-3.0, 3.0) for side in (-0.25, 0, 0.25)}
+    assert near <= set(drawn.ravel().tolist())
+
+
+def test_a_module_that_fails_before_its_strategy_is_known_is_refused():
+    correlate = SUBJECT["correlate1d"]
+    text = correlate.path.read_text(encoding="utf-8")
+    wrong = re.sub(r"(def _forward_\w+\(sizes.*\n)", r"\1    raise KeyError(3)\n", text)
+    assert wrong != text
+    with pytest.raises(NotVerified, match="KeyError"):
+        examine(correlate.operation, wrong)
