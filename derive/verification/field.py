@@ -311,10 +311,11 @@ def constant(value: float) -> Element:
     """
     if value == 0 or math.isinf(value):
         return as_element(value)
-    for base, element in _CONSTANTS:
-        ratio = Fraction(value / base).limit_denominator(64)
-        if math.isclose(ratio * base, value, rel_tol=1e-15):
-            return element * ratio
+    for whole in (0, 1, -1):  # as in the exponents of slopes, √2 − 1
+        for base, element in _CONSTANTS:
+            ratio = Fraction((value - whole) / base).limit_denominator(64)
+            if math.isclose(ratio * base + whole, value, rel_tol=1e-15):
+                return element * ratio + whole
     if (meant := rational(value)) is not None:
         return as_element(meant)
     return _hashed(repr(value), Element(0))
