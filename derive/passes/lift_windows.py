@@ -70,7 +70,8 @@ class Way:
 
 def _chosen(program: Program) -> Program:
     """The program with its products lifted; in two ways if either may be the faster one."""
-    found = [p for b in program.body if (p := _product(b))]
+    names = frozenset(names_in(statements_of(program.body)))
+    found = [p for b in program.body if (p := _product(b, names))]
     if not found:
         return program
     turned = any(p.image == p.statement.target for p in found)
@@ -84,8 +85,8 @@ def _chosen(program: Program) -> Program:
     return replace(program, body=(Choice("slide", test, slide.body, plain.body),))
 
 
-def _product(block: Block) -> WindowedProduct | None:
-    return windowed_product(block.statement) if isinstance(block, Compute) else None
+def _product(block: Block, names: frozenset[str]) -> WindowedProduct | None:
+    return windowed_product(block.statement, names) if isinstance(block, Compute) else None
 
 
 def _slides_faster(product: WindowedProduct, output: bool) -> Iterable[Boolean]:
@@ -112,8 +113,6 @@ class Lifted:
 
     Attributes
     ----------
-    block : Compute
-        The product.
     patches : Tensor
         The windows of the tensor that is lifted.
     ahead, before, after, behind : tuple of Statement
@@ -124,7 +123,6 @@ class Lifted:
         What is made for one part of the images.
     """
 
-    block: Compute
     patches: Tensor
     ahead: Moves
     before: Moves
@@ -184,7 +182,7 @@ class _Matrices:
             index[window.dimension] = window.row
         return Access(self.product.image.tensor, *index)
 
-    def made(self, block: Compute) -> Lifted:
+    def made(self) -> Lifted:
         """The product and all that is moved for it."""
         source, statement = self.source, self.product.statement
         if self.way.output:
@@ -208,9 +206,7 @@ class _Matrices:
             before, after = (*before, *laid), (*back, *after)
             parts.add(room)
         product, ahead, behind = self.with_matrix(product)
-        return Lifted(
-            block, self.at.tensor, ahead, before, product, after, behind, frozenset(parts)
-        )
+        return Lifted(self.at.tensor, ahead, before, product, after, behind, frozenset(parts))
 
     def relaid(self, product: Statement) -> tuple[Statement, Moves, Moves, Tensor]:
         """The product with its other factor, or its target, laid out as the patches are."""
@@ -272,7 +268,8 @@ class _Lift:
 
     def __init__(self, program: Program, way: Way) -> None:
         self.blocks, self.way = program.body, way
-        self.taken = names_in(statements_of(program.body))
+        self.names = frozenset(names_in(statements_of(program.body)))
+        self.taken = {*self.names}
 
     def body(self) -> Body:
         """The blocks, those that share their patches together."""
@@ -281,7 +278,7 @@ class _Lift:
         for number, block in enumerate(self.blocks):
             if number in done:
                 continue
-            product = _product(block)
+            product = _product(block, self.names)
             if product is None:
                 body.append(block)
                 continue
@@ -296,14 +293,14 @@ class _Lift:
         return tuple(body)
 
     def lifted(self, block: Block, name: str) -> Lifted:
-        product = _product(block)
-        assert isinstance(block, Compute) and product is not None
-        return _Matrices(product, self.way, name, self.taken).made(block)
+        product = _product(block, self.names)
+        assert product is not None
+        return _Matrices(product, self.way, name, self.taken).made()
 
     def shares(self, product: WindowedProduct, number: int, other: int) -> bool:
         """Whether another product reads the same patches, and may run with this one."""
         block = self.blocks[other]
-        found = _product(block)
+        found = _product(block, self.names)
         if found is None:
             return False
 
@@ -333,7 +330,7 @@ def _in_parts(group: Sequence[Lifted], product: WindowedProduct) -> Body:
     for one in group:
         mine = [s for s in one.before if before.pop(s, s) is None]
         blocks += map(adding, mine)
-        blocks.append(Compute(one.product, "update", one.block.origins))
+        blocks.append(adding(one.product))
         blocks += map(adding, one.after)
     ahead = [adding(s) for one in group for s in one.ahead]
     behind = [adding(s) for one in group for s in one.behind]

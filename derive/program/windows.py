@@ -10,7 +10,7 @@ kernel, k in output and kernel; p and u share an index of the image.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sympy import Expr, Integer, Mul
@@ -62,8 +62,8 @@ class WindowedProduct:
         return tuple(w.position for w in self.windows)
 
 
-def windowed_product(statement: Statement) -> WindowedProduct | None:
-    """Recognise the form; None for any other statement."""
+def windowed_product(statement: Statement, taken: Collection[str] = ()) -> WindowedProduct | None:
+    """Recognise the form; None for any other statement. New axes have no name that is `taken`."""
     factors = Mul.make_args(statement.value)
     reads = [f for f in factors if isinstance(f, Access)]
     scalars = [f for f in factors if not f.has(Access)]
@@ -84,7 +84,7 @@ def windowed_product(statement: Statement) -> WindowedProduct | None:
     windows = []
     for dimension, index in enumerate(image.index):
         if len(affine(index).iterators) == 2:
-            window = _window(dimension, image, output, kernel)
+            window = _window(dimension, image, output, kernel, taken)
             if window is None:
                 return None
             windows.append(window)
@@ -123,7 +123,9 @@ def _kernel_first(two: Sequence[Access], statement: Statement) -> list[Access]:
     return sorted(two, key=key, reverse=True)
 
 
-def _window(dimension: int, image: Access, output: Access, kernel: Access) -> Window | None:
+def _window(
+    dimension: int, image: Access, output: Access, kernel: Access, taken: Collection[str]
+) -> Window | None:
     index = affine(image.index[dimension])
     one, other = index.iterators
     for position, tap in ((one, other), (other, one)):
@@ -134,7 +136,10 @@ def _window(dimension: int, image: Access, output: Access, kernel: Access) -> Wi
         if position not in _bare(output) or not apart or not taps & {*kernel.index}:
             continue
         if step.is_positive and (pace.is_positive or pace.is_negative) and not index.reads:
-            row = Axis(f"{position.name}_row", image.tensor.shape[dimension])
+            extent = image.tensor.shape[dimension]
+            name = str(extent).lower()  # the letter that the author gave the size
+            free = name.isidentifier() and name not in taken
+            row = Axis(name if free else f"{position.name}_row", extent)
             return Window(dimension, position, tap, step, row)
     return None
 

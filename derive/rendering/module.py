@@ -114,6 +114,8 @@ def comment(derivation: Derivation, order: Order) -> Describe:
         text = statement_text(statement, derivation.order, order)
         if adds and statement.op == "add" and " += " not in text:
             text = text.replace(" = ", " += ", 1)
+        if not adds:
+            text = text.replace(" += ", " = ", 1)
         if statement.target.tensor in cotangents:
             text += f"    ({label_of(statement, derivation)})"
         return "\n".join(wrap(text, 88, subsequent_indent="    ", break_long_words=False))
