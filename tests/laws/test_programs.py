@@ -45,7 +45,7 @@ FIRES = {
 }
 """An operation that each pass changes."""
 
-SEED, MORE, DEFINITIONS = 1, 12, 16
+SEED, MORE, DEFINITIONS = 1, 8, 10
 _others = sorted(n for n in SUBJECT if n not in FIRES.values() and "stacked" not in n)
 SAMPLE = sorted({*FIRES.values(), *random.Random(SEED).sample(_others, MORE)})
 
