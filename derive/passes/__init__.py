@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from derive.calculus.adjoint import Adjoint
 from derive.calculus.statements import System
-from derive.lowering.loops import loops_of
 from derive.passes.allocate import allocate
 from derive.passes.contract_storage import contract_storage
 from derive.passes.drop_copies import drop_copies
@@ -29,6 +28,7 @@ from derive.passes.stack import stack
 from derive.passes.tile import tile
 from derive.passes.tile_loops import tile_loops
 from derive.program.grammar import Module, Program, adding
+from derive.program.loops import loops_of
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,8 @@ from derive.calculus.selection import attains, rank, reduced, taken
 from derive.calculus.statements import Guard, Statement, accesses, names_in
 from derive.language.names import fresh
 from derive.language.symbols import Access, Tensor
-from derive.lowering.loops import loops_of
 from derive.program.grammar import Module, adding, statements_of
+from derive.program.loops import loops_of
 
 Statements = tuple[Statement, ...]
 

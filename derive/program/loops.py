@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sympy import Expr
-
 from derive.calculus.affine import Affine, affine, axes_in
-from derive.calculus.bounds import nonnegative
 from derive.calculus.selection import reduced
 from derive.calculus.statements import Statement, accesses
-from derive.language.symbols import Access, Axis
-from derive.lowering.views import Index
+from derive.language.symbols import Axis
 
 
 def loops_of(statement: Statement, outer: tuple[Axis, ...] = ()) -> tuple[Axis, ...]:
@@ -101,18 +97,3 @@ def moves_apart(places: Iterable[Affine], axes: set[Axis]) -> bool:
     """Whether no two points of the axes meet: each moves an index of its own by 1."""
     moved = [p for p in places if len(p.iterators) == 1 and abs(p.coefficients[0][1]) == 1]
     return {p.iterators[0] for p in moved} >= axes
-
-
-def wraps_once(index: Index) -> bool:
-    """Whether indices modulo the size stay distinct, since there are no more of them."""
-    axes = affine(index.expression).iterators
-    return len(axes) == 1 and nonnegative(index.size - axes[0].extent, ())  # type: ignore
-
-
-def bare_axes(value: Expr) -> set[Axis]:
-    """Axes whose own number stands in the value."""
-    if isinstance(value, Access):
-        return set()
-    if isinstance(value, Axis):
-        return {value}
-    return set().union(*(bare_axes(a) for a in value.args)) if value.args else set()
