@@ -58,14 +58,19 @@ BUILTINS = [
 NUMPY = [
     "ndarray",
     "all",
+    "any",
     "arange",
+    "array",
     "bool_",
     "clip",
     "full",
     "greater",
     "greater_equal",
     "inf",
+    "max",
     "nan",
+    "ndim",
+    "result_type",
     "size",
     "logical_and",
     "logical_or",
@@ -169,7 +174,7 @@ def kernels(module: ast.Module) -> list[ast.FunctionDef]:
     """The mathematics, strategies included, and every private function it calls."""
     defined = functions(module)
     # Functions of the seam are not run on elements: the field puts its own in their place.
-    seam = {f"_{name}" for name in FUNCTIONS} | {"_real"}
+    seam = {f"_{name}" for name in FUNCTIONS} | {"_real", "_select"}
     found = [name for name in defined if name.startswith(("_forward", "_backward"))]
     for name in found:
         for node in ast.walk(defined[name]):
