@@ -109,6 +109,7 @@ class Writer:
         self.taken = {*self.arrays, *numbers, *NAMES}
         self.waiting: dict[Tensor, Expr | None] = {}  # to be made by the first that writes
         self.written: set[Tensor] = set()
+        self.filled: set[Tensor] = set()  # with what their entries are unless somebody writes
         self.cleared = self.narrowed(program.body, ())
 
     def lines(self) -> tuple[Line, ...]:
@@ -175,6 +176,8 @@ class Writer:
         dtype = Name("int" if tensor.integer else "dtype")
         if fill is None and (tensor in self.cleared or not empty):
             fill = neutral(tensor, self.program.body)
+        if fill is not None:
+            self.filled.add(tensor)
         if fill is None or fill == 0:
             made = numpy("zeros" if fill == 0 else "empty", shape, dtype)
         else:
@@ -197,10 +200,11 @@ class Writer:
         self.written.add(tensor)
         before: list[Line] = []
         lowering = Fallback(statement, loops, not fresh, again, self.order, self.finite)
-        fill = fresh and is_copy_with_fill(statement)
+        filled = fresh or (tensor in self.filled and not again)
+        fill = filled and is_copy_with_fill(statement)
         exact = lowering.exact or fill
         assign = block.into == "set" and (exact or lowering.apart)
-        if block.into == "set" and not exact and not fresh and tensor not in self.cleared:
+        if block.into == "set" and not exact and not filled and tensor not in self.cleared:
             before = self.emptied(statement, loops)
         done = lowering.lower(assign)
         self.needs.constants |= done.constants
@@ -231,6 +235,10 @@ class Writer:
             if isinstance(block, Allocate):  # its room is the same in each round
                 self.waiting[block.tensor] = block.fill
                 before += self.made(block.tensor)
+                self.filled.discard(block.tensor)
+                if block.fill is not None:  # in each round anew
+                    place = Subscript(Name(block.tensor.name), (Literal(...),))
+                    views.append(Assign(place, self.number(block.fill)))
         body = self.body((b for b in blocks if not isinstance(b, Allocate)), inner)
         start, stop = map(lower_integer, loop.ends)
         ends = (stop,) if start == Literal(0) else (start, stop)
