@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from derive.lowering.separate import with_separate_windows
+from derive.passes.separate_windows import with_separate_windows
 from sympy import Add, Expr, I, Integer, Mul, Piecewise, Pow, Symbol, nan, oo, zoo
 from sympy.core.relational import Relational
 

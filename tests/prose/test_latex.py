@@ -164,7 +164,7 @@ def test_the_jacobian_of_a_step_has_a_section_of_its_own():
 
 def test_the_same_bytes_whatever_the_hash_seed():
     program = (
-        "import hashlib, tests.rendering.test_latex as t;"
+        "import hashlib, tests.prose.test_latex as t;"
         "print(hashlib.sha256(''.join(t.document(o) for o in"
         " (t.SHIPPED['correlate2d'], t.SHIPPED['conv_transpose1d'], t.nonlinear))"
         ".encode()).hexdigest())"
