@@ -35,6 +35,7 @@ from derive.language.symbols import Tensor
 from derive.lowering.lower import lower
 from derive.rendering.module import render_module
 from derive.verification import reference
+from derive.verification.arithmetic import NUMBERS
 from derive.verification.case import Case
 from derive.verification.cases import cases, few, stated
 from derive.verification.gate import examine
@@ -200,7 +201,7 @@ def _evaluated(whole: Adjoint, case: Case, arrays: dict[str, Any]) -> dict[str, 
     written = [t for t in system.outputs if t not in absent]
     outputs = (*whole.primal.outputs, *written)
     asked = System(system.inputs, outputs, system.statements, system.order)
-    found = _Evaluation(asked, arrays, case.values).outputs()
+    found = _Evaluation(asked, arrays, case.values, NUMBERS).outputs()
     return {name: np.array([float(e) for e in a.flat]) for name, a in found.items()}
 
 

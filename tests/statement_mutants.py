@@ -14,7 +14,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from derive.passes.separate_windows import with_separate_windows
 from sympy import Add, Expr, I, Integer, Mul, Piecewise, Pow, Symbol, nan, oo, zoo
 from sympy.core.relational import Relational
 
@@ -23,6 +22,7 @@ from derive.calculus.affine import NotAffine, affine
 from derive.calculus.statements import Guard, Statement, System
 from derive.language.scalars import SCALARS
 from derive.language.symbols import Access, Axis
+from derive.passes.separate_windows import with_separate_windows
 
 Changes = Iterator[tuple[str, tuple[Statement, ...]]]  # of one statement: what, and what it becomes
 

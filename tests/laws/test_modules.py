@@ -73,6 +73,7 @@ NUMPY = [
     "result_type",
     "size",
     "logical_and",
+    "logical_not",
     "logical_or",
     "dtype",
     "asarray",
