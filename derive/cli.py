@@ -93,6 +93,14 @@ class Format(StrEnum):
     latex = "latex"
 
 
+class Direction(StrEnum):
+    """Which program `derive explain` prints."""
+
+    forward = "forward"
+    backward = "backward"
+    both = "both"
+
+
 def main() -> None:
     """Entry point of the command."""
     for stream in (sys.stdout, sys.stderr):
@@ -233,6 +241,26 @@ def show(
     for target in _select(names):
         with _named(target):
             typer.echo(derivation(target.operation, format.value).rstrip("\n"))
+
+
+@app.command()
+def explain(
+    names: Annotated[list[str], typer.Argument(metavar="NAME|FILE.py")],
+    direction: Annotated[Direction, typer.Option(help="What to print.")] = Direction.both,
+    after: Annotated[str, typer.Option(metavar="PASS", help="As it is after this pass.")] = "",
+) -> None:
+    """Print the program between the equations and the module, for those who work on passes."""
+    from derive.passes import PASSES
+    from derive.pipeline import explain as explained
+
+    known = [row.name for row in PASSES]
+    if after and after not in known:
+        raise typer.BadParameter(f"it is none of {', '.join(known)}", param_hint="--after")
+    words = ("forward", "backward") if direction is Direction.both else (direction.value,)
+    for target in _select(names):
+        with _named(target):
+            for word in words:
+                typer.echo(explained(target.operation, word, after))
 
 
 @app.command("list")

@@ -22,13 +22,15 @@ from derive.language.operation import Operation
 from derive.language.symbols import Access, Axis
 from derive.lowering.entry import all_sizes
 from derive.lowering.lower import Program, lower
-from derive.lowering.separate import with_separate_windows
+from derive.passes import equations, lowered
+from derive.passes.separate_windows import with_separate_windows
+from derive.program.show import show as program_text
+from derive.prose.latex import render_latex
+from derive.prose.text import derivation_text
 from derive.rendering.files import Output, intact, is_current, with_header
-from derive.rendering.latex import render_latex
 from derive.rendering.module import comment, render_module
 from derive.rendering.package import family_file, index_file
-from derive.rendering.templates import template_names, template_source
-from derive.rendering.text import derivation_text
+from derive.templating import template_names, template_source
 from derive.verification.gate import Findings, examine
 
 
@@ -148,6 +150,13 @@ def show(operation: Operation, format: str) -> str:
     """The derivation of an operation, as ``"text"`` or ``"latex"``."""
     _, steps = _derived(operation)
     return render_latex(steps) if format == "latex" else derivation_text(steps)
+
+
+def explain(operation: Operation, direction: str, after: str = "") -> str:
+    """The program of ``"forward"`` or ``"backward"``, as it is after a pass, or in the end."""
+    system = with_separate_windows(_checked(operation))
+    module = lowered(equations(operation.name, system, adjoint(system)), after=after)
+    return program_text(getattr(module, direction), module.order)
 
 
 def compile(operation: Operation, *, verify: bool = True) -> ModuleType:

@@ -59,7 +59,7 @@ class Trial:
         return str(self.case).replace(" ", "-")
 
     def modules(self) -> Iterator[ModuleType]:
-        """The module with every strategy that applies forced, batches whole and cut."""
+        """The module with every strategy forced, axes whole and cut into parts."""
         for _, module, _ in runs((self.case, self.case), self.subject.loaded):
             yield module
 

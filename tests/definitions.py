@@ -8,6 +8,7 @@ too. Each definition ends in a `DefinitionError`, or in a module that its checks
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -67,6 +68,7 @@ class _Author:
         self.random = random.Random(seed)
         letters = self.random.sample(_LETTERS, len(_LETTERS))
         self.letters, self.names = iter(letters), iter(self.random.sample(_NAMES, len(_NAMES)))
+        self.further = itertools.count()  # names of axes, when there are no more letters
         count = self.random.choice((2, 2, 3, 3, 4))
         self.sizes = [size(f"N{i}", minimum=self.random.choice((0, 0, 1))) for i in range(count)]
         self.axes = {s: axis(next(self.letters), s) for s in self.sizes}
@@ -321,7 +323,7 @@ class _Author:
             at = [a for a in free if a.extent == extent]
             if not at and extent not in bound:
                 name = next(self.letters, None)
-                bound[extent] = axis(name or f"b{len(bound)}", extent)
+                bound[extent] = axis(name or f"b{next(self.further)}", extent)
             place: Expr = self.random.choice(at) if at else bound[extent]
             gather = [t for t in self.integers if t.below == extent]
             if gather and self.chance(0.5):

@@ -34,8 +34,8 @@ COMPARISONS: dict[type, type] = {
 }
 EXTREMA = {"min": "max", "max": "min", "all": "any", "any": "all"}
 # Which parts a batch or a loop is cut into is a matter of speed; verification has its own way.
-PARTS = ("_chunks", "_batches", "_stretches")
-LEFT_ALONE = (*PARTS, "_applies", "_prefers")
+PARTS = ("_parts",)
+LEFT_ALONE = (*PARTS, "_prefers")
 MATHEMATICS = ("_forward", "_backward")
 
 

@@ -35,6 +35,7 @@ from derive.language.symbols import Tensor
 from derive.lowering.lower import lower
 from derive.rendering.module import render_module
 from derive.verification import reference
+from derive.verification.arithmetic import NUMBERS
 from derive.verification.case import Case
 from derive.verification.cases import cases, few, stated
 from derive.verification.gate import examine
@@ -133,7 +134,7 @@ class Judge:
 
     def _found(self) -> Iterator[_Call]:
         own = [c for c in self.verification.cases if not c.is_empty]
-        kinds = ({"kinks": True}, {"positive": True}, {"ties": True})
+        kinds = ("kinks", "positive", "ties")
         for case in own[::-1]:
             yield from self._call(case, kinds[0]) or self._call(case, kinds[1])
         for case in own:
@@ -141,11 +142,13 @@ class Judge:
         for number, case in enumerate((*self.larger(), *cases(self.operation))):
             yield from self._call(case, kinds[number % 3 // 2 * 2]) or self._call(case, kinds[1])
 
-    def _call(self, case: Case, kind: dict[str, Any]) -> list[_Call]:
+    def _call(self, case: Case, kind: str) -> list[_Call]:
         """A call with numbers drawn in some way; none if there infinity is met."""
-        kinks = self.verification.kinks(case) if "kinks" in kind else ()
         rng = np.random.default_rng(len(self._calls))
-        drawn = case.draw(rng, **({"kinks": kinks} if "kinks" in kind else kind))
+        if kind == "kinks":
+            drawn = case.draw(rng, kinks=self.verification.kinks(case))
+        else:
+            drawn = case.draw(rng, positive=kind == "positive", ties=kind == "ties")
         whole = self.slips.right
         arrays: dict[str, Any] = {
             name: a if a is None or a.dtype.kind in "iu" else numbers(a)
@@ -198,7 +201,7 @@ def _evaluated(whole: Adjoint, case: Case, arrays: dict[str, Any]) -> dict[str, 
     written = [t for t in system.outputs if t not in absent]
     outputs = (*whole.primal.outputs, *written)
     asked = System(system.inputs, outputs, system.statements, system.order)
-    found = _Evaluation(asked, arrays, case.values).outputs()
+    found = _Evaluation(asked, arrays, case.values, NUMBERS).outputs()
     return {name: np.array([float(e) for e in a.flat]) for name, a in found.items()}
 
 

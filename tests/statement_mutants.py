@@ -22,7 +22,7 @@ from derive.calculus.affine import NotAffine, affine
 from derive.calculus.statements import Guard, Statement, System
 from derive.language.scalars import SCALARS
 from derive.language.symbols import Access, Axis
-from derive.lowering.separate import with_separate_windows
+from derive.passes.separate_windows import with_separate_windows
 
 Changes = Iterator[tuple[str, tuple[Statement, ...]]]  # of one statement: what, and what it becomes
 

@@ -23,7 +23,7 @@ from sympy import Add, Expr, Integer, Max, Min, Mod, Mul, Pow, Symbol, ceiling, 
 from derive.calculus.affine import NotAffine, affine, axes_in
 from derive.calculus.statements import Guard, Statement, accesses
 from derive.language.options import Setting
-from derive.language.symbols import Access, Axis, Size
+from derive.language.symbols import Access, Axis, Bound, Size
 
 # Atoms by number, sorted, repeated for powers; every atom is one that is at least 0, or unsigned.
 Monomial = tuple[int, ...]
@@ -76,7 +76,7 @@ def _mentioned(expressions: Iterable[Expr]) -> set[Symbol]:
         expression = sympy.sympify(waiting.pop())
         new = {*expression.free_symbols, *expression.atoms(Axis)} - found
         found |= new
-        waiting += [s.extent for s in new if isinstance(s, Axis)]
+        waiting += [s.extent for s in new if isinstance(s, Axis | Bound)]
         waiting += [s.formula for s in new if isinstance(s, Size) and s.formula is not None]
         below = (read.tensor.below for read in accesses(expression))
         waiting += [b for b in below if b is not None and not b.free_symbols <= found]
@@ -209,6 +209,11 @@ class _Facts:
             return self.size(expression)
         if isinstance(expression, Setting):
             return self.new(expression.minimum)
+        if isinstance(expression, Bound):
+            found = self.new(0)
+            gap = _sum(self.polynomial(expression.extent), _scaled(found, Fraction(-1)))
+            self.known.append(gap)
+            return found
         if isinstance(expression, floor | ceiling):
             return self.rounded(expression, self.new(None))
         if isinstance(expression, Max | Min):

@@ -112,6 +112,21 @@ class Derivation:
         return step.label if step else f"{tensor.name}.1"
 
 
+def label_of(statement: Statement, derivation: Derivation) -> str:
+    """The step that states this very formula, or words that say from which one it comes."""
+    tensor = statement.target.tensor
+    for step in reversed(derivation.gradients.get(tensor, ())):
+        if not step.assuming and any(_says_the_same(s, statement) for s in step.shown):
+            return step.label
+    return f"from {derivation.label_of(tensor)}"
+
+
+def _says_the_same(one: Statement, other: Statement) -> bool:
+    """Whether two statements differ in nothing but the order of axes and conditions."""
+    parts = [(s.target, s.value, s.op, {*s.domain}, {*s.where}) for s in (one, other)]
+    return parts[0] == parts[1]
+
+
 def derivation(operation: Operation, system: System, adjoint: Adjoint) -> Derivation:
     """Derive the cotangents of `system`, step by step.
 

@@ -157,6 +157,17 @@ def axes(names: str, *extents: Expr | int) -> tuple[Axis, ...]:
 Shape = tuple[tuple[Expr, ...], ...]
 
 
+class Bound(Named):
+    """Where a part of an axis begins or ends: a number between 0 and the axis's extent."""
+
+    extent: Expr
+
+    def __new__(cls, name: str, extent: Expr):
+        self = Symbol.__xnew__(cls, name, integer=True, nonnegative=True)
+        self.extent = extent
+        return self.carrying(extent)
+
+
 class Tensor(Named):
     """An array of real or integer numbers with a symbolic shape.
 

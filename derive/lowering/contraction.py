@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from itertools import combinations
 
 from derive.language.symbols import Axis
-from derive.lowering.program import Binary, Literal, Node, Product, TupleOf, method, numpy
+from derive.lowering.program import Binary, Literal, Node, Product, TupleOf, call, method, numpy
 from derive.lowering.views import Extents, View, extent_of, shape_of, size_of
 
 Axes = tuple[Axis, ...]
@@ -76,20 +76,29 @@ def _pair(left: View, right: View, keep: Axes, extents: Extents) -> View:
     batch = tuple(a for a in keep if a in left.axes and a in right.axes)
     rows = tuple(a for a in keep if a in left.axes and a not in batch)
     columns = tuple(a for a in keep if a in right.axes and a not in batch)
-    if columns and (not rows or keep.index(columns[0]) < keep.index(rows[0])):
+    lie = _lies(left, contracted, batch), _lies(right, contracted, batch)
+    first = bool(columns) and (not rows or keep.index(columns[0]) < keep.index(rows[0]))
+    if lie == ("right", "left") or (first and lie != ("left", "right")):
         left, right, rows, columns = right, left, columns, rows
         contracted = tuple(a for a in left.axes if a in contracted)
     lengths = tuple(extent_of(a, extents).length for a in batch)
-    node = Product(
-        "@",
-        _matrix(left, batch, rows, contracted, extents),
-        _matrix(right, batch, contracted, columns, extents),
-        TupleOf((*lengths, size_of(rows, extents), size_of(columns, extents))),
-    )
+    one = _matrix(left, batch, rows, contracted, extents)
+    other = _matrix(right, batch, contracted, columns, extents)
+    shape = TupleOf((*lengths, size_of(rows, extents), size_of(columns, extents)))
+    # Of several products each may be an outer one, such as those of a depthwise convolution.
+    node = call("_product", one, other) if batch else Product("@", one, other, shape)
     result = (*batch, *rows, *columns)
     if len(rows) == len(columns) == 1:
         return View(node, result, True)
     return View(method(node, "reshape", shape_of(result, extents)), result, True)
+
+
+def _lies(view: View, contracted: Axes, batch: Axes) -> str:
+    """The side of a product for which the axes lie in memory: rows by columns."""
+    summed = [a in contracted for a in view.axes if a not in batch]
+    if summed == sorted(summed):
+        return "left"
+    return "right" if summed == sorted(summed, reverse=True) else ""
 
 
 def _matrix(view: View, batch: Axes, rows: Axes, columns: Axes, extents: Extents) -> Node:

@@ -342,7 +342,7 @@ class Elementwise:
             result = inner.selected(value, test, result, behind)
             behind |= {value, test}
         if asked:
-            result = call("_except", result, _is_nan(self.read, asked), NAN)  # it is a new array
+            result = self.put(NAN, _is_nan(self.read, asked), result, behind)
         return result
 
     def selected(self, value: Expr, test: Boolean, others: Node, behind: set[Expr]) -> Node:
@@ -353,14 +353,17 @@ class Elementwise:
         condition, node = self.condition(test), self.lower(value)
         covered = self.arrays((test,)) <= self.arrays(behind)
         if self.is_number(value) and covered and any(map(_is_rare, sympy.And.make_args(test))):
-            new = isinstance(others, Binary | Unary) or (
-                isinstance(others, Call)
-                and (others.function == Name("_except") or isinstance(others.function, Attribute))
-            )
-            return call("_except", others if new else numpy("array", others), condition, node)
+            return self.put(node, condition, others, behind)
         if self.loops:  # over small arrays
             return numpy("where", condition, node, others)
         return call("_select", condition, node, others)
+
+    def put(self, number: Node, condition: Node, others: Node, behind: set[Expr]) -> Node:
+        """The others, but a number where a rare condition holds."""
+        if not self.arrays(behind):  # nothing that could be overwritten
+            return numpy("where", condition, number, others)
+        new = others if _is_new(others) else numpy("array", others)
+        return call("_except", new, condition, number)
 
     def arrays(self, expressions: Iterable[Expr]) -> set[Axis]:
         """The axes of the array that is made of expressions."""
@@ -407,6 +410,15 @@ def _has_array(part: Expr | Written) -> bool:
     """Whether arrays stand in a factor, and not only numbers, sizes and settings."""
     whole = arguments(Mul, part) if isinstance(part, tuple) else (part,)
     return any(argument.has(Access, Axis) for argument in whole)
+
+
+def _is_new(node: Node) -> bool:
+    """Whether it is an array that nothing else has."""
+    if not isinstance(node, Call):
+        return isinstance(node, Binary | Unary)
+    function = node.function
+    numpys = isinstance(function, Attribute) and function.value == Name("np")
+    return numpys or function in (Name("_except"), Name("_select"))
 
 
 def _is_rare(test: Boolean) -> bool:

@@ -22,8 +22,6 @@ from derive.language.symbols import Access, Axis, Tensor
 from derive.lowering.contraction import axes_of, product
 from derive.lowering.elementwise import Elementwise
 from derive.lowering.integers import lower_integer
-from derive.lowering.loops import bare_axes, loops_of, moves_apart, wraps_once
-from derive.lowering.outside import is_copy_with_fill
 from derive.lowering.program import (
     ALL,
     NONE,
@@ -58,6 +56,8 @@ from derive.lowering.views import (
     shape_of,
     view,
 )
+from derive.program.facts import bare_axes, is_copy_with_fill, writes_apart
+from derive.program.loops import loops_of, moves_apart
 
 
 @dataclass
@@ -134,6 +134,14 @@ class Fallback:
             for p in places
         )
         return single and len(set(axes)) == len(axes) and set(self.own_loops) <= set(axes)
+
+    @property
+    def apart(self) -> bool:
+        """Whether each entry that is written is written once, though some may be left out."""
+        written = axes_in(self.statement.target.index)
+        gathered = any(i.gathered for i in self.target)
+        alone = writes_apart(self.statement, self.loops[: len(self.loops) - len(self.own_loops)])
+        return alone and not gathered and not self.masks and {*self.own_loops} <= written
 
     @property
     def whole(self) -> bool:
@@ -340,7 +348,7 @@ class Fallback:
             place = _array(target)
             return (Do(numpy("maximum", place, aligned, out=place)),), False
         gathered = next((i.gathered for i in self.target if i.gathered), ())
-        places = [affine(i.expression) for i in self.target if i.inside or wraps_once(i)]
+        places = [affine(i.expression) for i in self.target if i.inside or _wraps_once(i)]
         apart = moves_apart(places, set(gathered))
         if isinstance(place, Subscript) and not apart:
             rows, *rest = place.items
@@ -489,6 +497,12 @@ class Fallback:
             for index in self.indices.get(access, ()):
                 found |= set(index.gathered) if index.gathered else {index.axis} - {None}
         return found | (bare_axes(value) - set(self.loops))
+
+
+def _wraps_once(index: Index) -> bool:
+    """Whether indices modulo the size stay distinct, since there are no more of them."""
+    axes = affine(index.expression).iterators
+    return len(axes) == 1 and nonnegative(index.size - axes[0].extent, ())  # type: ignore
 
 
 def _before(entries: list[Line | Node], lines: tuple[Line, ...]) -> tuple[Line, ...]:

@@ -113,7 +113,8 @@ class Harmless:
             # What is not compared may be NaN, which 0 does not take away.
             if not free.atoms(Access) <= compared or free.has(spared) or not self.is_settled(free):
                 continue
-            ends = [(0, zeros[0]), (carrier, True)] if first else [(carrier, there), (0, True)]
+            zero, taken = (Integer(0), zeros[0]), (carrier, there)
+            ends = [zero, (carrier, True)] if first else [taken, (Integer(0), True)]
             return Mul(Piecewise(*ends, evaluate=False), free, *below, evaluate=False)
         return None
 
@@ -137,9 +138,14 @@ class Harmless:
         """The part, harmless where one of the conditions holds."""
         bounds = _bounds(excluded)
         if bounds and (isinstance(value, Add | Mul) or _is_entire(value)):
-            side, low, high = bounds
-            found = part.xreplace({side: clipped(side, low, high)})
-            if self.is_settled(found):
+            side, *ends = bounds
+            found = part.xreplace({side: clipped(*bounds)})
+            numbers = [part.xreplace({side: end}) for end in ends if not end.is_infinite]
+            alone = sum(not self.is_bounded(other) for other in value.args) == 1
+            # Beside something infinite, 0 would not do.
+            if self.is_settled(found) and (
+                alone or isinstance(value, Add) or all(n.is_nonzero for n in numbers)
+            ):
                 return found
         return spared(part, Or(*excluded))
 
@@ -266,9 +272,16 @@ def _is_entire(value: Expr) -> bool:
 
 def finite_tensors(statements: Iterable[Statement], order: Order) -> frozenset[Tensor]:
     """The tensors that are computed, and have no infinite entry whatever the data."""
-    found, others = set(), set()
+    writers: dict[Tensor, list[Statement]] = {}
     for statement in statements:
-        known = Harmless(order, frozenset(found - others))
-        bounded = statement.op == "add" and known.is_bounded(statement.value)
-        (found if bounded else others).add(statement.target.tensor)
-    return frozenset(found - others)
+        writers.setdefault(statement.target.tensor, []).append(statement)
+    known = Harmless(order)
+    while True:
+        found = {
+            tensor
+            for tensor, added in writers.items()
+            if all(s.op == "add" and known.is_bounded(s.value) for s in added)
+        }
+        if found == known.finite:
+            return known.finite
+        known = Harmless(order, frozenset(found))

@@ -10,13 +10,14 @@ import black
 import sympy
 from black.mode import TargetVersion
 
-from derive.calculus.derivation import Derivation
+from derive.calculus.derivation import Derivation, label_of
 from derive.calculus.statements import Statement
 from derive.language.operation import Operation
 from derive.language.options import Option
 from derive.language.order import Order
 from derive.language.symbols import Size, Tensor
 from derive.lowering.entry import Entry, enter
+from derive.lowering.integers import lower_integer
 from derive.lowering.lower import Direction, Program
 from derive.lowering.program import (
     NONE,
@@ -34,9 +35,9 @@ from derive.lowering.program import (
     names_in,
 )
 from derive.lowering.writer import Describe
+from derive.prose.text import equation_text, statement_text
 from derive.rendering.python import expression_text, program_text
-from derive.rendering.templates import environment, template_names, template_source
-from derive.rendering.text import equation_text, statement_text
+from derive.templating import environment, template_names, template_source
 
 MODE = black.Mode(target_versions={TargetVersion.PY311}, line_length=100)
 
@@ -59,13 +60,12 @@ class Function:
 
 @dataclass(frozen=True)
 class Choice:
-    """Two strategies of one direction; the first one applies where `applies` says so."""
+    """Two strategies of one direction; the first is the faster one where `prefers` says so."""
 
     direction: str
     first: str
     second: str
     parameters: str
-    applies: str
     prefers: str
 
 
@@ -114,8 +114,10 @@ def comment(derivation: Derivation, order: Order) -> Describe:
         text = statement_text(statement, derivation.order, order)
         if adds and statement.op == "add" and " += " not in text:
             text = text.replace(" = ", " += ", 1)
+        if not adds:
+            text = text.replace(" += ", " = ", 1)
         if statement.target.tensor in cotangents:
-            text += f"    ({derivation.label_of(statement.target.tensor)})"
+            text += f"    ({label_of(statement, derivation)})"
         return "\n".join(wrap(text, 88, subsequent_indent="    ", break_long_words=False))
 
     return describe
@@ -385,11 +387,10 @@ class _Direction:
         if len(variants) == 1:
             return []
         first, second = (f"_{self.word}_{v.name}" for v in variants)
-        tests = []
-        for test in (self.direction.applies, self.direction.prefers):
-            lines = _with_sizes((Return(test or Literal(True)),), entry)
-            tests.append(program_text(lines))
-        return [Choice(self.word, first, second, self.parameters, *tests)]
+        assert self.direction.prefers is not None
+        test = Return(lower_integer(self.direction.prefers))
+        lines = program_text(_with_sizes((test,), entry))
+        return [Choice(self.word, first, second, self.parameters, lines)]
 
 
 def _with_sizes(lines: Any, entry: Entry) -> list[Line]:

@@ -11,7 +11,7 @@ import black
 from derive.language.operation import Operation
 from derive.rendering.files import Output, with_header
 from derive.rendering.module import MODE, escaped
-from derive.rendering.templates import environment
+from derive.templating import environment
 
 Families = Mapping[str, tuple[Operation, ...]]
 

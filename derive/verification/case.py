@@ -90,9 +90,10 @@ class Case:
             # On every one and at both sides of it, as far as there is room.
             near = rng.permutation(np.add.outer(kinks, (-0.25, 0, 0.25)).ravel())
             chosen = rng.permutation(array.size)[: -(-array.size // 3)]
-            array = np.array(array, dtype=float)
-            array.flat[chosen] = np.resize(near, chosen.size)
-            drawn[tensor.name] = array
+            # Sums of numbers with few digits are not rounded: one that is at a kink is on it.
+            moved = np.round(np.asarray(array, dtype=float) * 2**16) / 2**16
+            moved.flat[chosen] = np.resize(near, chosen.size)
+            drawn[tensor.name] = moved
         return drawn
 
     def _array(self, tensor: Tensor, rng: np.random.Generator, positive: bool):

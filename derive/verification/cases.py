@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from math import prod
 from typing import Any
@@ -42,8 +42,8 @@ def cases(operation: Operation) -> tuple[Case, ...]:
         If the definition yields too few, or says something in `cases=` that cannot be.
     """
     formulas = formulas_of(operation)
-    own = [_stated(formulas, given) for given in operation.cases]
-    found = _select(own, _candidates(formulas))
+    own = [_coarse(_stated(formulas, given)) for given in operation.cases]
+    found = _select(own, [_coarse(candidate) for candidate in _candidates(formulas)])
     if found and not formulas.free and not formulas.operation.options:
         found = (found * FEWEST)[:FEWEST]  # nothing can vary but the numbers drawn
     if len(found) < FEWEST:
@@ -153,6 +153,15 @@ class _Candidate:
     rank: int  # of the first size that is 0
     shows: frozenset[tuple]
     crossed: frozenset[tuple]  # the same for each option that is neutral
+
+
+def _coarse(candidate: _Candidate) -> _Candidate:
+    """Without the axes of single statements: among many cases they come by themselves."""
+    return replace(
+        candidate,
+        shows=frozenset(f for f in candidate.shows if f[0] != "long"),
+        crossed=frozenset(f for f in candidate.crossed if f[1] != "long"),
+    )
 
 
 def _select(own: Sequence[_Candidate], candidates: Sequence[_Candidate]) -> list[_Candidate]:

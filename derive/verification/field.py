@@ -311,10 +311,11 @@ def constant(value: float) -> Element:
     """
     if value == 0 or math.isinf(value):
         return as_element(value)
-    for base, element in _CONSTANTS:
-        ratio = Fraction(value / base).limit_denominator(64)
-        if math.isclose(ratio * base, value, rel_tol=1e-15):
-            return element * ratio
+    for whole in (0, 1, -1):  # as in the exponents of slopes, √2 − 1
+        for base, element in _CONSTANTS:
+            ratio = Fraction((value - whole) / base).limit_denominator(64)
+            if math.isclose(ratio * base + whole, value, rel_tol=1e-15):
+                return element * ratio + whole
     if (meant := rational(value)) is not None:
         return as_element(meant)
     return _hashed(repr(value), Element(0))
@@ -337,7 +338,8 @@ def seam(module: ModuleType) -> ModuleType:
     """Copy a generated module, with its scalar primitives replaced by those of the field.
 
     Replaced are the functions of `FUNCTIONS`, as ``_sigmoid`` and as ``np.exp``; constants such
-    as ``_SQRT_PI``, floats named with an underscore and a capital; ``_DTYPES``; and ``_real``.
+    as ``_SQRT_PI``, floats named with an underscore and a capital; ``_DTYPES``; ``_real``; and
+    ``_select``, for elements have no bits.
     All else is the module's own compiled code, patches included. Neither it nor another thread
     notices.
     """
@@ -353,6 +355,8 @@ def seam(module: ModuleType) -> ModuleType:
             value = ("object",)
         elif name == "_real":
             value = _real
+        elif name == "_select":
+            value = np.where
         elif callable(value) and name[0] == "_" and name[1:] in lifted:
             value = lifted[name[1:]]
         elif isinstance(value, float) and name[0] == "_" and name[1:2].isupper():

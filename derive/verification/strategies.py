@@ -3,13 +3,11 @@
 This is all that knows how a module names its strategies:
 
     _STRATEGIES = {"forward": (f1, f2), "backward": (g1, g2)}    absent where there is no choice
-    _APPLIES = {g2: lambda sizes: ...}                           absent where each always applies
     _choose_forward(sizes), _choose_backward(sizes)              return one of them
 
 and how it cuts a batch into parts that fit the cache, of which small shapes would always be one:
 
-    _chunks(count, positions, elements)                          bounds of each part
-    _stretches(count, elements)                                  the same for a loop over time
+    _parts(count, elements, columns)                             bounds of each part
 """
 
 from __future__ import annotations
@@ -17,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
-from typing import Any
 
 from derive.verification.poison import POISONED
 
@@ -55,20 +52,12 @@ class Loaded:
         """Direction and name of every strategy; empty if nothing is chosen."""
         return [(d, f.__name__) for d in DIRECTIONS for f in self._listed(d)]
 
-    def choices(self, sizes: Any, *, cut: bool = False) -> Iterator[Choice]:
-        """As few choices as show every strategy that applies to these sizes at least once.
+    def choices(self, *, cut: bool = False) -> Iterator[Choice]:
+        """As few choices as show every strategy at least once.
 
         With `cut`, batches are cut into parts.
         """
-        applies: dict[Any, Callable[[Any], bool]] = getattr(self.module, "_APPLIES", {})
-        usable = {
-            direction: [
-                number
-                for number, strategy in enumerate(self._listed(direction))
-                if strategy not in applies or applies[strategy](sizes)
-            ]
-            for direction in DIRECTIONS
-        }
+        usable = {d: list(range(len(self._listed(d)))) for d in DIRECTIONS}
         usable = {direction: numbers for direction, numbers in usable.items() if numbers}
         for turn in range(max(map(len, usable.values()), default=1)):
             choice = {d: numbers[turn % len(numbers)] for d, numbers in usable.items()}
@@ -108,14 +97,9 @@ def _chooser(module: ModuleType, name: str, direction: str, number: int) -> Func
     return FunctionType(choose.__code__, vars(module), name, choose.__defaults__)
 
 
-def _small_chunks(count: int, positions: int, elements: int) -> list[tuple[int, int]]:
-    """None if there is nothing to compute."""
-    return _small_batches(count, elements) if positions * elements else []
-
-
-def _small_batches(count: int, elements: int) -> list[tuple[int, int]]:
+def _small_parts(count: int, elements: int, columns: int = 0) -> list[tuple[int, int]]:
     """Parts of two, and a last one that is smaller if `count` is odd."""
     return [(first, min(first + 2, count)) for first in range(0, count, 2)]
 
 
-SMALL = {"_chunks": _small_chunks, "_batches": _small_batches, "_stretches": _small_batches}
+SMALL = {"_parts": _small_parts}

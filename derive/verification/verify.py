@@ -27,6 +27,7 @@ from derive.language.symbols import Access
 from derive.verification.cases import Case, cases
 from derive.verification.differences import Diagnosis, check_differences
 from derive.verification.exact import leaves, like, transpose_defect
+from derive.verification.expected import ROUNDINGS, Expected
 from derive.verification.number import Number, gradients, numbers
 from derive.verification.reference import as_written, evaluate
 from derive.verification.strategies import Loaded
@@ -37,10 +38,6 @@ TOLERANCE = 1e-11
 Sums of the sizes of a case lose about 1e-15 and a function a few units more; what is wrong is off
 by about 1, or was cancelled in a form that is not stable. What the equations themselves cancel is
 allowed for, see `Expected`."""
-ROUNDINGS = 8
-"""How many times as far as the reference expects floats may be off; nearer numbers are equal."""
-
-_LOOSE = 0.01  # of the scale: a module that may be off by more is not checked
 
 _COMPARING = (
     sympy.Max, sympy.Min, sympy.Abs, sympy.core.relational.Relational, scalars.relu, scalars.step,
@@ -170,25 +167,11 @@ class Verification:
         expected: Expected,
         tolerance: float,
     ) -> tuple[float, str]:
-        """The largest error beyond what rounding does, relative to its array; what is wrong."""
-        wrong, errors = [], [0.0]
-        for name, right in expected.values.items():
-            scale, here = _scale(right), found[name]
-            off = _off(here, right)
-            errors.append(float(np.max(off, initial=0)) / scale)
-            if errors[-1] <= tolerance:
-                continue
-            fits = here is not None and here.shape == right.shape
-            if fits and np.all(off <= tolerance * scale + expected.rounding[name]):
-                if np.any(expected.rounding[name] > _LOOSE * scale):
-                    self.rounded[case] = None
-                errors[-1] = 0.0
-                continue
-            wrong.append(f"{name} is off by {errors[-1]:.1e}{_where(here, right)}")
-        if wrong and not expected.is_decided:
+        """The largest error, and what is wrong; it is noted where rounding decides."""
+        judgement = expected.judged(found, tolerance)
+        if judgement.rounded:
             self.rounded[case] = None
-            return 0.0, ""
-        return float(np.max(errors)), "; ".join(wrong)  # NaN if one is
+        return judgement.error, judgement.what
 
     def exact(self, case: Case, module: ModuleType, *, subsets: bool = True) -> tuple[float, str]:
         """Compare gradients with the transpose of the derivative, modulo a prime."""
@@ -323,49 +306,10 @@ class Verification:
 
 
 def runs(chosen: Iterable[Case], loaded: Loaded) -> Iterator[tuple[Case, ModuleType, str]]:
-    """Every case with every strategy that applies to it, batches whole and cut in turn."""
+    """Every case with every strategy, axes whole and cut into parts in turn."""
     for number, case in enumerate(chosen):
-        sizes = None
-        if loaded.strategies:
-            drawn = case.draw(np.random.default_rng(0)).values()
-            try:
-                with np.errstate(all="ignore"):
-                    sizes = loaded.module.forward(*drawn, **case.options)[1].sizes
-            except Exception:  # the check will meet it, and say so
-                yield case, loaded.module, ""
-                continue
-        for choice in loaded.choices(sizes, cut=number % 2 == 1):
+        for choice in loaded.choices(cut=number % 2 == 1):
             yield case, loaded.forced(choice), loaded.name_of(choice)
-
-
-@dataclass(frozen=True)
-class Expected:
-    """Inputs and cotangents with what the reference makes of them.
-
-    Attributes
-    ----------
-    inputs, y_bar, values : mapping of str to ndarray
-    rounding : mapping of str to ndarray
-        How far floats may be off in each value.
-    positive : bool
-        The inputs are above 0.
-    calm : bool
-        Nothing was infinite on the way.
-    is_decided : bool
-        No two numbers that were compared were so near to each other that rounding decides.
-    """
-
-    inputs: Arrays
-    y_bar: Mapping[str, np.ndarray]
-    values: Mapping[str, np.ndarray]
-    rounding: Mapping[str, np.ndarray]
-    positive: bool
-    calm: bool
-    is_decided: bool
-
-    @property
-    def is_finite(self) -> bool:
-        return all(np.isfinite(value).all() for value in self.values.values())
 
 
 def _single(array: np.ndarray) -> np.ndarray:
@@ -384,38 +328,10 @@ def _as_leaves(output: Any, y_bar: Mapping[str, np.ndarray]) -> dict[str, np.nda
     return dict(zip(leaves(output), y_bar.values(), strict=True))
 
 
-def _scale(right: np.ndarray) -> float:
-    """The largest entry, or 1."""
-    return max(1.0, float(np.max(np.abs(right), initial=0, where=np.isfinite(right))))
-
-
-def _off(found: np.ndarray | None, right: np.ndarray) -> np.ndarray:
-    """How far each entry is off; infinitely far if the shape is wrong."""
-    if found is None or found.shape != right.shape:
-        return np.array([np.inf])
-    off = np.zeros(right.shape)
-    # Infinities may be equal; where the equations have no value, anything will do.
-    np.subtract(found, right, out=off, where=(found != right) & ~np.isnan(right))
-    return np.abs(off)
-
-
 def _exactly(number: Any) -> float:
     """A number that a float prints as; near it, if none does: 1/3 is on no side of its float."""
     exact = not isinstance(number, sympy.Rational) or number == sympy.Rational(repr(float(number)))
     return float(number) if exact else round(float(number) * 64) / 64
-
-
-def _where(found: np.ndarray | None, right: np.ndarray) -> str:
-    """The entry that is off most: what it is, and what it should be."""
-    if found is None or found.shape != right.shape:
-        shape = None if found is None else found.shape
-        return f": its shape is {shape}, and should be {right.shape}"
-    if not right.size:
-        return ""
-    off = np.abs(np.where(found == right, 0, found - right))
-    place = np.unravel_index(int(np.argmax(np.where(off == off, off, np.inf))), right.shape)
-    index = ", ".join(str(int(i)) for i in place)
-    return f": [{index}] is {found[place]:.9g}, and should be {right[place]:.9g}"
 
 
 def _count(reached: set[str]) -> str:

@@ -28,7 +28,7 @@ from derive.language import (
 )
 from derive.ops.convolution import OPERATIONS as CONVOLUTIONS
 from derive.ops.dense import linear
-from derive.rendering.text import Text
+from derive.prose.text import Text
 from tests.calculus.evaluation import Numbers
 
 SHIPPED = {operation.name: operation for operation in (*CONVOLUTIONS, linear)}

@@ -17,7 +17,7 @@ from derive.language import Operation, axes, parameter, relu, sigmoid, sizes, st
 from derive.language.load import load
 from derive.ops.convolution import OPERATIONS as CONVOLUTIONS
 from derive.ops.recurrent import OPERATIONS as RECURRENT
-from derive.rendering.text import Text
+from derive.prose.text import Text
 from derive.verification.reference import evaluate
 from tests.calculus.evaluation import Numbers, number
 

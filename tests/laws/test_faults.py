@@ -457,12 +457,12 @@ def test_an_index_is_a_number_of_its_own_in_each_part_of_a_loop():
         Eq(past[-1], 0), step, Eq(seen[t], past[t]), inputs=(signal,), outputs=(seen,)
     )
     module, array = module_of(counted), np.array([0.3, -0.2, 0.5, 0.1, -0.4])
-    whole = vars(module)["_stretches"]
+    whole = vars(module)["_parts"]
     try:
-        vars(module)["_stretches"] = lambda count, elements: [(0, 2), (2, count)]
+        vars(module)["_parts"] = lambda count, elements: [(0, 2), (2, count)]
         gradients_are_slopes(counted, array)
     finally:
-        vars(module)["_stretches"] = whole
+        vars(module)["_parts"] = whole
 
 
 # ---- the same twice -------------------------------------------------------------------------

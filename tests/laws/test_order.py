@@ -32,7 +32,7 @@ from derive.calculus.derivation import derivation
 from derive.calculus.lift import to_system
 from derive.language.symbols import Access
 from derive.pipeline import definition_hash, rendered, show
-from derive.rendering.text import equation_text
+from derive.prose.text import equation_text
 from generated import log_softmax
 
 N, T = sizes("N T")

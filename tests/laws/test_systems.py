@@ -10,38 +10,13 @@ import pytest
 from derive.calculus.adjoint import adjoint, tangent
 from derive.calculus.lift import to_system
 from derive.calculus.statements import System
-from derive.language.scalars import SCALARS
 from derive.verification import reference
+from derive.verification.arithmetic import FIELD
 from derive.verification.cases import Case
-from derive.verification.field import (
-    FUNCTIONS,
-    Element,
-    as_elements,
-    call,
-    constant,
-    random_elements,
-)
-from derive.verification.reference import evaluate
+from derive.verification.field import Element, as_elements, random_elements
 from tests.cases import SUBJECT, SUBJECTS, Subject
 
-
-@pytest.fixture(autouse=True)
-def _functions_of_the_field(monkeypatch):
-    """Let the plain-loop evaluator apply functions to elements, not to numbers."""
-    for function, row in SCALARS.items():
-        name = row.numpy.removeprefix("np.").removeprefix("_")
-        if name in FUNCTIONS:
-            monkeypatch.setitem(reference.FUNCTIONS, function, partial(call, name))
-    monkeypatch.setattr(reference, "_irrational", lambda number: constant(float(number)))
-    power = reference._power
-
-    def power_of_elements(base, exponent):
-        if isinstance(exponent, Fraction) and exponent.denominator == 2:
-            return call("sqrt", base) ** exponent.numerator
-        return power(base, exponent)
-
-    monkeypatch.setattr(reference, "_power", power_of_elements)
-
+evaluate = partial(reference.evaluate, numbers=FIELD)
 
 TWICE = [case for name in ("linear", "correlate1d") for case in SUBJECT[name].cases[3::2]]
 SMOOTH = ("sigmoid", "gelu", "gelu_tanh", "silu", "mish", "softplus", "softsign", "elu", "softmax")

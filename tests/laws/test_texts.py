@@ -35,7 +35,7 @@ from derive.language import (
     tensor,
 )
 from derive.pipeline import rendered, show
-from derive.rendering.latex_text import escaped
+from derive.prose.latex_text import escaped
 
 N, M = sizes("N M")
 n = axis("n", N)

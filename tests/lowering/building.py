@@ -13,7 +13,7 @@ from derive.calculus.derivation import derivation
 from derive.calculus.lift import to_system
 from derive.language import Operation, Size, Tensor, axis, tensor
 from derive.lowering.lower import Program, lower
-from derive.lowering.separate import with_separate_windows
+from derive.passes.separate_windows import with_separate_windows
 from derive.rendering.module import comment, render_module
 from derive.verification.cases import Case, cases
 from derive.verification.strategies import Loaded

@@ -229,6 +229,13 @@ def test_constants_agree_with_one_another():
     assert constant(-INF) == -INF
 
 
+def test_constants_beside_an_integer_agree_with_those_without():
+    """As exponents of slopes do: x**√2 has the slope √2·x**(√2 − 1)."""
+    assert constant(math.sqrt(2) - 1) == constant(math.sqrt(2)) - 1
+    assert constant(1 - math.pi / 3) == 1 - constant(math.pi) / 3
+    assert constant(0.75) == Element(3) / 4
+
+
 def test_numpy_treats_them_as_numbers():
     rng = np.random.default_rng(1)
     x = random_elements((2, 3), rng)

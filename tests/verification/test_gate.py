@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 from sympy import Eq, Piecewise, Rational, Sum, atan, cosh, exp, log, sign, sin, sqrt, tan, tanh
 
@@ -12,7 +13,7 @@ from derive.language import Maximum, Operation, axes, expm1, integers, option, s
 from derive.language.scalars import normal_pdf
 from derive.verification.cases import FEW, few
 from derive.verification.gate import examine
-from tests.cases import SUBJECTS, Subject
+from tests.cases import SUBJECT, SUBJECTS, Subject
 
 N, I = sizes("N I")
 n, i = axes("n i", N, I)
@@ -166,11 +167,10 @@ def test_a_slip_beside_what_rounding_does():
 
 
 def test_what_rounding_decides_is_said():
-    """Σ_i x[n,i]·y[n] is less than y[n]·Σ_i x[n,i], or not, by a rounding."""
-    total = Sum(x[n, i], i)
-    equal = squares_of(
-        y[n] + x[n, i] * Piecewise((x[n, i], total * y[n] < Sum(x[n, i] * y[n], i)), (1, True))
-    )
+    """Σ_i sin(x[n,i])·y[n] is less than y[n]·Σ_i sin(x[n,i]), or not, by a rounding."""
+    total = Sum(sin(x[n, i]), i)
+    less = total * y[n] < Sum(sin(x[n, i]) * y[n], i)
+    equal = squares_of(y[n] + x[n, i] * Piecewise((x[n, i], less), (1, True)))
     text = text_of(equal)
     away = text.replace("y[:, None] + x", "y[:, None] + 2 * x")
     assert away != text
@@ -178,3 +178,30 @@ def test_what_rounding_decides_is_said():
     assert said == "but for the call, where rounding decides"
     with pytest.raises(NotVerified):  # there are calls where it does not
         examine(equal, away)
+
+
+def test_one_call_has_everything_in_it_and_no_axis_of_length_1():
+    """Else a slip in an axis of an optional input does not show, where statements are many."""
+    for name in ("lstm_stacked_bidirectional", "conv_transpose3d", "gru_stacked"):
+        roomy = [
+            case
+            for case in few(SUBJECT[name].operation)
+            if not case.options and all(shape and min(shape) > 1 for shape in case.shapes.values())
+        ]
+        assert roomy
+
+
+def test_kinks_are_tried_on_both_sides():
+    case = next(c for c in few(SUMS) if not c.is_empty and np.prod(c.shapes["x"]) >= 18)
+    drawn = case.draw(np.random.default_rng(0), kinks=(-3.0, 3.0))["x"]
+    near = {k + side for k in (-3.0, 3.0) for side in (-0.25, 0, 0.25)}
+    assert near <= set(drawn.ravel().tolist())
+
+
+def test_a_module_that_fails_before_its_strategy_is_known_is_refused():
+    correlate = SUBJECT["correlate1d"]
+    text = correlate.path.read_text(encoding="utf-8")
+    wrong = re.sub(r"(def _forward\w*\(sizes.*\n)", r"\1    raise KeyError(3)\n", text)
+    assert wrong != text
+    with pytest.raises(NotVerified, match="KeyError"):
+        examine(correlate.operation, wrong)

@@ -125,3 +125,9 @@ def test_the_larger_of_two():
     (values,), slopes = evaluated(Eq(y[n], Max(x[n], 2)), x=[1, 3, 5])
     assert values == [2, 3, 5]
     assert slopes["x"] == [0, 1, 1]
+
+
+def test_an_entry_that_depends_on_itself_is_an_error():
+    """And not an endless recursion."""
+    with pytest.raises(RecursionError, match=r"y\[0\] depends on itself"):
+        evaluated(Eq(y[n], x[n] + y[n]), x=[1.0, 2.0, 3.0])

@@ -1,0 +1,92 @@
+"""What is done to a module between the equations and a target, once and in this order.
+
+Every pass maps modules to modules that compute the same. Those that are `needed` make a program of
+equations; any of the others may be left out, and what is computed is right all the same: a pass
+only makes it faster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from derive.calculus.adjoint import Adjoint
+from derive.calculus.statements import System
+from derive.passes.allocate import allocate
+from derive.passes.contract_storage import contract_storage
+from derive.passes.drop_copies import drop_copies
+from derive.passes.fill_outside import fill_outside
+from derive.passes.guard_sums import guard_sums
+from derive.passes.hoist_factors import hoist_factors
+from derive.passes.lift_windows import lift_windows
+from derive.passes.route_maxima import route_maxima
+from derive.passes.schedule import schedule
+from derive.passes.select import select
+from derive.passes.share_values import share_values
+from derive.passes.simplify import simplify
+from derive.passes.stack import stack
+from derive.passes.tile import tile
+from derive.passes.tile_loops import tile_loops
+from derive.program.grammar import Module, Program, adding
+from derive.program.loops import loops_of
+
+
+@dataclass(frozen=True)
+class Pass:
+    """A row of the table."""
+
+    run: Callable[[Module], Module]
+    needed: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.run.__name__
+
+
+def tile_batches(module: Module) -> Module:
+    """Cut into parts what goes over its data in loops of Python."""
+    return tile(module, lambda statement: bool(loops_of(statement)))
+
+
+PASSES = (
+    Pass(simplify),
+    Pass(share_values),
+    Pass(drop_copies),
+    Pass(route_maxima),
+    Pass(hoist_factors),
+    Pass(stack),
+    Pass(guard_sums, needed=True),
+    Pass(fill_outside, needed=True),
+    Pass(schedule, needed=True),
+    Pass(lift_windows),
+    Pass(contract_storage),
+    Pass(tile_loops),
+    Pass(select, needed=True),
+    Pass(tile_batches),
+    Pass(allocate, needed=True),
+)
+
+
+def equations(name: str, system: System, adjoint: Adjoint) -> Module:
+    """The statements of a system and of its adjoint, in no order yet."""
+    bars = adjoint.cotangent
+    wanted = {bars[t]: t.name for t in system.inputs if t in bars}
+    arriving = tuple(bars[t] for t in system.outputs if t in bars)
+    forward = tuple(map(adding, adjoint.primal.statements))
+    backward = tuple(map(adding, adjoint.statements))
+    return Module(
+        Program(name, system.inputs, system.outputs, forward),
+        Program(name, arriving, tuple(wanted), backward, wanted),
+        bars,
+        system.order,
+    )
+
+
+def lowered(module: Module, without: Collection[str] = (), after: str = "") -> Module:
+    """The module after all passes but those named, or up to one of them."""
+    for row in PASSES:
+        if row.needed or row.name not in without:
+            module = row.run(module)
+        if row.name == after:
+            break
+    return module

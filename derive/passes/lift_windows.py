@@ -1,0 +1,370 @@
+"""Pass: a product over windows becomes a copy of the windows and a product of matrices.
+
+    y[n,k,p] += Σ_{c,u} w[k,c,u]·x[n, c, s·p + d·u − P]
+
+becomes, for a part of all n at a time,
+
+    patches[c,u,n,p] = x[n, c, s·p + d·u − P]                          (im2col)
+    y[n,k,p] = Σ_{c,u} w[k,c,u]·patches[c,u,n,p]
+
+Whichever of the three is the target, there are two ways, and both give the same. Either the windows
+of the image are copied (where it is the target, they are computed and added back: col2im). Or what
+has the positions p is written, tap by tap, to where its windows lie among zeros, which takes any
+stride and no division:
+
+    patches[k,u,n, s·p + d·u − P] = y_bar[n,k,p]
+    x_bar[n,c,h] = Σ_{k,u} w[k,c,u]·patches[k,u,n,h]
+    w_bar[k,c,u] = Σ_{n,h} x[n,c,h]·patches[k,u,n,h]
+
+Of windows along several axes the first may stay ("slide"): then its taps move over rows of the
+copy, which are matrices as they lie in memory, and the copy is smaller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import sympy
+from sympy import And, Expr, Mul
+from sympy.logic.boolalg import Boolean
+
+from derive.calculus.affine import axes_in
+from derive.calculus.statements import Statement, names_in
+from derive.language.names import fresh
+from derive.language.symbols import Access, Axis, Bound, Tensor
+from derive.program.grammar import (
+    Block,
+    Body,
+    Choice,
+    Compute,
+    Module,
+    Program,
+    Tile,
+    adding,
+    computes,
+    statements_of,
+)
+from derive.program.windows import Window, WindowedProduct, windowed_product
+
+Axes = tuple[Axis, ...]
+Moves = tuple[Statement, ...]
+
+# What has the positions is lifted while its windows are at most so many times those of the image,
+# and the image at most half as large again: it multiplies for every entry of the image (measured).
+RATIO = 6
+
+
+def lift_windows(module: Module) -> Module:
+    """Lift the windows of every product, in both directions."""
+    return replace(module, forward=_chosen(module.forward), backward=_chosen(module.backward))
+
+
+@dataclass(frozen=True)
+class Way:
+    """Whether the output is lifted and not the image, and whether the first window stays."""
+
+    output: bool
+    slides: bool
+
+
+def _chosen(program: Program) -> Program:
+    """The program with its products lifted; in two ways if either may be the faster one."""
+    names = frozenset(names_in(statements_of(program.body)))
+    found = [p for b in program.body if (p := _product(b, names))]
+    if not found:
+        return program
+    turned = any(p.image == p.statement.target for p in found)
+    plain = replace(program, body=_Lift(program, Way(False, False)).body())
+    slide = replace(program, body=_Lift(program, Way(turned, True)).body())
+    test = And(*(t for product in found for t in _slides_faster(product, turned)))
+    if test == sympy.false or slide.body == plain.body:
+        return plain
+    if test == sympy.true:
+        return slide
+    return replace(program, body=(Choice("slide", test, slide.body, plain.body),))
+
+
+def _product(block: Block, names: frozenset[str]) -> WindowedProduct | None:
+    return windowed_product(block.statement, names) if isinstance(block, Compute) else None
+
+
+def _slides_faster(product: WindowedProduct, output: bool) -> Iterable[Boolean]:
+    """When it is faster that the first window slides."""
+    for window in product.windows:
+        yield sympy.Eq(window.step, 1)
+    if output and product.image == product.statement.target:
+        image, places = _volume(w.row for w in product.windows), _volume(product.positions)
+        channels, filters = _volume(product.channels), _volume(product.filters)
+        yield sympy.Le(filters * image, RATIO * channels * places)
+        yield sympy.Le(2 * image, 3 * places)
+
+
+def _volume(axes: Iterable[Axis]) -> Expr:
+    return Mul(*(a.extent for a in axes))
+
+
+# ---- one product ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Lifted:
+    """What becomes of one product.
+
+    Attributes
+    ----------
+    patches : Tensor
+        The windows of the tensor that is lifted.
+    ahead, before, after, behind : tuple of Statement
+        What is moved ahead of all parts, before the product of one, after it, and in the end.
+    product : Statement
+        The product of matrices.
+    parts : frozenset of Tensor
+        What is made for one part of the images.
+    """
+
+    patches: Tensor
+    ahead: Moves
+    before: Moves
+    product: Statement
+    after: Moves
+    behind: Moves
+    parts: frozenset[Tensor]
+
+
+class _Matrices:
+    """Makes one product of matrices.
+
+    Parameters
+    ----------
+    product : WindowedProduct
+    way : Way
+    name : str
+        Of the patches.
+    taken : set of str
+        Names in use; new ones are added.
+    """
+
+    def __init__(self, product: WindowedProduct, way: Way, name: str, taken: set[str]) -> None:
+        self.product, self.way, self.taken = product, way, taken
+        several = way.slides and len(product.windows) > 1
+        self.late = product.windows[:1] if several else ()
+        self.lifted = product.windows[len(self.late) :]
+        self.index = {w: product.image.index[w.dimension] for w in product.windows}
+        self.source, self.partner = product.image, product.output
+        self.own, self.others = product.channels, product.filters
+        if way.output:
+            self.source, self.partner = self.partner, self.source
+            self.own, self.others = self.others, self.own
+        self.at = self.room(name, (*self.own, *self.taps), self.rows(not way.output))
+
+    @property
+    def taps(self) -> Axes:
+        return tuple(w.tap for w in self.lifted)
+
+    def rows(self, image: bool) -> Axes:
+        """The axes behind the channels: of the image's entries, or of positions."""
+        late = tuple(w.row if image else w.position for w in self.late)
+        # Lifting makes positions of entries, and entries of positions.
+        moved = tuple(w.position if not self.way.output else w.row for w in self.lifted)
+        return (*late, *self.product.images, *moved)
+
+    def room(self, name: str, channels: Axes, rows: Axes, parameter: bool = False) -> Access:
+        """A new tensor, whole."""
+        axes = (*self.product.batch, *channels, *rows)
+        shape = tuple((a.extent,) for a in axes)
+        return Access(Tensor(name, shape, outside=0, parameter=parameter), *axes)
+
+    def image(self, whole: Sequence[Window]) -> Access:
+        """The image, with whole axes in the place of some windows."""
+        index = list(self.product.image.index)
+        for window in whole:
+            index[window.dimension] = window.row
+        return Access(self.product.image.tensor, *index)
+
+    def made(self) -> Lifted:
+        """The product and all that is moved for it."""
+        source, statement = self.source, self.product.statement
+        if self.way.output:
+            at, move = self.at.xreplace({w.row: self.index[w] for w in self.lifted}), source
+            values = {source: self.at, self.product.image: self.image(self.lifted)}
+        else:
+            at, move = self.at, self.image(self.late)
+            values = {source: self.at.xreplace({w.row: self.index[w] for w in self.late})}
+        box = (*statement.domain, *self.at.index)
+        move_box = tuple(
+            a for a in dict.fromkeys(box) if {a} & (at.free_symbols | move.free_symbols)
+        )
+        product = _replaced(statement, values)
+        before: Moves = (Statement(move_box, at, move),)
+        after: Moves = ()
+        if statement.target == source:
+            before, after = (), (Statement(move_box, move, at),)  # type: ignore[arg-type]
+        parts = {self.at.tensor}
+        if self.late:
+            product, laid, back, room = self.relaid(product)
+            before, after = (*before, *laid), (*back, *after)
+            parts.add(room)
+        product, ahead, behind = self.with_matrix(product)
+        return Lifted(self.at.tensor, ahead, before, product, after, behind, frozenset(parts))
+
+    def relaid(self, product: Statement) -> tuple[Statement, Moves, Moves, Tensor]:
+        """The product with its other factor, or its target, laid out as the patches are."""
+        name = fresh(f"{self.partner.tensor.name}_rows", self.taken)
+        at = self.room(name, self.others, self.rows(self.way.output))
+        plain, inside = self.partner, at
+        if self.way.output:
+            plain = self.image(self.product.windows)
+            inside = at.xreplace({w.row: self.index[w] for w in self.late})
+        tensor = self.partner.tensor
+        (access,) = {a for a in (product.target, *product.reads) if a.tensor == tensor}
+        box = tuple(at.index)
+        new = _replaced(product, {access: inside})
+        if product.target == access:
+            return new, (), (Statement(box, plain, at),), at.tensor  # type: ignore[arg-type]
+        return new, (Statement(box, at, plain),), (), at.tensor  # type: ignore[arg-type]
+
+    def with_matrix(self, product: Statement) -> tuple[Statement, Moves, Moves]:
+        """The product with its kernel as matrices that lie in memory as they are multiplied.
+
+        A kernel that is read is laid out ahead, one that is the target is added up so.
+        """
+        kernel = self.product.kernel
+        outer = tuple(w.tap for w in self.late)
+        target = product.target == kernel
+        if target or self.source == self.product.statement.target:
+            channels = (*self.own, *self.taps, *self.others)
+        else:
+            channels = (*self.others, *self.own, *self.taps)
+        axes = (*outer, *self.product.batch, *channels)
+        if axes == kernel.index or not (self.late or self.way.output):
+            return product, (), ()
+        name = fresh(f"{kernel.tensor.name}_matrix", self.taken)
+        shape = tuple((a.extent,) for a in axes)
+        matrix = Access(Tensor(name, shape, parameter=True), *axes)
+        new = _replaced(product, {kernel: matrix})
+        if target:
+            return new, (), (Statement(axes, kernel, matrix),)
+        return new, (Statement(axes, matrix, kernel),), ()
+
+
+def _replaced(statement: Statement, values: dict[Access, Access]) -> Statement:
+    """The statement with other entries, over the axes that these name."""
+    target: Access = values.get(statement.target) or statement.target
+    value = statement.value.xreplace(values)
+    named = axes_in((*target.index, value))
+    new = (a for access in values.values() for a in access.index if isinstance(a, Axis))
+    box = dict.fromkeys((*statement.domain, *new))
+    return replace(
+        statement, domain=tuple(a for a in box if a in named), target=target, value=value
+    )
+
+
+# ---- all products --------------------------------------------------------------------------
+
+
+class _Lift:
+    """Lifts all products of a program in one way."""
+
+    def __init__(self, program: Program, way: Way) -> None:
+        self.blocks, self.way = program.body, way
+        self.names = frozenset(names_in(statements_of(program.body)))
+        self.taken = {*self.names}
+
+    def body(self) -> Body:
+        """The blocks, those that share their patches together."""
+        body: list[Block] = []
+        done: set[int] = set()
+        for number, block in enumerate(self.blocks):
+            if number in done:
+                continue
+            product = _product(block, self.names)
+            if product is None:
+                body.append(block)
+                continue
+            others = [
+                n for n in range(number + 1, len(self.blocks)) if self.shares(product, number, n)
+            ]
+            done |= {*others}
+            source = (product.output if self.way.output else product.image).tensor
+            name = fresh(f"{source.name}_patches", self.taken)
+            group = [self.lifted(self.blocks[n], name) for n in (number, *others)]
+            body += _in_parts(group, product)
+        return tuple(body)
+
+    def lifted(self, block: Block, name: str) -> Lifted:
+        product = _product(block, self.names)
+        assert product is not None
+        return _Matrices(product, self.way, name, self.taken).made()
+
+    def shares(self, product: WindowedProduct, number: int, other: int) -> bool:
+        """Whether another product reads the same patches, and may run with this one."""
+        block = self.blocks[other]
+        found = _product(block, self.names)
+        if found is None:
+            return False
+
+        def key(one: WindowedProduct) -> tuple:
+            source = one.output if self.way.output else one.image
+            read = source != one.statement.target
+            return read, source, one.windows, one.batch, one.images
+
+        same = key(found) == key(product) and key(found)[0]
+        return same and _independent(block, self.blocks[number:other])
+
+
+def _independent(block: Block, earlier: Body) -> bool:
+    """Whether a block may run before others."""
+    mine, theirs = computes((block,)), computes(earlier)
+    read = {a.tensor for b in mine for a in b.accesses}
+    written = {b.target for b in mine}
+    return not read & {b.target for b in theirs} and not any(
+        a.tensor in written for b in theirs for a in b.accesses
+    )
+
+
+def _in_parts(group: Sequence[Lifted], product: WindowedProduct) -> Body:
+    """Products that share their patches, for a part of the images at a time."""
+    before = dict.fromkeys(s for one in group for s in one.before)
+    blocks: list[Compute] = []
+    for one in group:
+        mine = [s for s in one.before if before.pop(s, s) is None]
+        blocks += map(adding, mine)
+        blocks.append(adding(one.product))
+        blocks += map(adding, one.after)
+    ahead = [adding(s) for one in group for s in one.ahead]
+    behind = [adding(s) for one in group for s in one.behind]
+    if not product.images:
+        return (*ahead, *blocks, *behind)
+    axis = product.images[0]
+    first, last = (Bound(name, axis.extent) for name in ("first", "last"))
+    part = Axis(axis.name, last - first)
+    parts = frozenset[Tensor]().union(*(one.parts for one in group))
+    short = {t: _shortened(t, axis, last - first, blocks) for t in parts}
+
+    def cut(block: Compute) -> Compute:
+        whole = {
+            a: a.xreplace({axis: first + part}) for a in block.accesses if a.tensor not in parts
+        }
+        statement = block.statement.substitute(whole).substitute({**short, axis: part})
+        return replace(block, statement=statement)
+
+    patches = group[0].patches
+    rest = (*product.images[1:], *product.positions)
+    tile = Tile(
+        axis,
+        first,
+        last,
+        sympy.cancel(Mul(*patches.shape) / axis.extent),
+        tuple(map(cut, blocks)),
+        columns=_volume(rest),
+    )
+    return (*ahead, tile, *behind)
+
+
+def _shortened(tensor: Tensor, axis: Axis, length: Expr, blocks: Sequence[Compute]) -> Tensor:
+    """A tensor with room for one part of the axis."""
+    access = next(a for b in blocks for a in b.accesses if a.tensor == tensor)
+    dimension = access.index.index(axis)
+    shape = tuple((length if d == dimension else e,) for d, e in enumerate(tensor.shape))
+    return tensor.like(shape=shape)

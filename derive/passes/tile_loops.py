@@ -1,0 +1,137 @@
+"""Pass: what a loop reads once is computed for a part of its rounds at a time.
+
+    k[t] = f(x[t])                           for first <= t < last, in parts of T:
+    for t:  a[t] = c[t]*k[t]     becomes         k[t] = f(x[first + t])
+                                                 for t:  a[t] = c[t]*k[t - first]
+
+It stays in the cache, and no array is made that is as long as the loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sympy import Add, Expr, Integer, Mul
+
+from derive.calculus.statements import Statement
+from derive.language.symbols import Access, Axis, Bound, Tensor
+from derive.program.facts import named, stays_inside, writes_apart
+from derive.program.grammar import (
+    Block,
+    Body,
+    Compute,
+    Loop,
+    Module,
+    Program,
+    Tile,
+    computes,
+    mapped,
+)
+
+
+def tile_loops(module: Module) -> Module:
+    """Move what loops read into them, part by part, in both directions."""
+    return module.each(tiled)
+
+
+def tiled(program: Program) -> Program:
+    """Move what the loops of a program read into them; outputs stay whole."""
+    body: Body = program.body
+    for loop in body:
+        if isinstance(loop, Loop):
+            body = _with_tile(loop, body, {*program.outputs})
+    return replace(program, body=body)
+
+
+def _with_tile(loop: Loop, body: Body, keep: set[Tensor]) -> Body:
+    """All blocks, those that the loop alone reads within it; tensors in `keep` stay whole."""
+    made = {b.target for b in body if isinstance(b, Compute)} - keep
+    whole = {t: d for t in made if (d := _dimension(t, loop, body)) is not None}
+    if not whole:
+        return body
+    ahead = [b for b in body if isinstance(b, Compute) and b.target in whole]
+    first, last = (Bound(name, loop.axis.extent) for name in ("first", "last"))
+    short = {t: _shortened(t, d, last - first) for t, d in whole.items()}
+    part = Axis(loop.axis.name, last - first)
+    now = [
+        replace(b, statement=_of_part(b.statement, loop.axis, part, first, short)) for b in ahead
+    ]
+    inner = mapped(loop.body, lambda b: _in_round(b, whole, first, short))
+    elements = Add(*(Mul(*_without(t.shape, d)) for t, d in whole.items()))
+    rounds = replace(loop, body=inner, start=first, stop=last)
+    tile = Tile(loop.axis, first, last, elements, (*now, rounds), loop.falling)
+    return tuple(tile if b is loop else b for b in body if b not in ahead)
+
+
+def _dimension(tensor: Tensor, loop: Loop, body: Body) -> int | None:
+    """The dimension of the tensor that the loop walks, if it can be computed in parts."""
+    every, inner = computes(body), computes(loop.body)
+    writers = [b for b in every if b.target == tensor]
+    readers = [b for b in every if any(r.tensor == tensor for r in b.statement.entries)]
+    if not readers or any(b not in body or not _is_pointwise(b.statement) for b in writers):
+        return None
+    if any(b not in inner for b in readers):
+        return None
+    accesses = [b.statement.target for b in writers]
+    accesses += [r for b in readers for r in b.statement.entries if r.tensor == tensor]
+    for dimension, index in enumerate(accesses[0].index):
+        if index == loop.axis and all(a.index[dimension] == index for a in accesses):
+            return dimension
+    return None
+
+
+def _is_pointwise(statement: Statement) -> bool:
+    """Whether each entry is computed once, by functions of others that are always there."""
+    if any(r.tensor.optional for r in statement.entries) or statement.where:
+        return False
+    reads = all(
+        r.tensor.outside is None or stays_inside(r, statement.domain) for r in statement.reads
+    )
+    return reads and {*statement.domain} == named(statement) and writes_apart(statement, ())
+
+
+def _without(shape: Sequence[Expr], dimension: int) -> list[Expr]:
+    return [e for d, e in enumerate(shape) if d != dimension] or [Integer(1)]
+
+
+def _shortened(tensor: Tensor, dimension: int, length: Expr) -> Tensor:
+    """The tensor with room for one part."""
+    shape = tuple((length if d == dimension else e,) for d, e in enumerate(tensor.shape))
+    return tensor.like(shape=shape, outside=None)
+
+
+def _of_part(
+    statement: Statement, old: Axis, part: Axis, first: Expr, short: dict[Tensor, Tensor]
+) -> Statement:
+    target = Access(short[statement.target.tensor], *statement.target.index)
+    shifted: dict = {r: _read(r, old, part, first, short) for r in statement.entries}
+    shifted[old] = part + first  # the index as a number, too
+    return replace(
+        statement,
+        domain=tuple(part if a == old else a for a in statement.domain),
+        target=target.xreplace({old: part}),
+        value=statement.value.xreplace(shifted),
+    )
+
+
+def _read(
+    access: Access, old: Axis, part: Axis, first: Expr, short: dict[Tensor, Tensor]
+) -> Access:
+    if access.tensor in short:
+        return Access(short[access.tensor], *access.index).xreplace({old: part})
+    return access.xreplace({old: part + first})
+
+
+def _in_round(
+    block: Block, whole: dict[Tensor, int], first: Expr, short: dict[Tensor, Tensor]
+) -> Compute | None:
+    if not isinstance(block, Compute):
+        return None
+    found = {}
+    for read in block.statement.entries:
+        if read.tensor in whole:
+            index = list(read.index)
+            index[whole[read.tensor]] -= first
+            found[read] = Access(short[read.tensor], *index)
+    return replace(block, statement=block.statement.substitute(found)) if found else None

@@ -1,0 +1,1 @@
+"""The program: statements in an order in which they can run, and nothing about arrays."""

@@ -1,0 +1,111 @@
+"""What is known of the statements of a program, found once and for every target."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sympy import Expr, Mod, Symbol
+
+from derive.calculus.affine import Affine, affine, axes_in
+from derive.calculus.bounds import inside, nonnegative
+from derive.calculus.statements import Statement
+from derive.language.symbols import Access, Axis, Bound, Tensor
+
+Axes = tuple[Axis, ...]
+
+
+def place(index: Expr) -> Affine:
+    """An index as a constant and coefficients; a remainder, of two rows, is a constant."""
+    remainders = sorted(index.atoms(Mod), key=str)
+    if not remainders:
+        return affine(index)
+    hidden = {m: Symbol(f"row{number}", integer=True) for number, m in enumerate(remainders)}
+    found = affine(index.xreplace(hidden))
+    back = {symbol: remainder for remainder, symbol in hidden.items()}
+    return Affine(found.constant.xreplace(back), found.coefficients)
+
+
+def named(statement: Statement) -> set[Axis]:
+    """The axes that the target names: its points are not joined along them."""
+    return axes_in(statement.target.index)
+
+
+def writes_apart(statement: Statement, outer: Axes) -> bool:
+    """Whether no two points of the axes that the target names write one entry.
+
+    ``y[p, 2*q]`` does, and ``y[u, p + u]``; ``y[p + u]`` and ``y[token[t]]`` do not, unless the
+    `outer` axes, which are fixed, are all but one of those that stand there.
+    """
+    places = [place(index) for index in statement.target.index]
+    if any(axes_in(at.reads) - {*outer} for at in places):
+        return False
+    told = {*outer}  # axes that an entry tells
+    waiting = [at for at in places if {*at.iterators} - told]
+    while waiting:
+        alone = [at for at in waiting if len({*at.iterators} - told) == 1]
+        if not alone:
+            return False
+        told |= {a for at in alone for a in at.iterators}
+        waiting = [at for at in waiting if {*at.iterators} - told]
+    return True
+
+
+def stays_inside(access: Access, domain: Axes) -> bool:
+    """Whether no index leaves the tensor, whatever the conditions of the statement."""
+    tensor = access.tensor
+    return all(
+        nonnegative(index - first, domain) and nonnegative(first + extent - 1 - index, domain)
+        for index, extent, first in zip(access.index, tensor.shape, tensor.offset, strict=True)
+        if not index.has(Mod)
+    )
+
+
+def walks_whole(target: Access, dimensions: Iterable[int] | None = None) -> bool:
+    """Whether an axis of its own walks all of every dimension, or of those that are given.
+
+    An axis that is cut into parts walks all of it in all parts together.
+    """
+    tensor = target.tensor
+    chosen = range(len(target.index)) if dimensions is None else dimensions
+    walked: list[Symbol] = []
+    for dimension in chosen:
+        at = place(target.index[dimension])
+        if tensor.offset[dimension] != 0 or [c for _, c in at.coefficients] != [1]:
+            return False
+        (axis,) = at.iterators
+        assert isinstance(axis, Axis)
+        start, stop = at.constant, at.constant + axis.extent
+        length = stop.extent if isinstance(start, Bound) and isinstance(stop, Bound) else stop
+        if length != tensor.shape[dimension] or not (start == 0 or isinstance(start, Bound)):
+            return False
+        walked.append(axis)
+    return len(set(walked)) == len(walked)
+
+
+def accesses_of(statement: Statement, tensor: Tensor) -> tuple[Access, ...]:
+    """Where a statement writes or reads a tensor."""
+    return tuple(a for a in (statement.target, *statement.entries) if a.tensor == tensor)
+
+
+def bare_axes(value: Expr) -> set[Axis]:
+    """Axes whose own number stands in the value."""
+    if isinstance(value, Access):
+        return set()
+    if isinstance(value, Axis):
+        return {value}
+    return set().union(*map(bare_axes, value.args)) if value.args else set()
+
+
+def is_copy_with_fill(statement: Statement) -> bool:
+    """``copy[i] = x[...]`` for each entry of the copy, where x reads no 0 outside.
+
+    The copy holds that number before anything is written, so nothing else may write there.
+    """
+    value, target = statement.value, statement.target
+    if not isinstance(value, Access) or value.tensor.outside in (None, 0):
+        return False
+    if statement.op != "add" or statement.where or inside(value, statement.domain):
+        return False
+    extents = tuple(axis.extent for axis in statement.domain)
+    plain = target.index == statement.domain and not any(target.tensor.offset)
+    return plain and target.tensor.shape == extents

@@ -1,0 +1,1 @@
+"""Systems and derivations for people: text, LaTeX."""

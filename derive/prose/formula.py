@@ -1,0 +1,400 @@
+"""How a formula is laid out, whatever it is printed in: order of terms and factors, brackets, sums.
+
+SymPy's own printers sort by their own taste (``-1 + H``, ``w*y_bar*x``). Here everything comes in
+the order in which the author wrote it. What nobody wrote has factors in the order of the
+declaration, positive terms before negative ones, and ``d*U - d*u - d`` is collected into
+``d (U - 1 - u)``. `text` and `latex` say what each piece looks like.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import sympy
+from sympy import Add, Expr, Integer, Max, Min, Mod, Mul, Piecewise, Pow, Sum, ceiling, floor
+from sympy.core.relational import Relational
+from sympy.logic.boolalg import And, Not, Or
+
+from derive.calculus.statements import Guard, Statement
+from derive.calculus.step import Becomes, Equal, PartialDerivative, Phrase, bound, factors
+from derive.language.maximum import ArgMaximum, Maximum
+from derive.language.numbers import decimal
+from derive.language.operation import Equation
+from derive.language.options import Setting
+from derive.language.order import Operand, Order, Written
+from derive.language.symbols import Access, Axis, Size, Tensor
+from derive.prose.order import (
+    by_target,
+    chained,
+    delta_sides,
+    divides,
+    is_decimal,
+    is_range,
+    names_points,
+    ordered_terms,
+    over_number,
+    sides,
+    signed,
+    split_cases,
+)
+
+# How tightly a piece is bound together; a looser piece within a tighter one gets brackets.
+SUM, PRODUCT, POWER, ATOM = range(4)
+
+Piece = tuple[str, int]
+
+
+class Formula(ABC):
+    """Print expressions, guards, statements and phrases.
+
+    Parameters
+    ----------
+    order : sequence of Tensor
+        The order of factors that nobody wrote.
+    axes : sequence of Axis
+        The order of indices in a sum of indices; one that is not among them comes first.
+    written : Order, optional
+        How the author wrote sums, products, maxima and minima.
+    """
+
+    def __init__(
+        self,
+        order: Sequence[Tensor] = (),
+        axes: Sequence[Axis] = (),
+        written: Order | None = None,
+    ) -> None:
+        self.written = written or Order()
+        self.rank = {tensor: position for position, tensor in enumerate(order)}
+        self.given = {axis.name: position for position, axis in enumerate(axes)}
+        self.place: dict[Any, int] = {}  # of the indices of the statement being printed
+
+    # What a printer decides -------------------------------------------------------------------
+
+    @abstractmethod
+    def symbol(self, symbol: Any) -> str: ...
+
+    @abstractmethod
+    def tensor(self, tensor: Tensor) -> str: ...
+
+    @abstractmethod
+    def access(self, name: str, index: list[str]) -> str: ...
+
+    @abstractmethod
+    def derivative(self, sign: str, of: str, by: str) -> str: ...
+
+    @abstractmethod
+    def product(self, pieces: list[str]) -> str: ...
+
+    @abstractmethod
+    def quotient(self, over: Piece, under: Piece, in_index: bool) -> Piece: ...
+
+    @abstractmethod
+    def power(self, base: str, exponent: Expr) -> str: ...
+
+    @abstractmethod
+    def function(self, function: type, arguments: list[str]) -> str: ...
+
+    @abstractmethod
+    def cases(self, pieces: list[tuple[str, str]]) -> str: ...
+
+    @abstractmethod
+    def total(self, indices: list[str], conditions: list[str], name: str) -> str: ...
+
+    @abstractmethod
+    def delta(self, left: str, right: str) -> str: ...
+
+    @abstractmethod
+    def brackets(self, inside: str) -> str: ...
+
+    @abstractmethod
+    def relation(self, sign: str, left: str, right: str) -> str: ...
+
+    @abstractmethod
+    def sum_of(self, pieces: list[tuple[bool, str]]) -> str: ...
+
+    @abstractmethod
+    def words(self, text: str) -> str: ...
+
+    @abstractmethod
+    def decimal(self, digits: str, exponent: str) -> str: ...
+
+    # Expressions ------------------------------------------------------------------------------
+
+    def expression(self, expression: Any, at_least: int = SUM, in_index: bool = False) -> str:
+        """The expression, in brackets if it is looser than `at_least`."""
+        return self.bracketed(self.piece(sympy.sympify(expression), in_index), at_least)
+
+    def bracketed(self, piece: Piece, at_least: int) -> str:
+        text, tightness = piece
+        return self.brackets(text) if tightness < at_least else text
+
+    def piece(self, e: Any, in_index: bool = False) -> Piece:
+        if isinstance(e, Access):
+            return self.entry(e), ATOM
+        if isinstance(e, Tensor):
+            return self.tensor(e), ATOM
+        if is_decimal(e):
+            text = self.decimal(*decimal(abs(e)).lower().partition("e")[::2])
+            return (self.sum_of([(True, text)]), SUM) if e.is_negative else (text, ATOM)
+        if e.is_Rational and not e.is_Integer:
+            return self.quotient(self.piece(Integer(e.p)), self.piece(Integer(e.q)), in_index)
+        if e.is_number and e.is_Atom:
+            return self.symbol(e), SUM if e.is_negative else ATOM
+        if e.is_Symbol or isinstance(e, Axis):
+            return self.symbol(e), ATOM
+        if isinstance(e, Add):
+            return self.added(e, in_index)
+        if isinstance(e, Mul):
+            return self.multiplied(e, in_index)
+        if isinstance(e, Pow):
+            if e.exp.is_negative:
+                return self.quotient(("1", ATOM), self.piece(1 / e, in_index), in_index)
+            return self.power(self.expression(e.base, ATOM, in_index), e.exp), POWER
+        if isinstance(e, Sum | Maximum):
+            function, *limits = e.args
+            names = [self.symbol(limit.args[0]) for limit in limits]
+            word = "argmax" if isinstance(e, ArgMaximum) else "max"
+            total = self.total(names, [], "sum" if isinstance(e, Sum) else word)
+            return self.product([total, self.expression(function, PRODUCT)]), PRODUCT
+        if isinstance(e, Piecewise):
+            pieces = [(self.expression(v), self.condition(c)) for v, c in e.args]  # type: ignore
+            return self.cases(pieces), ATOM
+        if isinstance(e, Relational | And | Or | Not):
+            return self.condition(e), SUM
+        arguments = self.written.arguments(e)
+        return self.function(e.func, [self.expression(a, SUM, in_index) for a in arguments]), ATOM
+
+    def entry(self, access: Access) -> str:
+        tensor = access.tensor
+        if isinstance(tensor, PartialDerivative):
+            split = tensor.of.rank
+            return self.derivative(
+                tensor.sign,
+                self.entry(Access(tensor.of, *access.index[:split])),
+                self.entry(Access(tensor.by, *access.index[split:])),
+            )
+        return self.access(
+            self.tensor(tensor), [self.expression(i, SUM, True) for i in access.index]
+        )
+
+    def added(self, e: Add, in_index: bool) -> Piece:
+        written = self.written.of(e)
+        if not written and over_number(e):
+            number, step = sympy.fraction(sympy.together(e))
+            pieces = self.piece(sympy.expand(number), in_index), self.piece(step, in_index)
+            return self.quotient(*pieces, in_index)
+        return self.terms(written or ordered_terms(e, self.place), in_index), SUM
+
+    def multiplied(self, e: Mul, in_index: bool) -> Piece:
+        negative, plain = signed(e)
+        if negative:
+            return self.sum_of([(True, self.expression(plain, PRODUCT, in_index))]), SUM
+        return self.quotients(self.written.of(e) or self.as_declared(e), in_index)
+
+    def terms(self, written: Iterable[Any], in_index: bool) -> str:
+        """Terms, some in brackets."""
+        return self.sum_of([
+            (inverse, self.brackets(self.terms(part, in_index)))
+            if isinstance(part, tuple)
+            else (inverse, self.expression(part, PRODUCT, in_index))
+            for inverse, part in written
+        ])  # fmt: skip
+
+    def quotients(self, written: Written, in_index: bool) -> Piece:
+        """Factors, some in brackets, over those that are divided by."""
+        sides: tuple[list[Piece], list[Piece]] = [], []
+        for inverse, part in written:
+            if isinstance(part, tuple):
+                sides[inverse].append(self.quotients(part, in_index))
+            elif part.is_Rational and part.q != 1 and not is_decimal(part):
+                sides[inverse].append(self.piece(Integer(part.p)))
+                sides[not inverse].append(self.piece(Integer(part.q)))
+            else:
+                sides[inverse].append(self.piece(part, in_index))
+        over, under = (
+            side[0] if len(side) == 1 else
+            (self.product([self.bracketed(piece, POWER) for piece in side]), PRODUCT)
+            for side in sides
+        )  # fmt: skip
+        return self.quotient(over, under, in_index) if sides[True] else over
+
+    def as_declared(self, value: Expr) -> Written:
+        """Numbers, settings and sizes, indices, entries as declared, then everything else."""
+
+        def key(factor: Any) -> tuple[int, int, str]:
+            if factor.is_number:
+                return 0, 0, ""
+            base = factor.base if isinstance(factor, Pow) else factor
+            if isinstance(base, Access):
+                late = isinstance(base.tensor, PartialDerivative)
+                bar = base.tensor.name.rstrip("_").endswith("_bar")
+                default = -1 if bar else len(self.rank)
+                return (6 if late else 3), self.rank.get(base.tensor, default), str(base)
+            if isinstance(base, Setting | Size):
+                return 1, int(isinstance(base, Size)), base.name
+            if base.is_Symbol or isinstance(base, Axis):
+                return 2, 0, str(base)
+            return 4, 0, str(base)
+
+        number, rest = value.as_coeff_Mul()
+        if not is_decimal(number):
+            number, rest = Integer(1), value
+        sides = sympy.fraction(rest, exact=True) if divides(rest) else (rest,)
+        found = (
+            Operand(inverse == 1, factor)
+            for inverse, side in enumerate(sides)
+            for factor in sorted(factors(side), key=key)
+        )
+        return (*([Operand(False, number)] if number != 1 else []), *found)
+
+    # Conditions -------------------------------------------------------------------------------
+
+    def condition(self, condition: Any) -> str:
+        if condition == True:  # noqa: E712 - SymPy's true
+            return self.words("otherwise")
+        if isinstance(condition, And | Or):
+            joint = self.words(" and " if isinstance(condition, And) else " or ")
+            parts = sorted(condition.args, key=str)
+            return joint.join(self.condition(part) for part in parts)
+        if isinstance(condition, Not):
+            return self.words("not ") + self.brackets(self.condition(condition.args[0]))
+        left, right = condition.args
+        if isinstance(left, Mod) and right == 0:
+            sign = "|" if isinstance(condition, sympy.Eq) else "∤"
+            return self.relation(sign, self.expression(left.args[1]), self.expression(left.args[0]))
+        signs = {
+            sympy.Ge: "≥", sympy.Gt: ">", sympy.Le: "≤", sympy.Lt: "<", sympy.Eq: "=", sympy.Ne: "≠"
+        }  # fmt: skip
+        sign = signs[condition.func]
+        return self.relation(sign, self.expression(left), self.expression(right))
+
+    def guard(self, guard: Guard) -> str:
+        """One condition, without minus signs where both sides can do without."""
+        if guard.kind in ("divides", "indivisible"):
+            sign = "|" if guard.kind == "divides" else "∤"
+            modulus = self.expression(guard.modulus, PRODUCT)
+            return self.relation(sign, modulus, self.expression(guard.expression))
+        left, right = sides(guard.expression)
+        sign = "≥" if guard.kind == "ge" else "="
+        if sign == "≥" and sympy.expand(left - right + guard.expression) == 0:
+            sign = "≤"  # an entry that stood with a minus sign stands on the left
+        if sign == "≥" and _by_index(right) and not _by_index(left):
+            if right.as_coeff_Add()[0] >= 1:
+                return self.relation("<", self.expression(right - 1), self.expression(left))
+            return self.relation("≤", self.expression(right), self.expression(left))
+        if sign == "=" and left.is_number:
+            left, right = right, left
+        return self.relation(sign, self.expression(left), self.expression(right))
+
+    def guards(self, guards: Iterable[Guard]) -> list[str]:
+        """Conditions, two that bound one expression from both sides written as one range."""
+        left = list(guards)
+        found = []
+        while left:
+            guard = left.pop(0)
+            other = next((g for g in left if is_range(guard, g)), None)
+            if other is None:
+                found.append(self.guard(guard))
+                continue
+            left.remove(other)
+            last = sympy.expand(guard.expression + other.expression)
+            inner = self.relation("≤", "0", self.expression(guard.expression))
+            if isinstance(last, Add) and last.as_coeff_Add()[0] == -1:
+                found.append(self.relation("<", inner, self.expression(last + 1)))
+            else:
+                found.append(self.relation("≤", inner, self.expression(last)))
+        return found
+
+    # Statements -------------------------------------------------------------------------------
+
+    def statements(self, terms: Sequence[Statement], deltas: bool = False) -> str:
+        """``target = term + term``; a target indexed by other than its own axes gets ``+=``."""
+        return self.words("; ").join(
+            self.relation(sign, left, right) for left, sign, right in self.equations(terms, deltas)
+        )
+
+    def equations(
+        self, terms: Sequence[Statement], deltas: bool = False
+    ) -> list[tuple[str, str, str]]:
+        """Left side, sign and right side for each target."""
+        found = []
+        for target, group in by_target(terms):
+            self.remember(a for t in group for a in t.domain)
+            right = self.sum_of([self.term(t, deltas) for t in group])
+            found.append((self.entry(target), "=" if names_points(target) else "+=", right))
+        return found
+
+    def remember(self, axes: Iterable[Any]) -> None:
+        """The order of indices: as given, else as in the box."""
+        self.place = {}
+        for position, axis in enumerate(axes):
+            place = self.given.get(axis.name, -1) if self.given else position
+            self.place.setdefault(axis, place)
+
+    def term(self, term: Statement, deltas: bool) -> tuple[bool, str]:
+        """One statement's contribution, and whether a minus stands before it."""
+        # A selection is of the point whose value is the largest.
+        value = term.value.args[0] if term.op == "first" else term.value
+        value, cases = split_cases(value) if term.op == "add" else (value, [])
+        negative, value = signed(value)
+        kept = [g for g in term.where if not (deltas and g.kind == "eq")]
+        conditions = [*self.guards(kept), *map(self.condition, cases)]
+        summed = [self.symbol(a) for a in bound(term)]
+        parts: list[str] = []
+        if summed or conditions:
+            name = {"add": "sum", "max": "max", "first": "argmax"}[term.op]
+            parts.append(self.total(summed, conditions, name))
+        found = [self.delta(*map(self.expression, delta_sides(g, term)))
+                 for g in term.where if deltas and g.kind == "eq"]  # fmt: skip
+        late = [f for f in factors(value) if isinstance(f, Access) and
+                isinstance(f.tensor, PartialDerivative)]  # fmt: skip
+        value = Mul(*(f for f in factors(value) if f not in late))
+        found = [*map(self.entry, chained(late)), *found]
+        alone = not parts and not found
+        entries = [self.expression(value, SUM if alone and not negative else PRODUCT)]
+        if value == 1 and found:
+            entries = []
+        return negative, self.product([*parts, *entries, *found])
+
+    def defined(self, equation: Equation) -> str:
+        """An equation as its author wrote it."""
+        return self.relation(*self.sides_of(equation))
+
+    def sides_of(self, equation: Equation) -> tuple[str, str, str]:
+        """Sign, left side and right side."""
+        axes = sorted(equation.left.free_symbols | equation.right.atoms(Axis), key=str)
+        self.remember(a for a in axes if isinstance(a, Axis))
+        sign = "+=" if equation.scatter else "="
+        return sign, self.entry(equation.left), self.expression(equation.right)
+
+    def phrase(self, phrase: Phrase) -> str:
+        """Words and formulas."""
+        return "".join(
+            self.plain(part) if isinstance(part, str) else self.inline(self.part(part))
+            for part in phrase
+        )
+
+    def part(self, part: Any) -> str:
+        if isinstance(part, Guard):
+            return self.guard(part)
+        if isinstance(part, Equal):
+            return self.relation("=", *(self.expression(e, SUM, True) for e in part.sides))
+        if isinstance(part, Becomes):
+            return self.relation("→", *(self.expression(e, SUM, True) for e in part.sides))
+        return self.expression(part)
+
+    def plain(self, text: str) -> str:
+        return text
+
+    def inline(self, formula: str) -> str:
+        return formula
+
+
+FUNCTION_NAMES = {floor: "floor", ceiling: "ceil", Max: "max", Min: "min", Mod: "mod"}
+
+
+def _by_index(expression: Expr) -> bool:
+    """Whether indices occur beside entries: t + 1, but not lengths[n]."""
+    return expression.xreplace({entry: Integer(0) for entry in expression.atoms(Access)}).has(Axis)

@@ -1,0 +1,196 @@
+"""The document: escaped, complete, within the page, the same bytes every time."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+from sympy import Eq, Piecewise, Sum, tanh
+
+from derive.calculus.adjoint import adjoint
+from derive.calculus.derivation import derivation
+from derive.calculus.lift import to_system
+from derive.language import Operation, axes, integers, option, parameter, sizes, tensor
+from derive.ops.convolution import OPERATIONS
+from derive.ops.dense import linear
+from derive.ops.recurrent import OPERATIONS as NETWORKS
+from derive.prose.latex import render_latex
+from derive.prose.latex_formula import barred, name_latex, setting_symbols
+from derive.prose.latex_lines import BREAK, WIDTH, joined, width, wrapped
+from derive.prose.latex_text import escaped
+
+SHIPPED = {operation.name: operation for operation in (*OPERATIONS, linear)}
+RECURRENT = {operation.name: operation for operation in NETWORKS}
+
+T, R, D = sizes("T R D")
+t, u, d = axes("t u d", T, T, D)
+token = integers("token", T, below=R)
+table, kernel = parameter("table", R, D), parameter("kernel", T)
+y = tensor("y", T, D)
+mixed = Sum(Piecewise((table[token[u], d] * kernel[t - u], u <= t), (0, True)), u)
+nonlinear = Operation(
+    name="nonlinear",
+    summary="50% of {everything} & $more$, für Ångström: Σ ≥ \\input{x}",
+    inputs=(table, kernel, token),
+    outputs=(y,),
+    equations=(Eq(y[t, d], tanh(mixed)),),
+    legend={"t": "time_step #1", "u": "what came before ^ ~"},
+    source='"Book" <1>, 文',
+)
+
+
+def document(operation: Operation) -> str:
+    system = to_system(operation)
+    return render_latex(derivation(operation, system, adjoint(system)))
+
+
+def mathematics(text: str) -> str:
+    text = text[text.index(r"\subsection") :]  # above stand the author's words
+    displays = re.findall(r"\\\[(.*?)\\\]", text, re.DOTALL)
+    return "\n".join(displays + re.findall(r"(?<!\\)\$(.*?)(?<!\\)\$", text))
+
+
+@pytest.mark.parametrize(
+    ("text", "latex"),
+    [
+        ("100% & #1_2", r"100\% \& \#1\_2"),
+        ("{a} \\ ^ ~", r"\{a\} \textbackslash{} \textasciicircum{} \textasciitilde{}"),
+        ("$x$", r"\$x\$"),
+        ("für Ångström", r"f\"{u}r \AA{}ngstr\"{o}m"),
+        ("Σ ≥ δ", r"$\Sigma$ $\ge$ $\delta$"),
+        ("文", "[U+6587]"),
+        ("a\x00b", "ab"),
+    ],
+)
+def test_words_are_escaped(text, latex):
+    assert escaped(text) == latex
+
+
+@pytest.mark.parametrize(
+    ("name", "latex"),
+    [
+        ("x", "x"),
+        ("weight", r"\mathit{weight}"),
+        ("weight_hh", r"\mathit{weight}_{\mathit{hh}}"),
+        ("alpha", r"\alpha"),
+        ("h0", "h_{0}"),
+        ("n''", "n''"),
+        ("x_bar", r"\bar{x}"),
+        ("weight_bar", r"\overline{\mathit{weight}}"),
+    ],
+)
+def test_names(name, latex):
+    assert name_latex(name) == latex
+
+
+def test_a_bar_does_not_reach_over_a_subscript():
+    assert barred("h_{0}") == r"\bar{h}_{0}"
+
+
+def test_options_get_free_letters():
+    stride = option("stride", 1, over=("h", "w"))
+    padding = option("padding", 0, over=("h",), sides=True)
+    symbols = setting_symbols((stride, padding), {"p", "P"})
+    assert list(symbols.values()) == [
+        "s_{h}", "s_{w}", r"\mathrm{pad}_{h}^{-}", r"\mathrm{pad}_{h}^{+}",
+    ]  # fmt: skip
+    no_bias = option("no_bias", 0)  # an underscore before a brace would be an error of LaTeX
+    assert list(setting_symbols((no_bias,), {"n", "N"}).values()) == [r"\mathrm{nob}"]
+
+
+def test_long_formulas_are_broken_and_stay_within_the_page():
+    right = f",{BREAK} ".join(["x[n, g, c]"] * 40)
+    rows = wrapped([("y[n]", "=", right)])[0]
+    assert len(rows) > 3
+    assert all(width(row) <= WIDTH + 1 for row in rows)
+    assert joined(right).replace(" ", "") in "".join(rows).replace("&", "").replace(
+        r"\quad", ""
+    ).replace(" ", "")
+
+
+@pytest.mark.parametrize("operation", [*SHIPPED.values(), nonlinear], ids=str)
+def test_documents_are_complete_and_plain(operation):
+    text = document(operation)
+    system = to_system(operation)
+    for step in derivation(operation, system, adjoint(system)).steps:
+        assert escaped(step.label) in text
+        assert escaped(step.rule) in text
+    assert text.isascii()
+    assert BREAK not in text
+    assert text.count("{") - text.count(r"\{") == text.count("}") - text.count(r"\}")
+    assert text.count(r"\begin{align*}") == text.count(r"\end{align*}")
+
+
+# Commands that both amsmath and KaTeX know.
+KATEX = frozenset(
+    re.findall(
+        r"\w+",
+        "begin end bar overline mathit mathrm frac partial sum max substack delta left right text "
+        "lfloor rfloor lceil rceil quad ge le ne mid not to times mathrel tanh exp log phantom "
+        "operatorname bigl bigr Bigl Bigr alpha beta",
+    )
+)
+
+
+@pytest.mark.parametrize("operation", [*SHIPPED.values(), nonlinear], ids=str)
+def test_mathematics_is_understood_by_katex(operation):
+    used = set(re.findall(r"\\([a-zA-Z]+)", mathematics(document(operation))))
+    assert used <= KATEX, used - KATEX
+
+
+def test_the_rotated_kernel_is_spelled_out():
+    text = document(SHIPPED["correlate2d"])
+    assert "rotated by 180 degrees" in text
+    assert r"s_{h} \mid h + \mathrm{pad}_{h}^{-} - d_{h}\,u" in text
+    assert "U - 1 - u, V - 1 - v" in text
+
+
+def test_lines_end_before_a_sign_where_they_can():
+    term = rf"a[t]\,{BREAK}b[t]\,{BREAK}c[t]\,{BREAK}d[t]\,{BREAK}e[t]"
+    rows = wrapped([("y", "=", f" {BREAK}+ ".join([term] * 9))])[0]
+    assert len(rows) > 1
+    assert all(row.startswith(r"& \quad + a") for row in rows[1:])
+
+
+def test_the_jacobian_of_a_step_has_a_section_of_its_own():
+    text = document(RECURRENT["lstm"])
+    assert text.count(r"\section*{One step}") == 1
+    assert r"\subsection*{\texttt{c} by \texttt{h} one step before}" in text
+    assert r"\frac{\mathrm{d}c[t, n, j]}{\mathrm{d}c[t - 1, n, j]} & = " in text
+    assert "One step" not in document(SHIPPED["correlate1d"])
+
+
+def test_the_same_bytes_whatever_the_hash_seed():
+    program = (
+        "import hashlib, tests.prose.test_latex as t;"
+        "print(hashlib.sha256(''.join(t.document(o) for o in"
+        " (t.SHIPPED['correlate2d'], t.SHIPPED['conv_transpose1d'], t.nonlinear))"
+        ".encode()).hexdigest())"
+    )
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True, text=True, check=True,
+        ).stdout
+        for seed in ("0", "1", "2")
+    }  # fmt: skip
+    assert len(found) == 1
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+@pytest.mark.parametrize(
+    "name",
+    ["correlate3d", "conv_transpose3d", "linear", "nonlinear", "lstm", "lstm_clipped", "gru_cell"],
+)
+def test_it_compiles_and_nothing_runs_off_the_page(name, tmp_path):
+    operation = ({"nonlinear": nonlinear} | SHIPPED | RECURRENT)[name]
+    (tmp_path / "d.tex").write_text(document(operation))
+    done = subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "d.tex"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert "Overfull" not in done.stdout
