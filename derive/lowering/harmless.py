@@ -45,6 +45,13 @@ class clipped(Function):
     """The value between two numbers; beyond them, another case is taken."""
 
     nargs = 3
+    is_extended_real = True
+    is_commutative = True
+
+    @classmethod
+    def eval(cls, value: Expr, low: Expr, high: Expr) -> Expr | None:
+        """Of a number, a number: SymPy compares it."""
+        return sympy.Max(low, sympy.Min(value, high)) if value.is_number else None
 
 
 @dataclass(frozen=True)

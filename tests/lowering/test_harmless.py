@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sympy
 from sympy import Eq, Max, Min, Piecewise, Sum, exp, sqrt, tanh
 
 import derive
@@ -212,3 +213,9 @@ def test_nothing_warns_of_what_is_excluded(name):
     right = value.args[0 if name in ("low", "high", "beside a number") else 1].expr
     np.testing.assert_array_equal(y, points if right == x[i] else float(right))
     assert np.isfinite(grads.x).all() and not grads.g.any()
+
+
+def test_a_number_between_numbers_is_a_number():
+    """SymPy compares what stands in a maximum; a bound may be the number that is clipped."""
+    assert clipped(sympy.Integer(-1), -sympy.oo, sympy.Rational(-2)) == -2
+    assert Max(clipped(sympy.Integer(3), sympy.Integer(0), sympy.oo), x[i]) == Max(3, x[i])
