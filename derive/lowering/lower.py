@@ -13,7 +13,7 @@ from derive.language.symbols import Tensor
 from derive.lowering.harmless import finite_tensors
 from derive.lowering.program import Line
 from derive.lowering.writer import Describe, Needs, Writer
-from derive.passes import PASSES, equations
+from derive.passes import OPTIONAL, equations, lowered
 from derive.program import grammar
 from derive.program.grammar import statements_of
 
@@ -74,11 +74,7 @@ def lower(
         Without them every statement takes the total fallback: slow, and as correct.
     """
     needs = Needs()
-    module = equations(name, system, adjoint)
-    for row in PASSES:
-        if row.needed or passes:
-            module = row.run(module)
-
+    module = lowered(equations(name, system, adjoint), without=() if passes else OPTIONAL)
     finite = finite_tensors(statements_of(module.forward.body), module.order)
 
     def lines(program: grammar.Program) -> tuple[Line, ...]:

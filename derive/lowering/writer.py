@@ -37,7 +37,7 @@ from derive.lowering.program import (
     numpy,
     tidied,
 )
-from derive.program.facts import is_copy_with_fill
+from derive.program.facts import is_copy_with_fill, without_dimension
 from derive.program.grammar import (
     NEUTRAL,
     Allocate,
@@ -107,6 +107,7 @@ class Writer:
             extents += [block.statement.value, *(a.extent for a in domain), *domain]
         numbers = {x.name for e in extents for x in e.free_symbols}
         self.taken = {*self.arrays, *numbers, *NAMES}
+        self.targets = {b.target for b in computes(program.body)}
         self.waiting: dict[Tensor, Expr | None] = {}  # to be made by the first that writes
         self.written: set[Tensor] = set()
         self.filled: set[Tensor] = set()  # with what their entries are unless somebody writes
@@ -143,7 +144,7 @@ class Writer:
     def block(self, block: Block, loops: Axes) -> list[Line]:
         if isinstance(block, Allocate):
             self.waiting[block.tensor] = block.fill
-            return [] if self.ops(block.tensor) else self.made(block.tensor)
+            return [] if block.tensor in self.targets else self.made(block.tensor)
         if isinstance(block, Compute) and _rows(block):
             rooms = self.rooms(block)
             views, (viewed,) = self.viewed((block,), None)
@@ -183,9 +184,6 @@ class Writer:
         else:
             made = numpy("full", shape, self.number(fill), dtype)
         return [Assign(Name(tensor.name), made)]
-
-    def ops(self, tensor: Tensor) -> set[str]:
-        return {b.statement.op for b in computes(self.program.body) if b.target == tensor}
 
     def number(self, value: Expr) -> Node:
         printer = Elementwise(lambda access: Name(access.tensor.name))
@@ -311,9 +309,7 @@ def _rows(block: Compute) -> list[Access]:
 
 def _row(access: Access) -> Access:
     """The entry of a row that is an array of its own."""
-    tensor = access.tensor
-    shape = tuple((e,) for e in tensor.shape[1:])
-    return Access(tensor.like(shape=shape, offset=tensor.offset[1:]), *access.index[1:])
+    return Access(without_dimension(access.tensor, 0), *access.index[1:])
 
 
 def _turned(falling: bool, steps: Node) -> Node:

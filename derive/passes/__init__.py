@@ -67,6 +67,9 @@ PASSES = (
 )
 
 
+OPTIONAL = frozenset(row.name for row in PASSES if not row.needed)
+
+
 def equations(name: str, system: System, adjoint: Adjoint) -> Module:
     """The statements of a system and of its adjoint, in no order yet."""
     bars = adjoint.cotangent

@@ -51,7 +51,7 @@ def allocated(program: Program) -> Program:
     program = replace(program, body=bare)
     program = replace(program, body=_with_sets(program))
     made = dict.fromkeys(b.target for b in computes(program.body))
-    body = _with_rooms(program.body, {t for t in made if t not in program.inputs}, program, ())
+    body = _with_rooms(program.body, {t for t in made if t not in program.inputs}, program)
     missing = [t for t in program.outputs if t not in {*made, *program.inputs}]
     return _with_fills(replace(program, body=(*(_nothing(t, program) for t in missing), *body)))
 
@@ -151,8 +151,11 @@ def _is_local(here: _Place, places: list[_Place]) -> bool:
 # ---- who makes -----------------------------------------------------------------------------
 
 
-def _with_rooms(body: Body, made: set[Tensor], program: Program, around: tuple[Block, ...]) -> Body:
-    """Make each tensor before the block that is the first to write it, or inside of that block."""
+def _with_rooms(body: Body, made: set[Tensor], program: Program, *, within: bool = False) -> Body:
+    """Make each tensor before the block that is the first to write it, or inside of that block.
+
+    `within` a block, an output is made under the condition that this one stands under.
+    """
     result: list[Block] = []
     waiting = set(made)
     for number, block in enumerate(body):
@@ -163,10 +166,10 @@ def _with_rooms(body: Body, made: set[Tensor], program: Program, around: tuple[B
             room = Allocate(tensor, _fill(tensor, block))
             name = program.wanted.get(tensor)
             names = frozenset({name}) if name else program.names
-            alone = name is None or around or names == program.names
+            alone = name is None or within or names == program.names
             result.append(room if alone else When(Wanted(names), (room,)))
         if inner:
-            parts = [_with_rooms(part, inner, program, (*around, block)) for part in bodies(block)]
+            parts = [_with_rooms(part, inner, program, within=True) for part in bodies(block)]
             block = replace(block, **dict(zip(("body", "otherwise"), parts, strict=False)))  # type: ignore[arg-type]
         result.append(block)
         waiting -= own.keys()

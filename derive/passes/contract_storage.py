@@ -31,6 +31,8 @@ from derive.program.facts import (
     named,
     place,
     walks_whole,
+    with_extent,
+    without_dimension,
     writes_apart,
 )
 from derive.program.grammar import (
@@ -76,7 +78,7 @@ def _with_one_row(loop: Loop, program: Program) -> Loop:
             continue
         first = next(b.statement for b in straight if b.target == tensor)
         if _sets_all(first, (loop.axis,), dimension):
-            short[tensor] = dimension, _without(tensor, dimension)
+            short[tensor] = dimension, without_dimension(tensor, dimension)
     return replace(loop, body=mapped(loop.body, lambda b: _shortened(b, short)))
 
 
@@ -100,12 +102,6 @@ def _sets_all(statement: Statement, outer: tuple[Axis, ...], dimension: int) -> 
     rest = [d for d in range(len(statement.target.index)) if d != dimension]
     absent = any(r.tensor.optional for r in statement.entries)
     return not absent and writes_apart(statement, outer) and walks_whole(statement.target, rest)
-
-
-def _without(tensor: Tensor, dimension: int) -> Tensor:
-    shape = tuple((e,) for d, e in enumerate(tensor.shape) if d != dimension)
-    offset = tuple(o for d, o in enumerate(tensor.offset) if d != dimension)
-    return tensor.like(shape=shape, offset=offset)
 
 
 def _shortened(block: Block, short: dict[Tensor, tuple[int, Tensor]]) -> Block | None:
@@ -222,8 +218,8 @@ class _Carried:
         inside[inside.index(first)] = replace(first, into="set")
         loop = replace(self.loop, body=(*moved, *inside))
         before = [b for b in self.before if b not in moved]
-        shape = ((Integer(2),), *((e,) for e in self.tensor.shape[1:]))
-        rows = self.tensor.like(shape=shape, outside=None, offset=(0, *self.tensor.offset[1:]))
+        two = with_extent(self.tensor, 0, Integer(2))
+        rows = two.like(outside=None, offset=(0, *two.offset[1:]))
 
         def modulo(block: Block) -> Block | None:
             if not isinstance(block, Compute):

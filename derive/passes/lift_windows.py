@@ -22,8 +22,9 @@ copy, which are matrices as they lie in memory, and the copy is smaller.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import sympy
 from sympy import And, Expr, Mul
@@ -33,6 +34,7 @@ from derive.calculus.affine import axes_in
 from derive.calculus.statements import Statement, names_in
 from derive.language.names import fresh
 from derive.language.symbols import Access, Axis, Bound, Tensor
+from derive.program.facts import with_extent
 from derive.program.grammar import (
     Block,
     Body,
@@ -71,22 +73,23 @@ class Way:
 def _chosen(program: Program) -> Program:
     """The program with its products lifted; in two ways if either may be the faster one."""
     names = frozenset(names_in(statements_of(program.body)))
-    found = [p for b in program.body if (p := _product(b, names))]
+    products: dict[Block, WindowedProduct] = {
+        block: product
+        for block in program.body
+        if isinstance(block, Compute) and (product := windowed_product(block.statement, names))
+    }
+    found = products.values()
     if not found:
         return program
     turned = any(p.image == p.statement.target for p in found)
-    plain = replace(program, body=_Lift(program, Way(False, False)).body())
-    slide = replace(program, body=_Lift(program, Way(turned, True)).body())
+    plain = replace(program, body=_Lift(program.body, products, Way(False, False), names).body())
+    slide = replace(program, body=_Lift(program.body, products, Way(turned, True), names).body())
     test = And(*(t for product in found for t in _slides_faster(product, turned)))
     if test == sympy.false or slide.body == plain.body:
         return plain
     if test == sympy.true:
         return slide
     return replace(program, body=(Choice("slide", test, slide.body, plain.body),))
-
-
-def _product(block: Block, names: frozenset[str]) -> WindowedProduct | None:
-    return windowed_product(block.statement, names) if isinstance(block, Compute) else None
 
 
 def _slides_faster(product: WindowedProduct, output: bool) -> Iterable[Boolean]:
@@ -169,11 +172,9 @@ class _Matrices:
         moved = tuple(w.position if not self.way.output else w.row for w in self.lifted)
         return (*late, *self.product.images, *moved)
 
-    def room(self, name: str, channels: Axes, rows: Axes, parameter: bool = False) -> Access:
-        """A new tensor, whole."""
-        axes = (*self.product.batch, *channels, *rows)
-        shape = tuple((a.extent,) for a in axes)
-        return Access(Tensor(name, shape, outside=0, parameter=parameter), *axes)
+    def room(self, name: str, channels: Axes, rows: Axes) -> Access:
+        """A new tensor, whole; beyond it, as beyond the image, there is 0."""
+        return _whole(name, (*self.product.batch, *channels, *rows), outside=0)
 
     def image(self, whole: Sequence[Window]) -> Access:
         """The image, with whole axes in the place of some windows."""
@@ -240,12 +241,16 @@ class _Matrices:
         if axes == kernel.index or not (self.late or self.way.output):
             return product, (), ()
         name = fresh(f"{kernel.tensor.name}_matrix", self.taken)
-        shape = tuple((a.extent,) for a in axes)
-        matrix = Access(Tensor(name, shape, parameter=True), *axes)
+        matrix = _whole(name, axes, parameter=True)
         new = _replaced(product, {kernel: matrix})
         if target:
             return new, (), (Statement(axes, kernel, matrix),)
         return new, (Statement(axes, matrix, kernel),), ()
+
+
+def _whole(name: str, axes: Axes, **properties: Any) -> Access:
+    """A new tensor, each of its dimensions walked by an axis."""
+    return Access(Tensor(name, tuple((a.extent,) for a in axes), **properties), *axes)
 
 
 def _replaced(statement: Statement, values: dict[Access, Access]) -> Statement:
@@ -264,53 +269,51 @@ def _replaced(statement: Statement, values: dict[Access, Access]) -> Statement:
 
 
 class _Lift:
-    """Lifts all products of a program in one way."""
+    """Lifts all products among some blocks in one way; new tensors have none of the `names`."""
 
-    def __init__(self, program: Program, way: Way) -> None:
-        self.blocks, self.way = program.body, way
-        self.names = frozenset(names_in(statements_of(program.body)))
-        self.taken = {*self.names}
+    def __init__(
+        self,
+        blocks: Body,
+        products: Mapping[Block, WindowedProduct],
+        way: Way,
+        names: frozenset[str],
+    ) -> None:
+        self.blocks, self.products, self.way = blocks, products, way
+        self.taken = {*names}
 
     def body(self) -> Body:
         """The blocks, those that share their patches together."""
         body: list[Block] = []
         done: set[int] = set()
         for number, block in enumerate(self.blocks):
+            product = self.products.get(block)
             if number in done:
                 continue
-            product = _product(block, self.names)
             if product is None:
                 body.append(block)
                 continue
-            others = [
-                n for n in range(number + 1, len(self.blocks)) if self.shares(product, number, n)
-            ]
+            others = [n for n in range(number + 1, len(self.blocks)) if self.shares(number, n)]
             done |= {*others}
             source = (product.output if self.way.output else product.image).tensor
             name = fresh(f"{source.name}_patches", self.taken)
-            group = [self.lifted(self.blocks[n], name) for n in (number, *others)]
-            body += _in_parts(group, product)
+            group = [self.products[self.blocks[n]] for n in (number, *others)]
+            lifted = [_Matrices(one, self.way, name, self.taken).made() for one in group]
+            body += _in_parts(lifted, product)
         return tuple(body)
 
-    def lifted(self, block: Block, name: str) -> Lifted:
-        product = _product(block, self.names)
-        assert product is not None
-        return _Matrices(product, self.way, name, self.taken).made()
-
-    def shares(self, product: WindowedProduct, number: int, other: int) -> bool:
+    def shares(self, number: int, other: int) -> bool:
         """Whether another product reads the same patches, and may run with this one."""
-        block = self.blocks[other]
-        found = _product(block, self.names)
-        if found is None:
+        one, two = (self.products.get(self.blocks[n]) for n in (number, other))
+        if one is None or two is None:
             return False
 
-        def key(one: WindowedProduct) -> tuple:
-            source = one.output if self.way.output else one.image
-            read = source != one.statement.target
-            return read, source, one.windows, one.batch, one.images
+        def key(product: WindowedProduct) -> tuple:
+            source = product.output if self.way.output else product.image
+            read = source != product.statement.target
+            return read, source, product.windows, product.batch, product.images
 
-        same = key(found) == key(product) and key(found)[0]
-        return same and _independent(block, self.blocks[number:other])
+        same = key(one) == key(two) and key(two)[0]
+        return same and _independent(self.blocks[other], self.blocks[number:other])
 
 
 def _independent(block: Block, earlier: Body) -> bool:
@@ -325,11 +328,11 @@ def _independent(block: Block, earlier: Body) -> bool:
 
 def _in_parts(group: Sequence[Lifted], product: WindowedProduct) -> Body:
     """Products that share their patches, for a part of the images at a time."""
-    before = dict.fromkeys(s for one in group for s in one.before)
+    moved: set[Statement] = set()  # what is shared is copied once
     blocks: list[Compute] = []
     for one in group:
-        mine = [s for s in one.before if before.pop(s, s) is None]
-        blocks += map(adding, mine)
+        blocks += [adding(s) for s in one.before if s not in moved]
+        moved |= {*one.before}
         blocks.append(adding(one.product))
         blocks += map(adding, one.after)
     ahead = [adding(s) for one in group for s in one.ahead]
@@ -340,7 +343,8 @@ def _in_parts(group: Sequence[Lifted], product: WindowedProduct) -> Body:
     first, last = (Bound(name, axis.extent) for name in ("first", "last"))
     part = Axis(axis.name, last - first)
     parts = frozenset[Tensor]().union(*(one.parts for one in group))
-    short = {t: _shortened(t, axis, last - first, blocks) for t in parts}
+    found = (a for b in blocks for a in b.accesses if a.tensor in parts)
+    short = {a.tensor: with_extent(a.tensor, a.index.index(axis), last - first) for a in found}
 
     def cut(block: Compute) -> Compute:
         whole = {
@@ -360,11 +364,3 @@ def _in_parts(group: Sequence[Lifted], product: WindowedProduct) -> Body:
         columns=_volume(rest),
     )
     return (*ahead, tile, *behind)
-
-
-def _shortened(tensor: Tensor, axis: Axis, length: Expr, blocks: Sequence[Compute]) -> Tensor:
-    """A tensor with room for one part of the axis."""
-    access = next(a for b in blocks for a in b.accesses if a.tensor == tensor)
-    dimension = access.index.index(axis)
-    shape = tuple((length if d == dimension else e,) for d, e in enumerate(tensor.shape))
-    return tensor.like(shape=shape)

@@ -17,7 +17,7 @@ from sympy import Max, Mul
 from derive.calculus.affine import axes_in
 from derive.calculus.statements import Statement
 from derive.language.symbols import Access, Axis, Bound, Tensor
-from derive.program.facts import bare_axes, writes_apart
+from derive.program.facts import bare_axes, with_extent, writes_apart
 from derive.program.grammar import (
     NEUTRAL,
     Block,
@@ -119,11 +119,7 @@ def _tile(run: Sequence[Compute], program: Program, repeats: Repeats) -> Tile | 
     if whole & split.keys() or written & {b.target for b in others}:
         return None
     first, last = (Bound(name, axis.extent) for name in ("first", "last"))
-    local = {
-        t: t.like(shape=((last - first,), *((e,) for e in t.shape[1:])))
-        for t in split
-        if t in written - used
-    }
+    local = {t: with_extent(t, 0, last - first) for t in split if t in written - used}
 
     def of_part(block: Compute) -> Compute:
         own = _axis(block.statement)

@@ -14,9 +14,10 @@ from dataclasses import replace
 
 from sympy import Add, Expr, Integer, Mul
 
+from derive.calculus.bounds import inside
 from derive.calculus.statements import Statement
 from derive.language.symbols import Access, Axis, Bound, Tensor
-from derive.program.facts import named, stays_inside, writes_apart
+from derive.program.facts import named, with_extent, writes_apart
 from derive.program.grammar import (
     Block,
     Body,
@@ -52,7 +53,7 @@ def _with_tile(loop: Loop, body: Body, keep: set[Tensor]) -> Body:
         return body
     ahead = [b for b in body if isinstance(b, Compute) and b.target in whole]
     first, last = (Bound(name, loop.axis.extent) for name in ("first", "last"))
-    short = {t: _shortened(t, d, last - first) for t, d in whole.items()}
+    short = {t: with_extent(t, d, last - first).like(outside=None) for t, d in whole.items()}
     part = Axis(loop.axis.name, last - first)
     now = [
         replace(b, statement=_of_part(b.statement, loop.axis, part, first, short)) for b in ahead
@@ -85,20 +86,12 @@ def _is_pointwise(statement: Statement) -> bool:
     """Whether each entry is computed once, by functions of others that are always there."""
     if any(r.tensor.optional for r in statement.entries) or statement.where:
         return False
-    reads = all(
-        r.tensor.outside is None or stays_inside(r, statement.domain) for r in statement.reads
-    )
+    reads = all(r.tensor.outside is None or inside(r, statement.domain) for r in statement.reads)
     return reads and {*statement.domain} == named(statement) and writes_apart(statement, ())
 
 
 def _without(shape: Sequence[Expr], dimension: int) -> list[Expr]:
     return [e for d, e in enumerate(shape) if d != dimension] or [Integer(1)]
-
-
-def _shortened(tensor: Tensor, dimension: int, length: Expr) -> Tensor:
-    """The tensor with room for one part."""
-    shape = tuple((length if d == dimension else e,) for d, e in enumerate(tensor.shape))
-    return tensor.like(shape=shape, outside=None)
 
 
 def _of_part(

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from sympy import Expr, Mod, Symbol
 
 from derive.calculus.affine import Affine, affine, axes_in
-from derive.calculus.bounds import inside, nonnegative
+from derive.calculus.bounds import inside
 from derive.calculus.statements import Statement
 from derive.language.symbols import Access, Axis, Bound, Tensor
 
@@ -50,16 +50,6 @@ def writes_apart(statement: Statement, outer: Axes) -> bool:
     return True
 
 
-def stays_inside(access: Access, domain: Axes) -> bool:
-    """Whether no index leaves the tensor, whatever the conditions of the statement."""
-    tensor = access.tensor
-    return all(
-        nonnegative(index - first, domain) and nonnegative(first + extent - 1 - index, domain)
-        for index, extent, first in zip(access.index, tensor.shape, tensor.offset, strict=True)
-        if not index.has(Mod)
-    )
-
-
 def walks_whole(target: Access, dimensions: Iterable[int] | None = None) -> bool:
     """Whether an axis of its own walks all of every dimension, or of those that are given.
 
@@ -80,6 +70,19 @@ def walks_whole(target: Access, dimensions: Iterable[int] | None = None) -> bool
             return False
         walked.append(axis)
     return len(set(walked)) == len(walked)
+
+
+def with_extent(tensor: Tensor, dimension: int, extent: Expr) -> Tensor:
+    """The tensor with another extent in one dimension: room for a part of it, or for two rows."""
+    shape = tuple((extent if d == dimension else e,) for d, e in enumerate(tensor.shape))
+    return tensor.like(shape=shape)
+
+
+def without_dimension(tensor: Tensor, dimension: int) -> Tensor:
+    """One row of the tensor."""
+    shape = tuple((e,) for d, e in enumerate(tensor.shape) if d != dimension)
+    offset = tuple(o for d, o in enumerate(tensor.offset) if d != dimension)
+    return tensor.like(shape=shape, offset=offset)
 
 
 def accesses_of(statement: Statement, tensor: Tensor) -> tuple[Access, ...]:

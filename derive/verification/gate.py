@@ -20,11 +20,11 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
-from sympy import Pow
+from sympy import Mul
 
 from derive.errors import DefinitionError, NotVerified
 from derive.language.operation import Operation
-from derive.language.symbols import Access
+from derive.language.order import Written
 from derive.verification.case import Case
 from derive.verification.cases import few, smaller
 from derive.verification.exact import leaves, like
@@ -86,11 +86,9 @@ class _Gate:
         self.loaded = Loaded(Path(f"{operation.name}.py"), text)
         self.verification = Verification(operation, few(operation))
         self.unchecked: dict[str, None] = {}
-        self.divides = any(
-            power.exp.could_extract_minus_sign() and power.base.has(Access)
-            for statement in self.verification.system.statements
-            for power in statement.value.atoms(Pow)
-        )
+        system = self.verification.system
+        products = (p for s in system.statements for p in s.value.atoms(Mul))
+        self.divides = any(_divides_twice(system.order.of(product) or ()) for product in products)
 
     def findings(self) -> Findings:
         cases = self.verification.cases
@@ -174,7 +172,7 @@ class _Gate:
         if not expected.is_finite:
             return ""
         warn = "warn" if expected.calm else "ignore"
-        # A division in brackets, d/(e/a) where a is 0, warns as it was written.
+        # d/(e/a) warns where a is 0, as it was written, though SymPy's d*a/e is 0.
         forbidden = "invalid" if self.divides else "(invalid|divide)"
         with np.errstate(invalid=warn, divide=warn), warnings.catch_warnings():
             warnings.filterwarnings("error", forbidden, RuntimeWarning)
@@ -192,6 +190,15 @@ class _Gate:
                 if found := self.outcome(check, tried, module):
                     raise NotVerified(self.operation.name, name, str(tried), how, found)
         raise NotVerified(self.operation.name, name, str(case), strategy, what)
+
+
+def _divides_twice(written: Written) -> bool:
+    """Whether something is divided by a quotient."""
+    brackets = [one for one in written if isinstance(one.part, tuple)]
+    return any(
+        (one.inverse and any(inner.inverse for inner in one.part)) or _divides_twice(one.part)
+        for one in brackets
+    )
 
 
 def _run(module: ModuleType, case: Case, inputs, y_bar, dtype) -> dict[str, np.ndarray]:

@@ -9,9 +9,10 @@ from dataclasses import replace
 
 import pytest
 
+from derive import passes
 from derive.calculus.adjoint import adjoint
 from derive.calculus.derivation import outline
-from derive.lowering import lower as lowering
+from derive.lowering.lower import lower
 from derive.passes import PASSES
 from derive.passes.separate_windows import with_separate_windows
 from derive.rendering.module import render_module
@@ -97,10 +98,10 @@ SUBSETS += [frozenset(n for n in OPTIONAL if _random.random() < 0.5) for _ in ra
 def text_of(operation, on: frozenset[str], monkeypatch) -> str:
     """A module made with some of the passes."""
     rows = tuple(row for row in PASSES if row.needed or row.name in on)
-    monkeypatch.setattr(lowering, "PASSES", rows)
+    monkeypatch.setattr(passes, "PASSES", rows)
     system = system_of(operation)
     apart = with_separate_windows(system) if SEPARATE in on else system
-    program = lowering.lower(operation.name, apart, adjoint(apart), lambda *_: "", passes=bool(on))
+    program = lower(operation.name, apart, adjoint(apart), lambda *_: "", passes=bool(on))
     return render_module(program, outline(operation, adjoint(system)), layout=False)
 
 

@@ -205,3 +205,14 @@ def test_a_module_that_fails_before_its_strategy_is_known_is_refused():
     assert wrong != text
     with pytest.raises(NotVerified, match="KeyError"):
         examine(correlate.operation, wrong)
+
+
+def test_a_division_by_0_that_nobody_wrote_is_a_defect():
+    """Even in a module that divides; d/(e/a), which does divide by 0 where a is 0, is no such."""
+    quotient = squares_of(x[n, i] / (1 + y[n] ** 2))
+    text = text_of(quotient)
+    wrong = re.sub(r"(def _forward\(.*\n)", r"\1    np.divide(1, np.zeros(1, dtype))\n", text)
+    assert wrong != text
+    with pytest.raises(NotVerified, match="divide by zero") as refusal:
+        examine(quotient, wrong)
+    assert refusal.value.check == "float32"
