@@ -188,6 +188,7 @@ class _Lift:
             known = where + guards
             bounds = [g for g in _taking_part(lifted) if not nonnegative(g.expression, box, known)]
             if _rounds(lifted):  # twice, it might not be the same number: nobody would attain it
+                self.refuse_absent(lifted)
                 lifted = self.named(lifted, box, known)
             self.statements.append(Statement(box, target, lifted, (*known, *bounds), "max"))
         self.maxima.setdefault(value, target)
@@ -316,16 +317,30 @@ class _Lift:
         if not _needs_name(value):
             return value
         function = value.func in SCALARS
+        if function and _needs_name(value.args[0]) and _goes_with(value):
+            function = False  # without what is left out, it is no function of 0, but nothing
         if _is_named_whole(value) or (function and _needs_name(value.args[0])):
             named = self.named(value.args[0] if function else value, domain, where)
             return value.func(named) if function else named
         compared = isinstance(value, Max | Min)
+        for long in (a for a in value.args if compared and _is_long(a)):
+            self.refuse_absent(long)
         new = (
             self.named(a, domain, where) if compared and _is_long(a)
             else self.name_reductions(a, domain, where)
             for a in value.args
         )  # fmt: skip
         return self.order.rebuilt(value, new)
+
+    def refuse_absent(self, value: Expr) -> None:
+        """Refuse to name a value that goes with an input which may be left out: its name would
+        stay, and be 0."""
+        if absent := _goes_with(value):
+            raise DefinitionError(
+                self.name,
+                f"{absent.name} may be left out, and all of {value} with it, which is compared",
+                remedy="Give it a default instead of optional=True, or compare what stays.",
+            )
 
     def named(self, value: Expr, domain: tuple[Axis, ...], where: tuple[Guard, ...]) -> Access:
         """A tensor of its own for a value."""
@@ -391,6 +406,18 @@ def _is_long(value: Expr) -> bool:
 
 def _reads_optional(value: Expr) -> bool:
     return any(access.tensor.optional for access in value.atoms(Access))
+
+
+def _goes_with(value: Expr) -> Tensor | None:
+    """An input which may be left out, and without which all of the value is dropped."""
+    if isinstance(value, Access):
+        inside = (_goes_with(i) for i in value.index)
+        return value.tensor if value.tensor.optional else next(filter(None, inside), None)
+    if isinstance(value, Add | Sum | Maximum) or not value.args:
+        return None  # these lose a term
+    if isinstance(value, Piecewise) and _about_indices(value):
+        return None
+    return next(filter(None, map(_goes_with, value.args)), None)
 
 
 def _rounds(value: Expr) -> bool:

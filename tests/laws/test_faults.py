@@ -4,7 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sympy import Eq, Max, Min, Piecewise, Rational, Sum, atan, exp, floor, log, oo, sqrt, tanh
+from sympy import (
+    Eq,
+    Max,
+    Min,
+    Piecewise,
+    Rational,
+    Sum,
+    atan,
+    cosh,
+    exp,
+    floor,
+    log,
+    oo,
+    sqrt,
+    tanh,
+)
 
 from derive.errors import DefinitionError
 from derive.language import (
@@ -24,6 +39,7 @@ from derive.language import (
     tensor,
 )  # fmt: skip
 from derive.lowering.elementwise import constant_name
+from derive.pipeline import compile
 from tests.slopes import gradients_are_slopes, module_of, values_of
 
 N, M, T, K, U, J = sizes("N M T K U J")
@@ -379,6 +395,17 @@ def test_a_copy_of_what_is_left_out_is_0():
     copied = operation(Eq(z[n], maybe[n]), Eq(y[n], x[n] * exp(z[n])), inputs=(x, maybe))
     assert np.array_equal(values_of(copied, X), X)
     np.testing.assert_allclose(values_of(copied, X, X / 8), X * np.exp(X / 8))
+
+
+def test_a_function_goes_with_what_is_left_out_of_its_argument():
+    """cosh(q·Σz) is no function of 0 without q: it is nothing, as cosh(q) is."""
+    maybe, z = tensor("q", N, optional=True), tensor("z", M)
+    long = operation(Eq(y[n], x[n] + cosh(maybe[n] * Sum(z[m], m))), inputs=(x, z, maybe))
+    assert np.array_equal(values_of(long, X, np.ones(3)), X)
+    np.testing.assert_allclose(values_of(long, X, np.ones(3), X / 8), X + np.cosh(3 * X / 8))
+    compared = Eq(y[n], Max(x[n], maybe[n] * Piecewise((x[n], x[n] > 1), (3, True))))
+    with pytest.raises(DefinitionError, match="q may be left out"):
+        compile(operation(compared, inputs=(x, z, maybe)))
 
 
 def test_options_make_no_extents_that_no_array_has():
