@@ -12,6 +12,8 @@ import sympy
 from sympy import Expr, Mul, Pow
 from sympy.logic.boolalg import Boolean
 
+from derive.arrays.harmless import clipped, spared
+from derive.arrays.unordered import handed_on, swallowed
 from derive.calculus.affine import axes_in
 from derive.calculus.selection import attains, taken
 from derive.errors import DefinitionError
@@ -19,7 +21,6 @@ from derive.language.numbers import decimal
 from derive.language.order import Operand, Order, Written, arguments, positive
 from derive.language.scalars import SCALARS
 from derive.language.symbols import Access, Axis, Tensor
-from derive.lowering.harmless import Harmless, clipped, spared
 from derive.lowering.integers import Integers, lower_integer
 from derive.lowering.program import (
     Attribute,
@@ -33,7 +34,6 @@ from derive.lowering.program import (
     call,
     numpy,
 )
-from derive.lowering.unordered import handed_on, swallowed
 
 INFINITY, NAN = Attribute(Name("np"), "inf"), Attribute(Name("np"), "nan")
 _EXACT = 2**53  # integers below are numbers of the machine
@@ -77,14 +77,6 @@ class Elementwise:
     order: Order = field(default_factory=Order)
     finite: frozenset[Tensor] = frozenset()  # no entry of these is infinite
     told: frozenset[Access] = frozenset()  # of NaN in these, something beside tells already
-
-    def value(self, e: Expr, excluded: tuple[Boolean, ...] = (), *, alone: bool = False) -> Node:
-        """A whole value; of what is not selected, or `excluded`, nothing is seen.
-
-        With `alone`, there is no other array whose precision it could take.
-        """
-        guarded = Harmless(self.order, self.finite).value(e, excluded)
-        return (self.array if alone else self.lower)(guarded)
 
     def lower(self, e: Expr) -> Node:
         if isinstance(e, Access | Axis):

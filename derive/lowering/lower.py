@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 from sympy.logic.boolalg import Boolean
 
+from derive.arrays.harmless import finite_tensors
 from derive.calculus.adjoint import Adjoint
 from derive.calculus.statements import System
 from derive.language.symbols import Tensor
-from derive.lowering.harmless import finite_tensors
 from derive.lowering.program import Line
 from derive.lowering.writer import Describe, Needs, Writer
 from derive.passes import OPTIONAL, equations, lowered

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 
 from sympy import Expr, Mod
 
+from derive.arrays.vectorize import vectorized
 from derive.calculus.statements import Statement
 from derive.language.names import fresh
 from derive.language.order import Order
 from derive.language.symbols import Access, Axis, Tensor
 from derive.lowering.destinations import in_place
 from derive.lowering.elementwise import Elementwise
-from derive.lowering.fallback import Fallback
 from derive.lowering.integers import lower_integer
 from derive.lowering.program import (
     NONE,
@@ -37,6 +37,7 @@ from derive.lowering.program import (
     numpy,
     tidied,
 )
+from derive.lowering.stores import Store
 from derive.program.facts import is_copy_with_fill, without_dimension
 from derive.program.grammar import (
     NEUTRAL,
@@ -128,7 +129,7 @@ class Writer:
                     if isinstance(one, Compute) and one.into == "set" and one.target not in made:
                         statement = one.statement.substitute({a: _row(a) for a in _rows(one)})
                         rows = statement.target != one.statement.target
-                        if not rows and not Fallback(statement, inner).exact:
+                        if not rows and not vectorized(statement, inner).exact:
                             found.add(one.target)
                 found |= self.narrowed(block.body, inner)
             else:
@@ -197,14 +198,15 @@ class Writer:
         fresh, again = tensor in self.waiting, tensor in self.written
         self.written.add(tensor)
         before: list[Line] = []
-        lowering = Fallback(statement, loops, not fresh, again, self.order, self.finite)
+        nest = vectorized(statement, loops, self.order, self.finite)
+        store = Store(nest, self.order, self.finite, in_place=not fresh, again=again)
         filled = fresh or (tensor in self.filled and not again)
         fill = filled and is_copy_with_fill(statement)
-        exact = lowering.exact or fill
-        assign = block.into == "set" and (exact or lowering.apart)
+        exact = nest.exact or fill
+        assign = block.into == "set" and (exact or nest.apart)
         if block.into == "set" and not exact and not filled and tensor not in self.cleared:
             before = self.emptied(statement, loops)
-        done = lowering.lower(assign)
+        done = store.lower(assign)
         self.needs.constants |= done.constants
         if done.makes_target:
             self.waiting.pop(tensor)
@@ -220,7 +222,8 @@ class Writer:
         """The neutral element where a statement is about to set, but not all."""
         named = [a for a in statement.domain if any(i.has(a) for i in statement.target.index)]
         nothing = Statement(tuple(named), statement.target, NEUTRAL[statement.op])
-        return list(Fallback(nothing, loops, True, True, self.order).lower(True).lines)
+        store = Store(vectorized(nothing, loops), self.order, in_place=True, again=True)
+        return list(store.lower(True).lines)
 
     # ---- loops ---------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ LAYERS = (
     "prose",
     "program",
     "passes",
+    "arrays",
     "lowering",
     "rendering",
     "verification",

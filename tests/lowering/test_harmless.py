@@ -9,11 +9,11 @@ import sympy
 from sympy import Eq, Max, Min, Piecewise, Sum, exp, sqrt, tanh
 
 import derive
+from derive.arrays.harmless import Harmless, clipped, finite_tensors, spared
 from derive.calculus.statements import Statement
 from derive.language import Operation, axis, integers, size, tensor
 from derive.language.order import Order
 from derive.language.symbols import Access
-from derive.lowering.harmless import Harmless, clipped, finite_tensors, spared
 from tests.lowering.building import failures, pointwise, text_of
 
 NAN, INFINITY = np.nan, np.inf

@@ -12,9 +12,9 @@ import sympy
 from sympy import Add, Expr, Mul, Piecewise, Pow
 from sympy.core.relational import Relational
 
+from derive.arrays.harmless import clipped, spared
 from derive.language.scalars import SCALARS
 from derive.language.symbols import Access
-from derive.lowering.harmless import clipped, spared
 
 Entries = frozenset[Access]
 

@@ -1,0 +1,1 @@
+"""Arrays with named axes (B): what a statement is for targets that compute whole arrays at once."""
