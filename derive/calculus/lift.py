@@ -436,11 +436,18 @@ def _taking_part(value: Expr) -> Iterator[Guard]:
     """What a point must meet to be compared: reads where -oo lies outside stay inside."""
     for read in accesses(value):
         tensor = read.tensor
-        if tensor.outside != -sympy.oo or value.xreplace({read: tensor.outside}) != -sympy.oo:
+        if tensor.outside != -sympy.oo or not _is_lost(value, read):
             continue
         for index, extent, first in zip(read.index, tensor.shape, tensor.offset, strict=True):
             yield Guard("ge", index - first)
             yield Guard("ge", first + extent - 1 - index)
+
+
+def _is_lost(value: Expr, read: Access) -> bool:
+    """Whether the value is -oo where the read is."""
+    if isinstance(value, Add):
+        return any(_is_lost(term, read) for term in value.args)
+    return bool(value.xreplace({read: -sympy.oo}) == -sympy.oo)
 
 
 def _cases(cases: Piecewise, name: str, nothing: Expr) -> Iterator[tuple[Expr, tuple[Guard, ...]]]:

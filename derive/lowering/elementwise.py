@@ -328,7 +328,7 @@ class Elementwise:
             return result
         asked = [entry for entry in swallowed(e) if entry not in self.told]
         inner = replace(self, told=self.told.union(asked))
-        alone = all(self.is_number(value) for value, _ in e.args)
+        alone = not self.arrays(value for value, _ in e.args)
         result, behind = (inner.array if alone else inner.lower)(last), {last}
         for value, test in reversed(pieces):
             result = inner.selected(value, test, result, behind)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import sympy
-from sympy import Add
+from sympy import Add, Expr
 
 from derive.arrays.grammar import (
     Axes,
@@ -22,6 +22,7 @@ from derive.arrays.grammar import (
 )
 from derive.calculus.statements import Guard
 from derive.language.order import Order
+from derive.language.scalars import stop
 from derive.language.symbols import Access, Axis, Tensor
 from derive.lowering.elementwise import Elementwise
 from derive.lowering.integers import lower_integer
@@ -71,7 +72,7 @@ class Values:
             return Array(self.views.integers(value.value, value.axes), value.axes, True)
         self.around = value.axes
         lower = self.elementwise.array if value.alone else self.elementwise.lower
-        return Array(lower(value.value), value.axes, not isinstance(value.value, Access))
+        return Array(lower(value.value), value.axes, not _is_entry(value.value))
 
     def masked(self, value: Masked) -> Array:
         found = self.value(value.value).aligned(value.axes)
@@ -194,6 +195,11 @@ class Values:
             left = Binary("%", left, lower_integer(guard.modulus))
         sign = {"ge": ">=", "eq": "==", "divides": "==", "indivisible": "!="}[guard.kind]
         return Binary(sign, left, Literal(0))
+
+
+def _is_entry(value: Expr) -> bool:
+    """Whether the array of a value is that of a tensor, and no new one."""
+    return isinstance(value, Access) or (value.func is stop and _is_entry(value.args[0]))
 
 
 def _is_integer(value: Value) -> bool:

@@ -38,7 +38,7 @@ from derive.lowering.program import (
     tidied,
 )
 from derive.lowering.stores import Store
-from derive.program.facts import is_copy_with_fill, without_dimension
+from derive.program.facts import is_copy_with_fill, named, without_dimension
 from derive.program.grammar import (
     NEUTRAL,
     Allocate,
@@ -111,7 +111,7 @@ class Writer:
         self.targets = {b.target for b in computes(program.body)}
         self.waiting: dict[Tensor, Expr | None] = {}  # to be made by the first that writes
         self.written: set[Tensor] = set()
-        self.filled: set[Tensor] = set()  # with what their entries are unless somebody writes
+        self.filled: dict[Tensor, Expr] = {}  # with what their entries are unless somebody writes
         self.cleared = self.narrowed(program.body, ())
 
     def lines(self) -> tuple[Line, ...]:
@@ -179,7 +179,7 @@ class Writer:
         if fill is None and (tensor in self.cleared or not empty):
             fill = neutral(tensor, self.program.body)
         if fill is not None:
-            self.filled.add(tensor)
+            self.filled[tensor] = fill
         if fill is None or fill == 0:
             made = numpy("zeros" if fill == 0 else "empty", shape, dtype)
         else:
@@ -199,13 +199,18 @@ class Writer:
         self.written.add(tensor)
         before: list[Line] = []
         nest = vectorized(statement, loops, self.order, self.finite)
-        store = Store(nest, self.order, self.finite, in_place=not fresh, again=again)
-        filled = fresh or (tensor in self.filled and not again)
-        fill = filled and is_copy_with_fill(statement)
-        exact = nest.exact or fill
-        assign = block.into == "set" and (exact or nest.apart)
-        if block.into == "set" and not exact and not filled and tensor not in self.cleared:
+        copy = is_copy_with_fill(statement)  # which nobody else writes
+        held = (self.waiting if fresh else self.filled).get(tensor)
+        left = not {*loops} <= named(statement)  # by the round before
+        sets, exact = block.into == "set" or copy, nest.exact or copy
+        assign = sets and (exact or nest.apart)
+        clear = fresh or tensor in self.cleared or (held is not None and not again)
+        if copy and (left or held != _beyond(statement)):
+            before = [*(self.made(tensor) if fresh else ()), *self.emptied(statement, loops)]
+            fresh = False
+        elif sets and not (exact or clear):
             before = self.emptied(statement, loops)
+        store = Store(nest, self.order, self.finite, in_place=not fresh, again=again)
         done = store.lower(assign)
         self.needs.constants |= done.constants
         if done.makes_target:
@@ -219,9 +224,9 @@ class Writer:
         return [*before, Comment(told), *work]
 
     def emptied(self, statement: Statement, loops: Axes) -> list[Line]:
-        """The neutral element where a statement is about to set, but not all."""
-        named = [a for a in statement.domain if any(i.has(a) for i in statement.target.index)]
-        nothing = Statement(tuple(named), statement.target, NEUTRAL[statement.op])
+        """What is there where a statement is about to set, but not all."""
+        axes = tuple(a for a in statement.domain if a in named(statement))
+        nothing = Statement(axes, statement.target, _beyond(statement))
         store = Store(vectorized(nothing, loops), self.order, in_place=True, again=True)
         return list(store.lower(True).lines)
 
@@ -236,7 +241,7 @@ class Writer:
             if isinstance(block, Allocate):  # its room is the same in each round
                 self.waiting[block.tensor] = block.fill
                 before += self.made(block.tensor)
-                self.filled.discard(block.tensor)
+                self.filled.pop(block.tensor, None)
                 if block.fill is not None:  # in each round anew
                     place = Subscript(Name(block.tensor.name), (Literal(...),))
                     views.append(Assign(place, self.number(block.fill)))
@@ -303,6 +308,12 @@ class Writer:
         parts = call("_parts", extent, elements, *columns)
         ends = TupleOf((Name(str(tile.start)), Name(str(tile.stop))))
         return [*before, For(ends, _turned(tile.falling, parts), tuple(body))]
+
+
+def _beyond(statement: Statement) -> Expr:
+    """What an entry holds for which no point counts."""
+    copied = is_copy_with_fill(statement)
+    return statement.value.tensor.outside if copied else NEUTRAL[statement.op]  # type: ignore[union-attr]
 
 
 def _rows(block: Compute) -> list[Access]:

@@ -19,7 +19,7 @@ from derive.calculus.bounds import disjoint
 from derive.calculus.statements import Statement
 from derive.language.symbols import Axis, Bound, Tensor
 from derive.program.check import unproved
-from derive.program.facts import is_copy_with_fill, place, writes_apart
+from derive.program.facts import is_copy_with_fill, place, walks_whole, writes_apart
 from derive.program.grammar import (
     ZERO,
     Allocate,
@@ -200,7 +200,8 @@ def _lives_in(tensor: Tensor, block: Block, rest: Body, program: Program) -> boo
 def _fill(tensor: Tensor, block: Block) -> Expr | None:
     """What a copy of an array holds beyond the array, before it is made."""
     first = next(b.statement for b in computes((block,)) if b.target == tensor)
-    return first.value.tensor.outside if is_copy_with_fill(first) else None  # type: ignore[union-attr]
+    copied = is_copy_with_fill(first) and walks_whole(first.target)
+    return first.value.tensor.outside if copied else None  # type: ignore[union-attr]
 
 
 def _with_fills(program: Program) -> Program:

@@ -21,7 +21,7 @@ from derive.calculus.statements import Statement, names_in
 from derive.errors import DefinitionError
 from derive.language.order import Order
 from derive.language.symbols import Access, Tensor
-from derive.program.facts import is_copy_with_fill
+from derive.program.facts import is_copy_with_fill, walks_whole
 from derive.program.grammar import Module, Program, adding, computes
 
 
@@ -49,7 +49,8 @@ def _rewritten(
     statement: Statement, taken: set[str], alone: set[Tensor], order: Order
 ) -> Iterator[Statement]:
     unsafe = list(_unsafe(statement))
-    filled = is_copy_with_fill(statement) and statement.target.tensor in alone
+    whole = statement.target.tensor in alone and walks_whole(statement.target)
+    filled = whole and is_copy_with_fill(statement)
     for read in unsafe:
         if read.tensor.optional and (filled or not isinstance(statement.value, Add)):
             raise DefinitionError(

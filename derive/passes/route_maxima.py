@@ -21,6 +21,7 @@ import sympy
 from sympy import Mul
 
 from derive.calculus.affine import affine, axes_in
+from derive.calculus.bounds import inside
 from derive.calculus.selection import attains, rank, reduced, taken
 from derive.calculus.statements import Guard, Statement, accesses, names_in
 from derive.language.names import fresh
@@ -74,6 +75,9 @@ def _routed(statement: Statement, selection: Statement, others: Statements) -> S
         found = attains(*found.args, sympy.expand(behind))
     taking = replace(statement, value=taken(left, found), where=where)
     loops = set(loops_of(taking))
+    finite = [a for a in accesses(found) if a.tensor.outside not in (None, -sympy.oo)]
+    if not all(inside(access, selection.domain, selection.where) for access in finite):
+        return ()  # a point beyond an array may be the first
     if not set(reduced(selection)) <= loops or (axes and set(axes) <= loops):
         return ()  # points are visited one after another, and what is left is an array to write to
     return Statement(axes, left, source), taking

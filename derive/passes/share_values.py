@@ -108,8 +108,10 @@ def _axes(value: Expr) -> set[Axis]:
 
 
 def _covers(read: Access, axes: tuple[Axis, ...]) -> bool:
-    """Whether the entry is inside its tensor at every point; an outside value is not shared."""
-    return read.tensor.outside is None and axes_in(read.index) <= set(axes)
+    """Whether the entry is inside its tensor at every point; an outside value is not shared, nor is
+    one that may be left out: its terms go with it, and a name would stay."""
+    inside = read.tensor.outside is None and axes_in(read.index) <= set(axes)
+    return inside and not read.tensor.optional
 
 
 def _fresh(value: Expr, taken: set[str]) -> str:

@@ -100,15 +100,13 @@ def bare_axes(value: Expr) -> set[Axis]:
 
 
 def is_copy_with_fill(statement: Statement) -> bool:
-    """``copy[i] = x[...]`` for each entry of the copy, where x reads no 0 outside.
+    """``copy[i] = x[...]``, where x reads a number other than 0 outside: the copy holds it there.
 
-    The copy holds that number before anything is written, so nothing else may write there.
+    The copy holds nothing else before, so nobody else may write it.
     """
-    value, target = statement.value, statement.target
+    value = statement.value
     if not isinstance(value, Access) or value.tensor.outside in (None, 0):
         return False
     if statement.op != "add" or statement.where or inside(value, statement.domain):
         return False
-    extents = tuple(axis.extent for axis in statement.domain)
-    plain = target.index == statement.domain and not any(target.tensor.offset)
-    return plain and target.tensor.shape == extents
+    return set(statement.domain) <= named(statement) and writes_apart(statement, ())

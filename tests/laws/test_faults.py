@@ -566,3 +566,83 @@ def test_a_scatter_of_a_temporary_that_is_read_elsewhere(outside):
     beyond = [] if outside is None else [outside**2]
     np.testing.assert_allclose(found.v, [*np.tanh(moved) ** 2, *beyond])
     gradients_are_slopes(spread, X, weight)
+
+
+# ---- arrays whose outside is a number --------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "slope"),
+    [(lambda a, b: a * b, [2, 1]), (lambda a, b: (a * b) ** 2, [8, 2]), (lambda a, b: b, [1, 1])],
+)
+def test_what_lies_outside_of_a_batch_has_its_part_in_the_gradients_by_the_others(value, slope):
+    """y[n,q] = Σ_u value(x[n, q+u−1], w[u]): window 0 of a row of one 1 holds a 2 before it."""
+    w = parameter("w", U)
+    q, u_ = axis("q", K + U - 1), axis("u", U)
+    image, y_ = tensor("x", N, K, outside=2), tensor("y", N, K + U - 1)
+    term = value(image[n, q + u_ - U + 1], w[u_])
+    padded = operation(Eq(y_[n, q], Sum(term, u_)), inputs=(image, w), outputs=(y_,))
+    module = compile(padded)
+    ones = np.ones((1, 1)), np.ones(2)
+    grads = module.backward(np.array([[1.0, 0.0]]), module.forward(*ones)[1])
+    assert np.array_equal(grads.w, slope)
+
+
+@pytest.mark.parametrize("outside", [1, 0, -1])
+def test_a_point_beyond_the_array_may_be_the_first_of_equal_ones(outside):
+    """Of two equal entries in a window the first has the gradient: here it lies outside."""
+    q, u_ = axis("q", N + 1), axis("u", 2)
+    image, y_ = tensor("x", N, outside=outside), tensor("y", N + 1)
+    largest = operation(Eq(y_[q], Maximum(image[q + u_ - 1], u_)), inputs=(image,), outputs=(y_,))
+    module = compile(largest)
+    residuals = module.forward(np.full(3, float(outside)))[1]
+    found = module.backward(np.array([1.0, 10, 100, 1000]), residuals).x
+    assert np.array_equal(found, [10, 100, 1000])
+
+
+def test_in_a_window_of_no_entries_nothing_has_the_gradient():
+    """A point that lies outside, where −∞ is read, does not take part, whatever is added to it."""
+    w = parameter("w", K)
+    image = tensor("x", N, outside=-oo)
+    module = compile(
+        operation(Eq(y[n], Maximum(image[n + 2 * k - 1] + w[k], k)), inputs=(image, w))
+    )
+    value, residuals = module.forward(np.array([5.0]), np.array([1.0, 2.0]))
+    assert np.array_equal(value, [-np.inf])
+    assert np.array_equal(module.backward(np.ones(1), residuals).w, [0, 0])
+
+
+# ---- what is written into --------------------------------------------------------------------
+
+
+def test_a_loop_does_not_write_into_an_input_that_is_only_stopped():
+    """h[t] = atan(stop(x[t]) + w·h[t−1]): the pre-activation is no name for x."""
+    h, w = state("h", T, K), tensor("w", K, K)
+    first, j_ = tensor("x", T, K), axis("j", K)
+    cell = operation(
+        Eq(h[-1, k], 0),
+        Eq(h[t, k], atan(stop(first[t, k]) + Sum(w[k, j_] * h[t - 1, j_], j_))),
+        inputs=(first, w), outputs=(h,),
+    )  # fmt: skip
+    given, weight = np.array([[1.0, 2.0], [3.0, 4.0]]), np.eye(2)
+    kept = given.copy()
+    found = values_of(cell, given, weight)
+    assert np.array_equal(given, kept)
+    np.testing.assert_allclose(found[-2:][1], np.arctan(given[1] + np.arctan(given[0])))
+
+
+def test_a_shared_value_goes_with_what_is_left_out():
+    """x + max(½, atan(q)) without q is x, although backward needs atan(q) as well."""
+    maybe = tensor("q", N, optional=True)
+    cut = operation(Eq(y[n], x[n] + Max(0.5, atan(maybe[n])) ** 2), inputs=(x, maybe))
+    assert np.array_equal(values_of(cut, X), X)
+    np.testing.assert_allclose(values_of(cut, X, X), X + np.arctan(X) ** 2)
+
+
+def test_a_selection_among_values_of_no_axes_takes_the_dtype_of_the_call():
+    """{min(√2, Σx) if b > 0; −3/2 otherwise} + b, exactly checked, too."""
+    total = Min(sqrt(2), Sum(x[n], n))
+    selected = Eq(tensor("y", M)[m], Piecewise((total, b[m] > 0), (-1.5, True)) + b[m])
+    module = compile(operation(selected, inputs=(x, b), outputs=(tensor("y", M),)))
+    found = module.apply(X[:1], np.array([1.0, -1.0]))
+    assert np.array_equal(found, [2, -2.5])
