@@ -130,10 +130,8 @@ def _shape(tensor: Tensor) -> str:
 
 
 def _derived(name: str) -> set[str]:
-    """What generated modules call things that they make for a tensor, an axis or a size."""
-    parts = ("framed", "matrix", "part", "at", "kept")
-    arrays = {f"{name}{bar}_{part}" for bar in ("", "_bar") for part in parts}
-    return arrays | {f"{name}_bar", f"{name}_first", f"{name}_end", f"{name}_axes"}
+    """What derivations and generated modules call things that belong to a tensor or a size."""
+    return {f"{name}_bar", f"{name}_kept", f"{name}_bar_kept", f"{name}_axes"}
 
 
 def check_equations(operation: Operation) -> None:

@@ -27,6 +27,7 @@ from derive.calculus.loops import Loop
 from derive.calculus.normal import put, tidy
 from derive.calculus.statements import Guard, Statement, System
 from derive.calculus.step import PartialDerivative, Phrase, TotalDerivative, listing
+from derive.language.names import fresh
 from derive.language.symbols import Access, Axis, Tensor
 
 MOST_TERMS = 100  # of the derivative of a state by a state; a longer sum explains nothing
@@ -152,11 +153,8 @@ def _block(
     taken = system.names
     name = f"{of.name}_jacobian" + (f"_{by.name}" if of != by else "")
     name += str(abs(lag)) if abs(lag) > 1 else ""
-    while name in taken:
-        name += "_"
-    return _Block(
-        loop, of, by, lag, Access(TotalDerivative(of, by, name), *start, *end), ways, names
-    )
+    own = TotalDerivative(of, by, fresh(name, taken))
+    return _Block(loop, of, by, lag, Access(own, *start, *end), ways, names)
 
 
 def _tangents(block: _Block) -> Iterable[Statement]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import keyword
 import sys
+from itertools import count
 
 from derive.errors import DefinitionError
 
 # Names that a generated module needs for itself.
 RESERVED = frozenset({"np", "NamedTuple", "apply", "forward", "backward", "residuals", "wrt"})
 RESERVED |= {"Residuals", "Gradients", "Outputs", "grad_output", "sizes", "dtype", "absent"}
-RESERVED |= {"count", "first", "last", "columns", "begin"}
 RESERVED |= {"abs", "all", "any", "hasattr", "int", "isinstance", "len", "list", "max", "min"}
 RESERVED |= {"range", "reversed", "set", "slice", "str", "tuple", "type", "zip", "float", "bool"}
 
@@ -65,8 +65,9 @@ def _check_identifier(name: str, what: str) -> None:
 
 
 def fresh(name: str, taken: set[str]) -> str:
-    """The name, or it with as many underscores as make it new; it is taken then."""
-    while name in taken:
-        name += "_"
-    taken.add(name)
-    return name
+    """The name, or it with the first number from 2 on that makes it new; it is taken then."""
+    wish = f"{name}_" if name[-1].isdigit() else name
+    numbered = (f"{wish}{number}" for number in count(2))
+    found = name if name not in taken else next(n for n in numbered if n not in taken)
+    taken.add(found)
+    return found

@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from derive.language.names import fresh
 from derive.language.scalars import SCALARS
 from derive.lowering.program import (
     Assign,
@@ -236,12 +237,7 @@ class Destinations:
 
     def name(self, wish: str) -> Name:
         """A name that nothing else has."""
-        found, number = wish, 1
-        while found in self.taken:
-            number += 1
-            found = f"{wish}{number}"
-        self.taken.add(found)
-        return Name(found)
+        return Name(fresh(wish, self.taken))
 
 
 def _applied(node: Node, operands: Sequence[Node], out: Node) -> Line:

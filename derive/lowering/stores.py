@@ -51,20 +51,22 @@ class Lowered:
 class Store:
     """Writes the lines of one nest.
 
-    With `in_place`, its target exists; with `again`, another statement has written to it.
+    With `in_place`, its target exists; with `again`, another statement has written to it. New
+    names are none of the `names`.
     """
 
     def __init__(
         self,
         nest: Nest,
         order: Order,
-        finite: frozenset[Tensor] = frozenset(),
+        finite: frozenset[Tensor],
+        names: Iterable[str],
         *,
         in_place: bool,
         again: bool,
     ) -> None:
         self.nest, self.in_place, self.again = nest, in_place, again
-        self.values = Values(nest, order, finite)
+        self.values = Values(nest, order, finite, names)
         self.views = self.values.views
 
     def lower(self, assign: bool) -> Lowered:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import sympy
@@ -45,10 +45,12 @@ LOWEST = Unary("-", Attribute(Name("np"), "inf"))
 
 
 class Values:
-    """Writes the values of one nest."""
+    """Writes the values of one nest; new names are none of the `names`."""
 
-    def __init__(self, nest: Nest, order: Order, finite: frozenset[Tensor]) -> None:
-        self.nest, self.views = nest, Views(nest)
+    def __init__(
+        self, nest: Nest, order: Order, finite: frozenset[Tensor], names: Iterable[str]
+    ) -> None:
+        self.nest, self.views = nest, Views(nest, names)
         self.around: Axes = ()  # the axes of the array that a scalar expression stands for
         self.elementwise = Elementwise(
             self.read, compared=self.entry, loops=nest.fixed, order=order, finite=finite

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from sympy import Expr
+from sympy import Add, Expr
 
 from derive.arrays.grammar import Axes, Index, Nest, Part, View
 from derive.arrays.views import view_of
@@ -23,9 +23,11 @@ from derive.lowering.program import (
     Subscript,
     TupleOf,
     Unary,
+    call,
     method,
     numpy,
 )
+from derive.program.facts import part_of
 
 
 @dataclass(frozen=True)
@@ -73,14 +75,15 @@ class Array:
 
 
 class Views:
-    """Writes the views of one nest."""
+    """Writes the views of one nest; the ends of parts of axes have none of the `names`."""
 
-    def __init__(self, nest: Nest) -> None:
+    def __init__(self, nest: Nest, names: Iterable[str]) -> None:
         self.nest = nest
         bounds = (*nest.ahead, *(bound for _, inner in nest.loops for bound in inner))
         parts = (bound.axis for bound in bounds if isinstance(bound, Part))
+        ends = {axis: part_of(axis, names) for axis in parts}
         self.extents: Mapping[Axis, Extent] = {
-            axis: Extent(Name(f"{axis.name}_first"), Name(f"{axis.name}_end")) for axis in parts
+            axis: Extent(Name(start.name), Name(stop.name)) for axis, (start, stop) in ends.items()
         }
 
     def extent(self, axis: Axis) -> Extent:
@@ -167,6 +170,10 @@ class Views:
             return ALL
         start, stop = self.ends(index)
         step = abs(index.step)
+        extent = self.extents.get(index.axis)
+        if extent and index.step.is_positive and (step != 1 or isinstance(index.offset, Add)):
+            offset = lower_integer(index.offset)
+            return call("_steps", offset, lower_integer(step), extent.start, extent.stop)
         if start == Literal(0) and stop == lower_integer(index.size) and step == 1:
             return ALL
         return Slice(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from sympy import Expr, Mod
 
+from derive.arrays.grammar import Nest
 from derive.arrays.vectorize import vectorized
 from derive.calculus.statements import Statement
 from derive.language.names import fresh
@@ -58,7 +59,7 @@ from derive.program.grammar import (
     walk,
 )
 
-NAMES = ("sizes", "dtype", "wrt", "first", "last")  # of every direction
+NAMES = ("sizes", "dtype", "wrt")  # of every direction
 Describe = Callable[[Statement, bool], str]
 Axes = tuple[Axis, ...]
 
@@ -107,7 +108,8 @@ class Writer:
             domain = block.statement.domain
             extents += [block.statement.value, *(a.extent for a in domain), *domain]
         numbers = {x.name for e in extents for x in e.free_symbols}
-        self.taken = {*self.arrays, *numbers, *NAMES}
+        self.names = frozenset({*self.arrays, *numbers, *NAMES})  # of the program
+        self.taken = {*self.names}
         self.targets = {b.target for b in computes(program.body)}
         self.waiting: dict[Tensor, Expr | None] = {}  # to be made by the first that writes
         self.written: set[Tensor] = set()
@@ -210,7 +212,7 @@ class Writer:
             fresh = False
         elif sets and not (exact or clear):
             before = self.emptied(statement, loops)
-        store = Store(nest, self.order, self.finite, in_place=not fresh, again=again)
+        store = self.store(nest, in_place=not fresh, again=again)
         done = store.lower(assign)
         self.needs.constants |= done.constants
         if done.makes_target:
@@ -227,8 +229,11 @@ class Writer:
         """What is there where a statement is about to set, but not all."""
         axes = tuple(a for a in statement.domain if a in named(statement))
         nothing = Statement(axes, statement.target, _beyond(statement))
-        store = Store(vectorized(nothing, loops), self.order, in_place=True, again=True)
+        store = self.store(vectorized(nothing, loops), in_place=True, again=True)
         return list(store.lower(True).lines)
+
+    def store(self, nest: Nest, *, in_place: bool, again: bool) -> Store:
+        return Store(nest, self.order, self.finite, self.names, in_place=in_place, again=again)
 
     # ---- loops ---------------------------------------------------------------------------
 

@@ -161,13 +161,12 @@ def _with_rooms(body: Body, made: set[Tensor], program: Program, *, within: bool
     for number, block in enumerate(body):
         own = dict.fromkeys(b.target for b in computes((block,)) if b.target in waiting)
         rest = (*body[:number], *body[number + 1 :])
-        inner = {t for t in own if _lives_in(t, block, rest, program)}
+        asked = {t: _asked_for(t, body, program) for t in own}
+        inner = {t for t in own if _lives_in(t, asked[t], block, rest, program)}
         for tensor in (t for t in own if t not in inner):
             room = Allocate(tensor, _fill(tensor, block))
-            name = program.wanted.get(tensor)
-            names = frozenset({name}) if name else program.names
-            alone = name is None or within or names == program.names
-            result.append(room if alone else When(Wanted(names), (room,)))
+            always = within or asked[tensor] == program.names
+            result.append(room if always else When(Wanted(asked[tensor]), (room,)))
         if inner:
             parts = [_with_rooms(part, inner, program, within=True) for part in bodies(block)]
             block = replace(block, **dict(zip(("body", "otherwise"), parts, strict=False)))  # type: ignore[arg-type]
@@ -176,16 +175,31 @@ def _with_rooms(body: Body, made: set[Tensor], program: Program, *, within: bool
     return tuple(result)
 
 
-def _lives_in(tensor: Tensor, block: Block, rest: Body, program: Program) -> bool:
-    """Whether nobody outside of the block has to do with the tensor, nor another round of it."""
-    if isinstance(block, Compute) or tensor in tensors_in(rest):
-        return False
+def _asked_for(tensor: Tensor, body: Body, program: Program) -> frozenset[str]:
+    """The gradients for one of which the tensor is needed."""
+    if name := program.wanted.get(tensor):
+        return frozenset({name})
+
+    def needing(body: Body, around: frozenset[str]) -> Iterator[frozenset[str]]:
+        for block in body:
+            if isinstance(block, Compute) and any(a.tensor == tensor for a in block.accesses):
+                yield around
+            asked = isinstance(block, When) and isinstance(block.test, Wanted)
+            for part in bodies(block):
+                yield from needing(part, block.test.names if asked else around)  # type: ignore[union-attr]
+
+    return frozenset[str]().union(*needing(body, program.names))
+
+
+def _lives_in(
+    tensor: Tensor, asked: frozenset[str], block: Block, rest: Body, program: Program
+) -> bool:
+    """Whether nobody outside of the block has to do with the tensor, nor another round of it, or
+    both are there for the same gradients."""
+    alone = tensor not in {*tensors_in(rest), *program.outputs}
     if isinstance(block, When):
-        if not isinstance(block.test, Wanted):
-            return False
-        name = program.wanted.get(tensor)
-        return tensor not in program.outputs or block.test.names == {name}
-    if tensor in program.outputs:
+        return isinstance(block.test, Wanted) and (alone or block.test.names == asked)
+    if isinstance(block, Compute) or not alone:
         return False
     found = [a for b in computes((block,)) for a in b.accesses if a.tensor == tensor]
     if isinstance(block, Tile):

@@ -19,6 +19,7 @@ from derive.calculus.affine import axes_in
 from derive.calculus.bounds import inside
 from derive.calculus.statements import Statement, names_in
 from derive.errors import DefinitionError
+from derive.language.names import fresh
 from derive.language.order import Order
 from derive.language.symbols import Access, Tensor
 from derive.program.facts import is_copy_with_fill, walks_whole
@@ -67,10 +68,7 @@ def _rewritten(
             yield from _rewritten(replace(statement, value=term), taken, set(), order)
         return
     for read in unsafe:
-        name = f"{read.tensor.name}_at"
-        while name in taken:
-            name += "1"
-        taken.add(name)
+        name = fresh(f"{read.tensor.name}_at", taken)
         axes = tuple(a for a in statement.domain if a in axes_in(read.index))
         copy = Access(Tensor(name, tuple((a.extent,) for a in axes)), *axes)
         yield Statement(axes, copy, read)

@@ -16,6 +16,7 @@ from sympy import Expr, Mul
 from derive.calculus.affine import affine, axes_in
 from derive.calculus.bounds import disjoint
 from derive.calculus.statements import Statement, names_in
+from derive.language.names import fresh
 from derive.language.symbols import Access, Axis, Tensor
 from derive.program.grammar import Compute, Loop, Module, adding, computes, statements_of
 from derive.program.schedule import schedule
@@ -175,10 +176,5 @@ def _axes(statement: Statement, known: Expr) -> tuple[Axis, ...]:
 
 def _named(statement: Statement, known: Expr, taken: set[str]) -> Access:
     axes = _axes(statement, known)
-    wish = f"{statement.target.tensor.name}_factor"
-    name, number = wish, 1
-    while name in taken:
-        number += 1
-        name = f"{wish}_{number}"
-    taken.add(name)
+    name = fresh(f"{statement.target.tensor.name}_factor", taken)
     return Access(Tensor(name, tuple((a.extent,) for a in axes)), *axes)

@@ -33,8 +33,8 @@ from sympy.logic.boolalg import Boolean
 from derive.calculus.affine import axes_in
 from derive.calculus.statements import Statement, names_in
 from derive.language.names import fresh
-from derive.language.symbols import Access, Axis, Bound, Tensor
-from derive.program.facts import with_extent
+from derive.language.symbols import Access, Axis, Tensor
+from derive.program.facts import part_of, with_extent
 from derive.program.grammar import (
     Block,
     Body,
@@ -298,7 +298,7 @@ class _Lift:
             name = fresh(f"{source.name}_patches", self.taken)
             group = [self.products[self.blocks[n]] for n in (number, *others)]
             lifted = [_Matrices(one, self.way, name, self.taken).made() for one in group]
-            body += _in_parts(lifted, product)
+            body += _in_parts(lifted, product, self.taken)
         return tuple(body)
 
     def shares(self, number: int, other: int) -> bool:
@@ -326,7 +326,7 @@ def _independent(block: Block, earlier: Body) -> bool:
     )
 
 
-def _in_parts(group: Sequence[Lifted], product: WindowedProduct) -> Body:
+def _in_parts(group: Sequence[Lifted], product: WindowedProduct, names: Iterable[str]) -> Body:
     """Products that share their patches, for a part of the images at a time."""
     moved: set[Statement] = set()  # what is shared is copied once
     blocks: list[Compute] = []
@@ -340,15 +340,15 @@ def _in_parts(group: Sequence[Lifted], product: WindowedProduct) -> Body:
     if not product.images:
         return (*ahead, *blocks, *behind)
     axis = product.images[0]
-    first, last = (Bound(name, axis.extent) for name in ("first", "last"))
-    part = Axis(axis.name, last - first)
+    start, stop = part_of(axis, names)
+    part = Axis(axis.name, stop - start)
     parts = frozenset[Tensor]().union(*(one.parts for one in group))
     found = (a for b in blocks for a in b.accesses if a.tensor in parts)
-    short = {a.tensor: with_extent(a.tensor, a.index.index(axis), last - first) for a in found}
+    short = {a.tensor: with_extent(a.tensor, a.index.index(axis), stop - start) for a in found}
 
     def cut(block: Compute) -> Compute:
         whole = {
-            a: a.xreplace({axis: first + part}) for a in block.accesses if a.tensor not in parts
+            a: a.xreplace({axis: start + part}) for a in block.accesses if a.tensor not in parts
         }
         statement = block.statement.substitute(whole).substitute({**short, axis: part})
         return replace(block, statement=statement)
@@ -357,8 +357,8 @@ def _in_parts(group: Sequence[Lifted], product: WindowedProduct) -> Body:
     rest = (*product.images[1:], *product.positions)
     tile = Tile(
         axis,
-        first,
-        last,
+        start,
+        stop,
         sympy.cancel(Mul(*patches.shape) / axis.extent),
         tuple(map(cut, blocks)),
         columns=_volume(rest),

@@ -18,6 +18,7 @@ from derive.calculus.affine import axes_in
 from derive.calculus.reuse import forward_values, reuse_forward
 from derive.calculus.selection import reduced
 from derive.calculus.statements import Statement, System, names_in
+from derive.language.names import fresh
 from derive.language.order import Order
 from derive.language.scalars import SCALARS, TOTAL
 from derive.language.symbols import Access, Axis, Tensor
@@ -81,7 +82,7 @@ def _named(statement: Statement, value: Expr, taken: set[str]) -> Statement | No
     if any(not _covers(read, axes) for read in value.atoms(Access)):
         return None
     shape = tuple((a.extent,) for a in axes)
-    return Statement(axes, Access(Tensor(_fresh(value, taken), shape), *axes), value)
+    return Statement(axes, Access(Tensor(_name(value, taken), shape), *axes), value)
 
 
 def _with(statement: Statement, made: Statement, order: Order) -> Statement:
@@ -114,11 +115,7 @@ def _covers(read: Access, axes: tuple[Axis, ...]) -> bool:
     return inside and not read.tensor.optional
 
 
-def _fresh(value: Expr, taken: set[str]) -> str:
+def _name(value: Expr, taken: set[str]) -> str:
     (argument,) = value.args
     inner = argument.tensor.name if isinstance(argument, Access) else "value"
-    name = f"{value.func.__name__}_{inner}"
-    while name in taken:
-        name += "1"
-    taken.add(name)
-    return name
+    return fresh(f"{value.func.__name__}_{inner}", taken)

@@ -26,6 +26,7 @@ from sympy import Expr, Integer, Symbol
 from derive.calculus.affine import affine
 from derive.calculus.statements import Statement, names_in
 from derive.errors import DefinitionError
+from derive.language.names import fresh
 from derive.language.order import Order
 from derive.language.scalars import SCALARS
 from derive.language.symbols import Access, Axis, Tensor
@@ -241,7 +242,7 @@ def _tensors(statement: Statement) -> set[Tensor]:
 
 def _family(tensors: tuple[Tensor, ...], inputs: set[Tensor], taken: set[str]) -> Family:
     position = 0 if tensors[0] in inputs else max(tensors[0].rank - 1, 0)
-    name = _fresh(f"stacked_{_common([t.name for t in tensors])}", taken)
+    name = fresh(f"stacked_{_common([t.name for t in tensors])}", taken)
     return Family(tensors, _stack(tensors, position, name), position)
 
 
@@ -270,15 +271,6 @@ def _common(names: Sequence[str]) -> str:
     return "_".join(shared) or names[0]
 
 
-def _fresh(name: str, taken: set[str]) -> str:
-    found, number = name, 1
-    while found in taken:
-        number += 1
-        found = f"{name}{number}"
-    taken.add(found)
-    return found
-
-
 # ---- stacking ------------------------------------------------------------------------------
 
 
@@ -301,7 +293,7 @@ def _stacked(
         duals = tuple(bars.get(t) for t in family.tensors)
         if not all(d is not None and d in written for d in duals):
             continue
-        stack = _stack(duals, family.position, _fresh(f"{family.stack.name}_bar", taken))
+        stack = _stack(duals, family.position, fresh(f"{family.stack.name}_bar", taken))
         for number, (tensor, dual) in enumerate(zip(family.tensors, duals, strict=True)):
             places[dual] = stack, family.position, number
             if tensor in inputs:
@@ -365,7 +357,7 @@ def _one_merged(blocks: Computes) -> Computes | None:
         return None
     form = next(f for f, members in groups.items() if members is best or members == best)
     names = names_in(statements_of(blocks))
-    axis = Axis(_fresh("stack", names), len(best))
+    axis = Axis(fresh("stack", names), len(best))
     merged = _over(form, axis, best[0][0])
     originals = tuple(o for _, one in best for o in one.origins)
     gone = [one for _, one in best]

@@ -1,8 +1,8 @@
 """Pass: statements that go over the same data again and again do so for a part of it at a time.
 
-    z[n,q] += x[n,s*q+v];  y[n] += z[n,q]     becomes     for first <= n < last, in parts of N:
-                                                              z[n,q] += x[first+n,s*q+v]
-                                                              y[first+n] += z[n,q]
+    z[n,q] += x[n,s*q+v];  y[n] += z[n,q]     becomes     for start <= n < stop, in parts of N:
+                                                              z[n,q] += x[start+n,s*q+v]
+                                                              y[start+n] += z[n,q]
 
 The part is what fits the cache. What only these statements use is made anew for each part.
 """
@@ -15,9 +15,9 @@ from dataclasses import replace
 from sympy import Max, Mul
 
 from derive.calculus.affine import axes_in
-from derive.calculus.statements import Statement
+from derive.calculus.statements import Statement, names_in
 from derive.language.symbols import Access, Axis, Bound, Tensor
-from derive.program.facts import bare_axes, with_extent, writes_apart
+from derive.program.facts import bare_axes, part_of, with_extent, writes_apart
 from derive.program.grammar import (
     NEUTRAL,
     Block,
@@ -29,6 +29,7 @@ from derive.program.grammar import (
     Wanted,
     When,
     computes,
+    statements_of,
 )
 
 Repeats = Callable[[Statement], bool]
@@ -118,14 +119,14 @@ def _tile(run: Sequence[Compute], program: Program, repeats: Repeats) -> Tile | 
     used = {a.tensor for b in others for a in b.accesses} | {*program.outputs}
     if whole & split.keys() or written & {b.target for b in others}:
         return None
-    first, last = (Bound(name, axis.extent) for name in ("first", "last"))
-    local = {t: with_extent(t, 0, last - first) for t in split if t in written - used}
+    start, stop = part_of(axis, names_in(statements_of(program.body)))
+    local = {t: with_extent(t, 0, stop - start) for t in split if t in written - used}
 
     def of_part(block: Compute) -> Compute:
         own = _axis(block.statement)
-        part = Axis(str(own), last - first)
+        part = Axis(str(own), stop - start)
         rows = {
-            a: Access(a.tensor, first + part, *a.index[1:])
+            a: Access(a.tensor, start + part, *a.index[1:])
             for a in block.accesses
             if a.index and a.index[0] == own and a.tensor not in local
         }
@@ -134,20 +135,20 @@ def _tile(run: Sequence[Compute], program: Program, repeats: Repeats) -> Tile | 
 
     elements = Max(*(Mul(*tensor.shape[1:]) for tensor in split))
     fills = [
-        _fill(block, first, last)
+        _fill(block, start, stop)
         for tensor in split
         if tensor in written and tensor not in local
         and not writes_apart((block := next(b for b in run if b.target == tensor)).statement, ())
     ]  # fmt: skip
-    return Tile(axis, first, last, elements, (*fills, *map(of_part, run)))
+    return Tile(axis, start, stop, elements, (*fills, *map(of_part, run)))
 
 
-def _fill(block: Compute, first: Bound, last: Bound) -> Compute:
+def _fill(block: Compute, start: Bound, stop: Bound) -> Compute:
     """A part is emptied where it is computed, and not the whole beforehand: it is in the cache."""
     tensor = block.target
-    part = Axis(str(block.statement.target.index[0]), last - first)
+    part = Axis(str(block.statement.target.index[0]), stop - start)
     rest = tuple(Axis(f"i{d}", extent) for d, extent in enumerate(tensor.shape[1:], 1))
     target = Access(
-        tensor, first + part, *(a + o for a, o in zip(rest, tensor.offset[1:], strict=True))
+        tensor, start + part, *(a + o for a, o in zip(rest, tensor.offset[1:], strict=True))
     )
     return Compute(Statement((part, *rest), target, NEUTRAL[block.statement.op]), "set")

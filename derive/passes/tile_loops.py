@@ -1,8 +1,8 @@
 """Pass: what a loop reads once is computed for a part of its rounds at a time.
 
-    k[t] = f(x[t])                           for first <= t < last, in parts of T:
-    for t:  a[t] = c[t]*k[t]     becomes         k[t] = f(x[first + t])
-                                                 for t:  a[t] = c[t]*k[t - first]
+    k[t] = f(x[t])                           for start <= t < stop, in parts of T:
+    for t:  a[t] = c[t]*k[t]     becomes         k[t] = f(x[start + t])
+                                                 for t:  a[t] = c[t]*k[t - start]
 
 It stays in the cache, and no array is made that is as long as the loop.
 """
@@ -15,9 +15,9 @@ from dataclasses import replace
 from sympy import Add, Expr, Integer, Mul
 
 from derive.calculus.bounds import inside
-from derive.calculus.statements import Statement
-from derive.language.symbols import Access, Axis, Bound, Tensor
-from derive.program.facts import named, with_extent, writes_apart
+from derive.calculus.statements import Statement, names_in
+from derive.language.symbols import Access, Axis, Tensor
+from derive.program.facts import named, part_of, with_extent, writes_apart
 from derive.program.grammar import (
     Block,
     Body,
@@ -28,6 +28,7 @@ from derive.program.grammar import (
     Tile,
     computes,
     mapped,
+    statements_of,
 )
 
 
@@ -52,16 +53,16 @@ def _with_tile(loop: Loop, body: Body, keep: set[Tensor]) -> Body:
     if not whole:
         return body
     ahead = [b for b in body if isinstance(b, Compute) and b.target in whole]
-    first, last = (Bound(name, loop.axis.extent) for name in ("first", "last"))
-    short = {t: with_extent(t, d, last - first).like(outside=None) for t, d in whole.items()}
-    part = Axis(loop.axis.name, last - first)
+    start, stop = part_of(loop.axis, names_in(statements_of(body)))
+    short = {t: with_extent(t, d, stop - start).like(outside=None) for t, d in whole.items()}
+    part = Axis(loop.axis.name, stop - start)
     now = [
-        replace(b, statement=_of_part(b.statement, loop.axis, part, first, short)) for b in ahead
+        replace(b, statement=_of_part(b.statement, loop.axis, part, start, short)) for b in ahead
     ]
-    inner = mapped(loop.body, lambda b: _in_round(b, whole, first, short))
+    inner = mapped(loop.body, lambda b: _in_round(b, whole, start, short))
     elements = Add(*(Mul(*_without(t.shape, d)) for t, d in whole.items()))
-    rounds = replace(loop, body=inner, start=first, stop=last)
-    tile = Tile(loop.axis, first, last, elements, (*now, rounds), loop.falling)
+    rounds = replace(loop, body=inner, start=start, stop=stop)
+    tile = Tile(loop.axis, start, stop, elements, (*now, rounds), loop.falling)
     return tuple(tile if b is loop else b for b in body if b not in ahead)
 
 
@@ -95,11 +96,11 @@ def _without(shape: Sequence[Expr], dimension: int) -> list[Expr]:
 
 
 def _of_part(
-    statement: Statement, old: Axis, part: Axis, first: Expr, short: dict[Tensor, Tensor]
+    statement: Statement, old: Axis, part: Axis, start: Expr, short: dict[Tensor, Tensor]
 ) -> Statement:
     target = Access(short[statement.target.tensor], *statement.target.index)
-    shifted: dict = {r: _read(r, old, part, first, short) for r in statement.entries}
-    shifted[old] = part + first  # the index as a number, too
+    shifted: dict = {r: _read(r, old, part, start, short) for r in statement.entries}
+    shifted[old] = part + start  # the index as a number, too
     return replace(
         statement,
         domain=tuple(part if a == old else a for a in statement.domain),
@@ -109,15 +110,15 @@ def _of_part(
 
 
 def _read(
-    access: Access, old: Axis, part: Axis, first: Expr, short: dict[Tensor, Tensor]
+    access: Access, old: Axis, part: Axis, start: Expr, short: dict[Tensor, Tensor]
 ) -> Access:
     if access.tensor in short:
         return Access(short[access.tensor], *access.index).xreplace({old: part})
-    return access.xreplace({old: part + first})
+    return access.xreplace({old: part + start})
 
 
 def _in_round(
-    block: Block, whole: dict[Tensor, int], first: Expr, short: dict[Tensor, Tensor]
+    block: Block, whole: dict[Tensor, int], start: Expr, short: dict[Tensor, Tensor]
 ) -> Compute | None:
     if not isinstance(block, Compute):
         return None
@@ -125,6 +126,6 @@ def _in_round(
     for read in block.statement.entries:
         if read.tensor in whole:
             index = list(read.index)
-            index[whole[read.tensor]] -= first
+            index[whole[read.tensor]] -= start
             found[read] = Access(short[read.tensor], *index)
     return replace(block, statement=block.statement.substitute(found)) if found else None

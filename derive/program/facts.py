@@ -9,6 +9,7 @@ from sympy import Expr, Mod, Symbol
 from derive.calculus.affine import Affine, affine, axes_in
 from derive.calculus.bounds import inside
 from derive.calculus.statements import Statement
+from derive.language.names import fresh
 from derive.language.symbols import Access, Axis, Bound, Tensor
 
 Axes = tuple[Axis, ...]
@@ -70,6 +71,13 @@ def walks_whole(target: Access, dimensions: Iterable[int] | None = None) -> bool
             return False
         walked.append(axis)
     return len(set(walked)) == len(walked)
+
+
+def part_of(axis: Axis, names: Iterable[str]) -> tuple[Bound, Bound]:
+    """The ends of a part of an axis, which have none of the `names`."""
+    taken = {*names}
+    start, stop = (fresh(f"{axis.name}_{end}", taken) for end in ("start", "stop"))
+    return Bound(start, axis.extent), Bound(stop, axis.extent)
 
 
 def with_extent(tensor: Tensor, dimension: int, extent: Expr) -> Tensor:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from sympy import Expr
 
 from derive.language.order import Order
-from derive.language.symbols import Axis
+from derive.language.symbols import Axis, Bound
 from derive.program.grammar import (
     Allocate,
     Block,
@@ -47,6 +47,7 @@ def show(program: Program, order: Order | None = None) -> str:
 def _ranges(program: Program) -> Iterator[str]:
     """How far indices run: ``n, m < N;  t < T``."""
     axes = {a for block in computes(program.body) for a in block.statement.domain}
+    axes = {axis for axis in axes if not axis.extent.has(Bound)}  # a part says so itself
     named: dict[str, set[str]] = {}
     for axis in axes:
         named.setdefault(expression_text(axis.extent), set()).add(axis.name)
@@ -73,9 +74,10 @@ class _Printer:
         if isinstance(block, Loop):
             head, loops = _rounds(block), (*loops, block.axis)
         elif isinstance(block, Tile):
-            ends = f"{block.start.name} ≤ {block.axis.name} < {block.stop.name}"  # type: ignore[attr-defined]
+            axis, start, stop = (s.name for s in (block.axis, block.start, block.stop))  # type: ignore[attr-defined]
             last = ", the last part first" if block.falling else ""
-            head = f"for {ends}, in parts of {_number(block.axis.extent)}{last}"
+            whole = f"0 ≤ {axis} < {_number(block.axis.extent)}"
+            head = f"for each part of {whole}, from {start} to {stop}{last}"
         elif isinstance(block, When):
             head = f"if {_test(block.test)}"
         else:

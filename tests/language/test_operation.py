@@ -17,6 +17,7 @@ from derive.language import (
     axis,
     integers,
     option,
+    parameter,
     size,
     sizes,
     tensor,
@@ -122,18 +123,40 @@ def test_kinks_and_remainders_are_in_the_language():
     check(defined(Eq(y[n], Piecewise((Max(w[0], 0), Eq(Mod(n, 2), 0)), (x[n, 0], True)))))
 
 
-@pytest.mark.parametrize("name", ["x_framed", "w_matrix", "y_part", "x_bar", "t_first"])
-def test_a_name_that_a_module_makes_itself_is_refused(name):
-    """An input of that name would be overwritten on the way."""
+def named(name: str) -> Operation:
+    """A causal filter times an input of that name, for which a module makes several arrays."""
     N, T = sizes("N T")
     n, t, u = axes("n t u", N, T, size("U"))
-    x, w, y = tensor("x", N, T, outside=0), tensor("w", size("U")), tensor("y", N, T)
+    x, w, y = tensor("x", N, T, outside=0), parameter("w", size("U")), tensor("y", N, T)
     other = tensor(name, N, T)
-    clash = Operation(
-        "clash", "C.", (x, w, other), (y,), (Eq(y[n, t], Sum(x[n, t - u] * w[u], u) * other[n, t]),)
-    )
+    filtered = Eq(y[n, t], Sum(x[n, t - u] * w[u], u) * other[n, t])
+    return Operation("filtered", "F.", (x, w, other), (y,), (filtered,))
+
+
+@pytest.mark.parametrize("name", ["x_bar", "y_kept", "w_axes"])
+def test_a_name_that_belongs_to_another_thing_is_refused(name):
+    """A derivation would call two things by it."""
     with pytest.raises(DefinitionError, match=name):
-        compile(clash)
+        compile(named(name))
+
+
+@pytest.mark.parametrize(
+    "name",
+    "first last count begin columns start stop x_at w_matrix x_patches z_bar t_start n_stop "
+    "buffer y_value z_factor u_start".split(),
+)
+def test_any_other_name_is_the_authors(name):
+    """What a module makes on the way is called something else; the filter is (1, 2)."""
+    rng = np.random.default_rng(0)
+    x, other, y_bar = rng.standard_normal((3, 2, 5))
+    w = np.array([1.0, 2.0])
+    module = compile(named(name))
+    y, residuals = module.forward(x, w, other)
+    earlier = np.pad(x, ((0, 0), (1, 0)))[:, :-1]
+    np.testing.assert_allclose(y, (x + 2 * earlier) * other)
+    grads = module.backward(y_bar, residuals)
+    np.testing.assert_allclose(grads.w, [(y_bar * other * x).sum(), (y_bar * other * earlier).sum()])
+    np.testing.assert_allclose(getattr(grads, name), y_bar * (x + 2 * earlier))
 
 
 def test_no_text_of_a_definition_is_executed():

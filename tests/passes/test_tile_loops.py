@@ -31,9 +31,9 @@ def test_what_is_known_is_computed_before_each_part():
     (tile,) = tiles(KNOWN, STEP)
     ahead, loop = tile.body
     assert [str(s) for s in statements_of((ahead,))] == [
-        "[t<-first + last, n<N]: k[t, n] += tanh(x[first + t, n])"
+        "[t<-t_start + t_stop, n<N]: k[t, n] += tanh(x[t_start + t, n])"
     ]
-    assert [str(s.value) for s in statements_of((loop,))] == ["h[t - 1, n]*k[-first + t, n]"]
+    assert [str(s.value) for s in statements_of((loop,))] == ["h[t - 1, n]*k[-t_start + t, n]"]
     assert isinstance(loop, Loop) and loop.ends == (tile.start, tile.stop)
     assert tile.elements == N
 
@@ -91,5 +91,5 @@ def test_parts_are_about_equal_and_fit():
 def test_the_text_says_so():
     """A loop over parts, backwards, around the one over time."""
     text = text_of(network())
-    assert re.search(r"for first, last in reversed\(_parts\(T, N\)\):", text)
-    assert "for t in reversed(range(first, last)):" in text
+    assert re.search(r"for t_start, t_stop in reversed\(_parts\(T, N\)\):", text)
+    assert "for t in reversed(range(t_start, t_stop)):" in text
