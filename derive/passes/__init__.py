@@ -25,10 +25,9 @@ from derive.passes.select import select
 from derive.passes.share_values import share_values
 from derive.passes.simplify import simplify
 from derive.passes.stack import stack
-from derive.passes.tile import tile
+from derive.passes.tile_batches import tile_batches
 from derive.passes.tile_loops import tile_loops
 from derive.program.grammar import Module, Program, adding
-from derive.program.loops import loops_of
 
 
 @dataclass(frozen=True)
@@ -41,11 +40,6 @@ class Pass:
     @property
     def name(self) -> str:
         return self.run.__name__
-
-
-def tile_batches(module: Module) -> Module:
-    """Cut into parts what goes over its data in loops of Python."""
-    return tile(module, lambda statement: bool(loops_of(statement)))
 
 
 PASSES = (

@@ -18,8 +18,8 @@ from derive.calculus.bounds import disjoint
 from derive.calculus.statements import Statement, names_in
 from derive.language.names import fresh
 from derive.language.symbols import Access, Axis, Tensor
+from derive.program.dependences import in_order
 from derive.program.grammar import Compute, Loop, Module, adding, computes, statements_of
-from derive.program.schedule import schedule
 
 Computes = tuple[Compute, ...]
 MOST = 4  # readers of a product that is put into each of them
@@ -43,7 +43,7 @@ def with_factors_ahead(blocks: Computes, keep: set[Tensor]) -> Computes:
 def _looped(blocks: Computes) -> dict[Statement, set[Tensor]]:
     """For each statement in a loop, the tensors that this loop computes."""
     found: dict[Statement, set[Tensor]] = {}
-    for block in schedule(blocks, ""):
+    for block in in_order(blocks, ""):
         if isinstance(block, Loop):
             statements = statements_of(block.body)
             written = {s.target.tensor for s in statements}

@@ -52,9 +52,10 @@ from derive.program.windows import Window, WindowedProduct, windowed_product
 Axes = tuple[Axis, ...]
 Moves = tuple[Statement, ...]
 
-# What has the positions is lifted while its windows are at most so many times those of the image,
-# and the image at most half as large again: it multiplies for every entry of the image (measured).
-RATIO = 6
+# The output is lifted while its patches, filters × entries of the image, have at most so many times
+# the numbers that the output's channels × positions have, and the image has at most half as many
+# entries again as there are positions: the product runs over every entry of the image (measured).
+PATCHES, ENTRIES = sympy.Integer(6), sympy.Rational(3, 2)
 
 
 def lift_windows(module: Module) -> Module:
@@ -64,7 +65,7 @@ def lift_windows(module: Module) -> Module:
 
 @dataclass(frozen=True)
 class Way:
-    """Whether the output is lifted and not the image, and whether the first window stays."""
+    """Whether the output is lifted and not the image, and whether the first window slides."""
 
     output: bool
     slides: bool
@@ -99,8 +100,8 @@ def _slides_faster(product: WindowedProduct, output: bool) -> Iterable[Boolean]:
     if output and product.image == product.statement.target:
         image, places = _volume(w.row for w in product.windows), _volume(product.positions)
         channels, filters = _volume(product.channels), _volume(product.filters)
-        yield sympy.Le(filters * image, RATIO * channels * places)
-        yield sympy.Le(2 * image, 3 * places)
+        yield sympy.Le(filters * image, PATCHES * channels * places)
+        yield sympy.Le(ENTRIES.q * image, ENTRIES.p * places)
 
 
 def _volume(axes: Iterable[Axis]) -> Expr:
@@ -151,15 +152,15 @@ class _Matrices:
     def __init__(self, product: WindowedProduct, way: Way, name: str, taken: set[str]) -> None:
         self.product, self.way, self.taken = product, way, taken
         several = way.slides and len(product.windows) > 1
-        self.late = product.windows[:1] if several else ()
-        self.lifted = product.windows[len(self.late) :]
+        self.sliding = product.windows[:1] if several else ()
+        self.lifted = product.windows[len(self.sliding) :]
         self.index = {w: product.image.index[w.dimension] for w in product.windows}
         self.source, self.partner = product.image, product.output
-        self.own, self.others = product.channels, product.filters
+        self.channels, self.other_channels = product.channels, product.filters
         if way.output:
             self.source, self.partner = self.partner, self.source
-            self.own, self.others = self.others, self.own
-        self.at = self.room(name, (*self.own, *self.taps), self.rows(not way.output))
+            self.channels, self.other_channels = self.other_channels, self.channels
+        self.patches = self.room(name, (*self.channels, *self.taps), self.rows(not way.output))
 
     @property
     def taps(self) -> Axes:
@@ -167,10 +168,10 @@ class _Matrices:
 
     def rows(self, image: bool) -> Axes:
         """The axes behind the channels: of the image's entries, or of positions."""
-        late = tuple(w.row if image else w.position for w in self.late)
-        # Lifting makes positions of entries, and entries of positions.
-        moved = tuple(w.position if not self.way.output else w.row for w in self.lifted)
-        return (*late, *self.product.images, *moved)
+        sliding = tuple(w.row if image else w.position for w in self.sliding)
+        # Patches of the image have positions, patches of the output have the image's entries.
+        lifted = tuple(w.row if self.way.output else w.position for w in self.lifted)
+        return (*sliding, *self.product.images, *lifted)
 
     def room(self, name: str, channels: Axes, rows: Axes) -> Access:
         """A new tensor, whole; beyond it, as beyond the image, there is 0."""
@@ -187,43 +188,43 @@ class _Matrices:
         """The product and all that is moved for it."""
         source, statement = self.source, self.product.statement
         if self.way.output:
-            at, move = self.at.xreplace({w.row: self.index[w] for w in self.lifted}), source
-            values = {source: self.at, self.product.image: self.image(self.lifted)}
+            patch = self.patches.xreplace({w.row: self.index[w] for w in self.lifted})
+            entry, values = source, {source: self.patches}
+            values[self.product.image] = self.image(self.lifted)
         else:
-            at, move = self.at, self.image(self.late)
-            values = {source: self.at.xreplace({w.row: self.index[w] for w in self.late})}
-        box = (*statement.domain, *self.at.index)
-        move_box = tuple(
-            a for a in dict.fromkeys(box) if {a} & (at.free_symbols | move.free_symbols)
-        )
+            patch, entry = self.patches, self.image(self.sliding)
+            values = {source: self.patches.xreplace({w.row: self.index[w] for w in self.sliding})}
+        moving = axes_in((*patch.index, *entry.index))
+        box = dict.fromkeys((*statement.domain, *self.patches.index))
+        box = tuple(a for a in box if a in moving)
         product = _replaced(statement, values)
-        before: Moves = (Statement(move_box, at, move),)
+        before: Moves = (Statement(box, patch, entry),)  # type: ignore[arg-type]
         after: Moves = ()
         if statement.target == source:
-            before, after = (), (Statement(move_box, move, at),)  # type: ignore[arg-type]
-        parts = {self.at.tensor}
-        if self.late:
+            before, after = (), (Statement(box, entry, patch),)  # type: ignore[arg-type]
+        parts = {self.patches.tensor}
+        if self.sliding:
             product, laid, back, room = self.relaid(product)
             before, after = (*before, *laid), (*back, *after)
             parts.add(room)
         product, ahead, behind = self.with_matrix(product)
-        return Lifted(self.at.tensor, ahead, before, product, after, behind, frozenset(parts))
+        return Lifted(self.patches.tensor, ahead, before, product, after, behind, frozenset(parts))
 
     def relaid(self, product: Statement) -> tuple[Statement, Moves, Moves, Tensor]:
         """The product with its other factor, or its target, laid out as the patches are."""
         name = fresh(f"{self.partner.tensor.name}_rows", self.taken)
-        at = self.room(name, self.others, self.rows(self.way.output))
-        plain, inside = self.partner, at
+        rows = self.room(name, self.other_channels, self.rows(self.way.output))
+        entry, row = self.partner, rows
         if self.way.output:
-            plain = self.image(self.product.windows)
-            inside = at.xreplace({w.row: self.index[w] for w in self.late})
+            entry = self.image(self.product.windows)
+            row = rows.xreplace({w.row: self.index[w] for w in self.sliding})
         tensor = self.partner.tensor
         (access,) = {a for a in (product.target, *product.reads) if a.tensor == tensor}
-        box = tuple(at.index)
-        new = _replaced(product, {access: inside})
+        box = tuple(rows.index)
+        new = _replaced(product, {access: row})
         if product.target == access:
-            return new, (), (Statement(box, plain, at),), at.tensor  # type: ignore[arg-type]
-        return new, (Statement(box, at, plain),), (), at.tensor  # type: ignore[arg-type]
+            return new, (), (Statement(box, entry, rows),), rows.tensor  # type: ignore[arg-type]
+        return new, (Statement(box, rows, entry),), (), rows.tensor  # type: ignore[arg-type]
 
     def with_matrix(self, product: Statement) -> tuple[Statement, Moves, Moves]:
         """The product with its kernel as matrices that lie in memory as they are multiplied.
@@ -231,14 +232,14 @@ class _Matrices:
         A kernel that is read is laid out ahead, one that is the target is added up so.
         """
         kernel = self.product.kernel
-        outer = tuple(w.tap for w in self.late)
+        outer = tuple(w.tap for w in self.sliding)
         target = product.target == kernel
         if target or self.source == self.product.statement.target:
-            channels = (*self.own, *self.taps, *self.others)
+            channels = (*self.channels, *self.taps, *self.other_channels)
         else:
-            channels = (*self.others, *self.own, *self.taps)
+            channels = (*self.other_channels, *self.channels, *self.taps)
         axes = (*outer, *self.product.batch, *channels)
-        if axes == kernel.index or not (self.late or self.way.output):
+        if axes == kernel.index or not (self.sliding or self.way.output):
             return product, (), ()
         name = fresh(f"{kernel.tensor.name}_matrix", self.taken)
         matrix = _whole(name, axes, parameter=True)

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from derive.program.dependences import in_order
 from derive.program.grammar import Block, Body, Compute, Module, computes
-from derive.program.schedule import schedule as scheduled
 
 
 def schedule(module: Module) -> Module:
@@ -29,7 +29,7 @@ def schedule(module: Module) -> Module:
 
 
 def _ordered(body: Body, name: str) -> Body:
-    return tuple(_largest_first(scheduled(computes(body), name)))
+    return tuple(_largest_first(in_order(computes(body), name)))
 
 
 def _largest_first(body: Iterable[Block]) -> Iterable[Block]:

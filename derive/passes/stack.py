@@ -30,8 +30,8 @@ from derive.language.names import fresh
 from derive.language.order import Order
 from derive.language.scalars import SCALARS
 from derive.language.symbols import Access, Axis, Tensor
+from derive.program.dependences import in_order
 from derive.program.grammar import Compute, Loop, Module, adding, computes, statements_of
-from derive.program.schedule import schedule
 
 Statements = tuple[Statement, ...]
 Computes = tuple[Compute, ...]
@@ -105,7 +105,7 @@ def _no_worse(blocks: Computes, before: Computes) -> bool:
 def _rounds(blocks: Computes) -> int | None:
     """How many statements run in loops; None if there is no order."""
     try:
-        loops = [b for b in schedule(blocks, "") if isinstance(b, Loop)]
+        loops = [b for b in in_order(blocks, "") if isinstance(b, Loop)]
         return sum(len(statements_of(loop.body)) for loop in loops)
     except DefinitionError:
         return None
@@ -117,7 +117,7 @@ def _rounds(blocks: Computes) -> int | None:
 def _families(blocks: Computes, inputs: set[Tensor], outputs: set[Tensor], refused) -> list[Family]:
     """The tensors in which some statements of one form differ; products come first."""
     statements = statements_of(blocks)
-    loops = [b for b in schedule(blocks, "") if isinstance(b, Loop)]
+    loops = [b for b in in_order(blocks, "") if isinstance(b, Loop)]
     looped = {s for loop in loops for s in statements_of(loop.body)}
     made = {s.target.tensor for s in statements}
     groups: dict[tuple, list[Statement]] = {}

@@ -9,8 +9,8 @@ from sympy import Eq, Sum, tanh
 from derive.calculus.statements import Statement
 from derive.language import Operation, axes, parameter, sizes, state, tensor
 from derive.passes.contract_storage import contracted
+from derive.program.dependences import in_order
 from derive.program.grammar import Program, adding, computes, statements_of
-from derive.program.schedule import schedule
 from tests.lowering.building import failures, loaded, text_of
 
 T, N = sizes("T N")
@@ -27,7 +27,7 @@ END = Statement((n,), early[n], h[-1, n])
 
 
 def program(*statements: Statement, keep=()) -> Program:
-    return Program("f", (), tuple(keep), schedule(tuple(map(adding, statements)), "f"))
+    return Program("f", (), tuple(keep), in_order(tuple(map(adding, statements)), "f"))
 
 
 def test_two_rows_stand_for_all():

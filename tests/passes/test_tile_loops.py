@@ -9,8 +9,8 @@ from sympy import Eq, Sum, tanh
 from derive.calculus.statements import Statement
 from derive.language import Operation, axes, parameter, sizes, state, tensor
 from derive.passes.tile_loops import tiled
+from derive.program.dependences import in_order
 from derive.program.grammar import Loop, Program, Tile, adding, statements_of
-from derive.program.schedule import schedule
 from tests.lowering.building import loaded, text_of
 
 T, N = sizes("T N")
@@ -22,7 +22,7 @@ STEP = Statement((t, n), h[t, n], h[t - 1, n] * k[t, n])
 
 
 def tiles(*statements: Statement, keep=()) -> list[Tile]:
-    program = Program("f", (), tuple(keep), schedule(tuple(map(adding, statements)), "f"))
+    program = Program("f", (), tuple(keep), in_order(tuple(map(adding, statements)), "f"))
     return [block for block in tiled(program).body if isinstance(block, Tile)]
 
 

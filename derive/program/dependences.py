@@ -31,7 +31,7 @@ class Edge:
     read: Access
 
 
-def schedule(blocks: Sequence[Compute], name: str) -> Body:
+def in_order(blocks: Sequence[Compute], name: str) -> Body:
     """An order in which every entry is written before it is read.
 
     Raises
@@ -49,10 +49,10 @@ def schedule(blocks: Sequence[Compute], name: str) -> Body:
         for writer in writers.get(read.tensor, ())
         if _meet(writer.statement.target, read)
     ]
-    return tuple(_schedule(blocks, edges, (), name))
+    return tuple(_ordered(blocks, edges, (), name))
 
 
-def _schedule(
+def _ordered(
     blocks: Sequence[Compute], edges: Sequence[Edge], outer: tuple[Axis, ...], name: str
 ) -> Iterator[Block]:
     for component in _gathered(_components(blocks, edges), edges):
@@ -62,7 +62,7 @@ def _schedule(
             yield from component
             continue
         axis, falling, left = _carry(component, inside, outer, name)
-        yield Loop(axis, tuple(_schedule(component, left, (*outer, axis), name)), falling)
+        yield Loop(axis, tuple(_ordered(component, left, (*outer, axis), name)), falling)
 
 
 def _components(blocks: Sequence[Compute], edges: Sequence[Edge]) -> list[tuple[Compute, ...]]:

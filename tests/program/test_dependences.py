@@ -7,8 +7,8 @@ from derive.calculus.adjoint import adjoint
 from derive.calculus.lift import to_system
 from derive.errors import DefinitionError
 from derive.language import Operation, axes, axis, option, parameter, size, sizes, state, tensor
+from derive.program.dependences import in_order
 from derive.program.grammar import Loop, adding, statements_of
-from derive.program.schedule import schedule
 from tests.lowering.zoo import ZOO
 
 T, N, I = sizes("T N I")
@@ -21,7 +21,7 @@ def items(*equations, inputs=(x,), outputs=(y,), reverse=False):
     """The schedule of an operation, or of its adjoint."""
     system = to_system(Operation("f", "F.", inputs, outputs, equations))
     statements = adjoint(system).statements if reverse else system.statements
-    return schedule(tuple(map(adding, statements)), "f")
+    return in_order(tuple(map(adding, statements)), "f")
 
 
 def loops(found) -> list[tuple[str, bool]]:
@@ -80,12 +80,12 @@ def test_a_lag_that_may_be_zero_is_a_cycle():
 def test_two_axes_carry_a_cycle_one_inside_the_other():
     """``h[i-1,j] + h[i,j-1]`` is a loop in a loop."""
     grid = to_system(ZOO["grid"])
-    assert loops(schedule(tuple(map(adding, grid.statements)), "grid")) == [
+    assert loops(in_order(tuple(map(adding, grid.statements)), "grid")) == [
         ("r", False),
         ("l", False),
     ]
     reverse = tuple(map(adding, adjoint(grid).statements))
-    assert [falling for _, falling in loops(schedule(reverse, "grid"))] == [True, True]
+    assert [falling for _, falling in loops(in_order(reverse, "grid"))] == [True, True]
 
 
 def test_mutual_states_share_a_loop_and_separate_ones_do_not():

@@ -1,4 +1,4 @@
-"""Pass: statements that go over the same data again and again do so for a part of it at a time.
+"""Pass: what goes over its data in loops of Python does so for a part of them at a time.
 
     z[n,q] += x[n,s*q+v];  y[n] += z[n,q]     becomes     for start <= n < stop, in parts of N:
                                                               z[n,q] += x[start+n,s*q+v]
@@ -9,7 +9,7 @@ The part is what fits the cache. What only these statements use is made anew for
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from sympy import Max, Mul
@@ -31,31 +31,27 @@ from derive.program.grammar import (
     computes,
     statements_of,
 )
-
-Repeats = Callable[[Statement], bool]
-
-
-def tile(module: Module, repeats: Repeats) -> Module:
-    """Cut runs of statements into parts, in both directions.
-
-    `repeats` says whether a statement goes over its data more than once.
-    """
-    return module.each(lambda program: _tiled(program, repeats))
+from derive.program.loops import loops_of
 
 
-def _tiled(program: Program, repeats: Repeats) -> Program:
+def tile_batches(module: Module) -> Module:
+    """Cut runs of statements into parts, in both directions."""
+    return module.each(_tiled)
+
+
+def _tiled(program: Program) -> Program:
     def inside(block: Block) -> Block:
         if isinstance(block, When) and isinstance(block.test, Wanted):
-            return replace(block, body=_with_tiles(block.body, program, repeats))
+            return replace(block, body=_with_tiles(block.body, program))
         return block
 
-    return replace(program, body=_with_tiles(tuple(map(inside, program.body)), program, repeats))
+    return replace(program, body=_with_tiles(tuple(map(inside, program.body)), program))
 
 
-def _with_tiles(body: Body, program: Program, repeats: Repeats) -> Body:
+def _with_tiles(body: Body, program: Program) -> Body:
     result: list[Block] = []
     for run in _runs(body):
-        made = _tile(run, program, repeats) if isinstance(run, list) else None
+        made = _tile(run, program) if isinstance(run, list) else None
         result += [made] if made else run if isinstance(run, list) else [run]
     return tuple(result)
 
@@ -99,9 +95,9 @@ def _axis(statement: Statement) -> Axis | None:
     return axis
 
 
-def _tile(run: Sequence[Compute], program: Program, repeats: Repeats) -> Tile | None:
+def _tile(run: Sequence[Compute], program: Program) -> Tile | None:
     """The run for a part at a time, if it goes over data more than once."""
-    if not any(repeats(block.statement) for block in run):
+    if not any(loops_of(block.statement) for block in run):
         return None
     axis = _axis(run[0].statement)
     assert axis is not None
