@@ -2,10 +2,10 @@
 
     for t in range(T):                           buffer = np.empty((N, H), dtype)
         c[t + 1] = c[t] * f[t] + g[t] * i[t]     for t in range(T):
-                                                     c_t1 = c[t + 1]
-                                                     np.multiply(c[t], f[t], out=c_t1)
+                                                     c_t = c[t + 1]
+                                                     np.multiply(c[t], f[t], out=c_t)
                                 becomes              np.multiply(g[t], i[t], out=buffer)
-                                                     c_t1 += buffer
+                                                     c_t += buffer
 
 Of two operands that must both be computed the larger goes first, into the target itself (Sethi and
 Ullman, "The generation of optimal code for arithmetic expressions", J. ACM 17, 1970). A matrix that
@@ -49,17 +49,18 @@ UFUNCS = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide"}
 FUNCTIONS = {row.numpy for row in SCALARS.values()} - {"_stop"} | {"np.maximum", "np.minimum"}
 FUNCTIONS |= {"np.square", "np.sqrt", "_cut"}
 WHOLE = Literal(...)
+Offsets = tuple[int, ...]
 
 
-def in_place(loop: For, arrays: Mapping[str, int], taken: set[str]) -> list[Line]:
+def in_place(loop: For, arrays: Mapping[str, Offsets], taken: set[str]) -> list[Line]:
     """The loop, and before it what it needs.
 
     Parameters
     ----------
     loop : For
         Its lines say where results go and what shape these have (`Assign.shape`, `Product.shape`).
-    arrays : mapping of str to int
-        The names that are arrays, and their numbers of axes; all other names are numbers.
+    arrays : mapping of str to tuple of int
+        The names that are arrays, with the first index of each axis; all other names are numbers.
     taken : set of str
         Names that are in use; new ones are added.
     """
@@ -69,7 +70,7 @@ def in_place(loop: For, arrays: Mapping[str, int], taken: set[str]) -> list[Line
 class Destinations:
     """Rewrites one loop."""
 
-    def __init__(self, loop: For, arrays: Mapping[str, int], taken: set[str]) -> None:
+    def __init__(self, loop: For, arrays: Mapping[str, Offsets], taken: set[str]) -> None:
         self.loop, self.arrays, self.taken = loop, arrays, taken
         self.varying = names_in(loop.variable) | _assigned(loop.body)
         self.written = {n for line in loop.body for n in _written(line)}
@@ -224,13 +225,15 @@ class Destinations:
         for row, count in counts.items():
             if count > 1:
                 assert isinstance(row.value, Name)
-                names[row] = self.name("_".join((row.value.id, *_words(row.items))))
+                words = _words(row.items, self.arrays[row.value.id])
+                names[row] = self.name("_".join((row.value.id, *words)))
         return names, [Assign(name, row) for row, name in names.items()]
 
     def is_row(self, node: Subscript) -> bool:
         if not isinstance(node.value, Name) or node.value.id in self.varying:
             return False
-        if sum(not isinstance(i, Slice) for i in node.items) >= self.arrays.get(node.value.id, 0):
+        numbers = [item for item in node.items if not isinstance(item, Slice)]
+        if len(numbers) >= len(self.arrays.get(node.value.id, ())):
             return False  # a number, which would not change with the array
         used = names_in(node.items)
         return bool(used & names_in(self.loop.variable)) and not used & _assigned(self.loop.body)
@@ -358,15 +361,22 @@ def _renamed(line: Line, names: dict[Node, Name]) -> Line:
     return substituted(replace(line, **inner), names)
 
 
-def _words(items: Iterable[Node]) -> list[str]:
-    """Indices as parts of a name: ``[t + 1, :, 0]`` is t1_0."""
+def _words(items: Iterable[Node], offsets: Offsets) -> list[str]:
+    """Indices as parts of a name: ``[t + 1, :, 0]`` is ``t_plus_1_0``, or ``t_0`` where row 1 is
+    that of index 0."""
     found = []
-    for item in items:
+    for item, offset in zip(items, offsets, strict=False):
         place = _shifted(item)
         if place is not None:
             name = place[0].id if isinstance(place[0], Name) else ""
-            shift = str(abs(place[1])) if place[1] or not name else ""
-            found.append(f"{name}{'m' if place[1] < 0 else ''}{shift}")
+            found.append(index_word(name, place[1] + offset))
         elif not (isinstance(item, Slice) and item == Slice()):
             found.append("part")
     return found
+
+
+def index_word(name: str, shift: int) -> str:
+    """An index as part of a name: ``t - 1`` is ``t_minus_1``."""
+    if not name:
+        return f"minus_{-shift}" if shift < 0 else str(shift)
+    return f"{name}_{'minus' if shift < 0 else 'plus'}_{abs(shift)}" if shift else name

@@ -188,6 +188,9 @@ class Values:
         right, sign = left - guard.expression, "==" if guard.kind == "eq" else ">="
         if left.could_extract_minus_sign():
             left, right, sign = -left, -right, "==" if guard.kind == "eq" else "<="
+        ahead = 1 if sign == ">=" else -1
+        if guard.kind == "ge" and right.as_coeff_Add()[0] == ahead and right != ahead:
+            right, sign = right - ahead, sign[0]
         return Binary(sign, *(self.views.integers(side, order) for side in (left, right)))
 
     def number(self, guard: Guard) -> Node:

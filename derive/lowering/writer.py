@@ -17,7 +17,7 @@ from derive.calculus.statements import Statement
 from derive.language.names import fresh
 from derive.language.order import Order
 from derive.language.symbols import Access, Axis, Tensor
-from derive.lowering.destinations import in_place
+from derive.lowering.destinations import in_place, index_word
 from derive.lowering.elementwise import Elementwise
 from derive.lowering.integers import lower_integer
 from derive.lowering.program import (
@@ -102,7 +102,7 @@ class Writer:
         self.program, self.describe, self.needs = program, describe, needs
         self.fast, self.order, self.finite = fast, order, finite
         tensors = [a.tensor for b in computes(program.body) for a in b.accesses]
-        self.arrays = {tensor.name: tensor.rank for tensor in tensors}  # and numbers of axes
+        self.arrays = {tensor.name: tensor.offset for tensor in tensors}
         extents = [e for t in tensors for e in t.shape]
         for block in computes(program.body):
             domain = block.statement.domain
@@ -186,7 +186,14 @@ class Writer:
             made = numpy("zeros" if fill == 0 else "empty", shape, dtype)
         else:
             made = numpy("full", shape, self.number(fill), dtype)
-        return [Assign(Name(tensor.name), made)]
+        lines: list[Line] = [Assign(Name(tensor.name), made)]
+        if any(tensor.offset):
+            begins = [str(first).replace("-", "−") if first else ":" for first in tensor.offset]
+            while begins[-1] == ":":
+                begins.pop()
+            told = f"Row 0 of {tensor.name} is {tensor.name}[{', '.join(begins)}]."
+            lines.insert(0, Comment(told))
+        return lines
 
     def number(self, value: Expr) -> Node:
         printer = Elementwise(lambda access: Name(access.tensor.name))
@@ -286,9 +293,10 @@ class Writer:
 
     def row(self, access: Access) -> Tensor:
         """A row that has a name."""
-        words = "".join(c for c in str(access.index[0].args[0]) if c.isalnum())
-        name = fresh(f"{access.tensor.name}_{words}", self.taken)
-        self.arrays[name] = access.tensor.rank - 1
+        shift, rest = access.index[0].args[0].as_coeff_Add()
+        word = index_word("_".join(sorted(map(str, rest.free_symbols))), int(shift))
+        name = fresh(f"{access.tensor.name}_{word}", self.taken)
+        self.arrays[name] = access.tensor.offset[1:]
         return _row(access).tensor.like(name=name)
 
     def tile(self, tile: Tile, loops: Axes) -> list[Line]:

@@ -39,7 +39,7 @@ def at(index: Node, shift: int = 0) -> Node:
 def texts(*lines) -> tuple[str, str]:
     """The loop as it was, and as it is computed in place."""
     loop = For(t, call("range", Name("T")), lines)
-    arrays = {name: len(shape) for name, shape in SHAPES.items()}
+    arrays = {name: (-(name == "c"), *(0,) * (len(shape) - 1)) for name, shape in SHAPES.items()}
     taken = {*arrays, "T", "N", "t", "dtype"}
     return program_text([loop], 0), program_text(in_place(loop, arrays, taken), 0)
 
@@ -57,10 +57,10 @@ def test_results_go_into_the_target():
     assert text.splitlines() == [
         "buffer = np.empty((N, N), dtype)",
         "for t in range(T):",
-        "    c_t1 = c[t + 1]",
-        "    np.multiply(c[t], a[t], out=c_t1)",
+        "    c_t = c[t + 1]",
+        "    np.multiply(c[t], a[t], out=c_t)",
         "    np.multiply(b[t], z, out=buffer)",
-        "    c_t1 += buffer",
+        "    c_t += buffer",
     ]
 
 
