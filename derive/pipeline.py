@@ -28,7 +28,7 @@ from derive.prose.latex import render_latex
 from derive.prose.text import derivation_text
 from derive.rendering.files import Output, intact, is_current, with_header
 from derive.rendering.module import comment, render_module
-from derive.rendering.package import family_file, index_file
+from derive.rendering.package import family_file, index_file, typed_marker
 from derive.templating import template_names, template_source
 from derive.verification.gate import Findings, examine
 
@@ -229,4 +229,5 @@ def package_files() -> tuple[Output, ...]:
     from derive.ops import shipped
 
     families = shipped()
-    return (index_file(families), *(family_file(f, ops) for f, ops in families.items()))
+    folders = (family_file(family, operations) for family, operations in families.items())
+    return (index_file(families), typed_marker(), *folders)

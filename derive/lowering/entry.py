@@ -10,11 +10,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
-from sympy import Expr, Mul
+import sympy
+from sympy import Expr, Mul, Pow
 
 from derive.backends.signature import (
     Binding,
-    Comparison,
+    FromAxis,
     FromFormula,
     FromOption,
     FromQuotient,
@@ -32,13 +33,15 @@ from derive.lowering.program import (
     Assign,
     Attribute,
     Binary,
+    Conditional,
     Do,
     If,
     Line,
     Literal,
+    Mapped,
     Name,
     Node,
-    Slice,
+    Refuse,
     Subscript,
     TupleOf,
     Unary,
@@ -51,10 +54,14 @@ from derive.lowering.program import (
 
 @dataclass(frozen=True)
 class Entry:
-    """The body of ``_bind`` and the fields of the sizes it returns.
+    """The body of ``_bind``, the sizes it returns, and the table of what it expects.
 
     Attributes
     ----------
+    signature : tuple of (str, bool, tuple of str, bool)
+        For each input its name, whether it holds integers, its axes, and whether it is required.
+    sources : dict
+        For each size that some axis is compared with, where its value is from.
     lines : tuple of Line
         Checks and bindings; every size and setting is a local variable afterwards.
     symbols : tuple of str
@@ -65,6 +72,8 @@ class Entry:
         For each tensor the shape that the caller sees.
     """
 
+    signature: tuple[tuple[str, bool, tuple[str, ...], bool], ...]
+    sources: Mapping[str, str]
     lines: tuple[Line, ...]
     symbols: tuple[str, ...]
     split: Mapping[Tensor, Node]
@@ -84,38 +93,43 @@ def enter(operation: Operation) -> Entry:
     merged = {t: _merged(t) for t in tensors}
     split = {t: TupleOf(tuple(map(lower_integer, t.shape))) for t in tensors}
     packed = (f"{s.name}_axes" for s in known.packed)
-    symbols = (*(s.name for s in known.symbols), *packed)
-    return Entry(tuple(_lines(known, split, merged)), symbols, split, merged)
+    return Entry(
+        tuple((t.name, t.integer, _axes(t), t.required) for t in known.inputs),
+        {size.name: where for c in known.comparisons for size, where in c.sources},
+        tuple(_lines(known, split, merged)),
+        (*(s.name for s in known.symbols), *packed),
+        split,
+        merged,
+    )
+
+
+def _axes(tensor: Tensor) -> tuple[str, ...]:
+    """The axes of an input in words."""
+    return tuple("*" if is_packed(f) else "*".join(map(str, f)) for f in tensor.axes_of)
 
 
 def _lines(
     known: Signature, split: Mapping[Tensor, Node], merged: Mapping[Tensor, Node]
 ) -> Iterator[Line]:
+    arrays = tuple(Name(t.name) for t in known.inputs)
+    yield Assign(TupleOf((*arrays, Name("shapes"))), call("_arrays", *arrays))
+    together = groupby(known.bindings, lambda b: b.tensor if type(b) is FromAxis else b)
+    for source, bindings in together:
+        if isinstance(source, Tensor):
+            yield from _axes_bound(source, {b.axis: b.size for b in bindings})  # type: ignore[union-attr]
+        else:
+            yield from _binding(source)
+    compared = {c.tensor for c in known.comparisons}
     for tensor in known.inputs:
-        yield from _guarded(tensor, _array(tensor))
-    reals = [t for t in known.inputs if not t.integer]
-    if reals:
-        labels = TupleOf(tuple(Literal(t.name) for t in reals))
-        yield Do(call("_same_dtype", labels, TupleOf(tuple(Name(t.name) for t in reals))))
-    for binding in known.bindings:
-        yield from _binding(binding)
-    compared = {t: tuple(c) for t, c in groupby(known.comparisons, lambda c: c.tensor)}
-    for tensor in known.inputs:
-        lines = [*map(_comparison, compared.get(tensor, ())), *_within_bounds(tensor)]
-        yield from _guarded(tensor, *lines)
+        yield from _fitted(tensor, tensor in compared, split[tensor], merged[tensor])
+        yield from _guarded(tensor, *_within_bounds(tensor))
     yield from map(_requirement, known.requirements)
     for size in known.nonnegative:
         yield _at_least(size.name, size, 0)
     if known.made:
-        extents = tuple(TupleOf((Literal(str(e)), lower_integer(e))) for e in known.made)
-        said = tuple(TupleOf((Literal(o.name), Name(o.name))) for o in known.makers)
-        yield Do(call("_extents", TupleOf(extents), TupleOf(said)))
+        yield _too_large(known)
     for tensor in known.inputs:
-        yield from _filled(tensor, reals)
-    for tensor in known.inputs:
-        if merged[tensor] != split[tensor]:
-            shaped = method(Name(tensor.name), "reshape", split[tensor])
-            yield from _guarded(tensor, Assign(Name(tensor.name), shaped))
+        yield from _filled(tensor, known.inputs)
 
 
 def _guarded(tensor: Tensor, *lines: Line) -> tuple[Line, ...]:
@@ -125,19 +139,49 @@ def _guarded(tensor: Tensor, *lines: Line) -> tuple[Line, ...]:
     return (If(Binary("is not", Name(tensor.name), NONE), lines),)
 
 
-def _array(tensor: Tensor) -> Line:
-    rank = len(tensor.axes_of)
-    packed = any(map(is_packed, tensor.axes_of))
-    word = "_integer_array" if tensor.integer else "_array"
-    axes = ("*" if is_packed(f) else "*".join(map(str, f)) for f in tensor.axes_of)
-    arguments = (
-        Literal(tensor.name),
-        Name(tensor.name),
-        Literal(rank - 1 if packed else rank),
-        Literal(packed),
-        Literal(f"({', '.join(axes)})"),
-    )
-    return Assign(Name(tensor.name), call(word, *arguments))
+def _at_least(what: str, size: Size, minimum: int) -> Line:
+    return Do(call("_at_least", Literal(what), Name(size.name), Literal(minimum)))
+
+
+def _axes_bound(tensor: Tensor, sizes: Mapping[int, Size]) -> Iterator[Line]:
+    """Take all sizes from an array's shape that it binds: ``N, _, H, W = x.shape``."""
+    shape = Attribute(Name(tensor.name), "shape")
+    packed = [s for s in sizes.values() if s.packed]
+    if len(tensor.axes_of) == 1 and packed:
+        (size,) = packed
+        axes, entries = Name(f"{size.name}_axes"), Attribute(Name(tensor.name), "size")
+        yield Assign(TupleOf((Name(size.name), axes)), TupleOf((entries, shape)))
+    else:
+        targets: list[Node] = []
+        for axis, factors in enumerate(tensor.axes_of):
+            size = sizes.get(axis)
+            if is_packed(factors):
+                targets.append(Unpack(Name(f"{size.name}_axes" if size else "_")))
+            else:
+                targets.append(Name(size.name if size else "_"))
+        yield Assign(TupleOf(tuple(targets)), shape)
+        for size in packed:
+            yield Assign(Name(size.name), call("prod", Name(f"{size.name}_axes")))
+    for axis, size in sizes.items():
+        if size.minimum > 0:
+            yield _at_least(FromAxis(size, tensor, axis).meaning + f" ({size})", size, size.minimum)
+
+
+def _binding(binding: Binding) -> Iterator[Line]:
+    if isinstance(binding, FromOption):
+        yield _option(binding.option)
+    elif isinstance(binding, FromQuotient):
+        size, named = binding.size, (Literal(binding.tensor.name), Name(binding.tensor.name))
+        words = Literal(" * ".join(str(f) for f in binding.factors))
+        place = _position(binding.tensor, binding.axis)
+        value = call("_divided", *named, place, lower_integer(binding.divisor), words)
+        yield Assign(Name(size.name), value)
+        if size.minimum > 0:
+            yield _at_least(f"{binding.meaning} ({size})", size, size.minimum)
+    elif isinstance(binding, FromFormula) and binding.size.kept:
+        yield from _kept(binding.size)
+    else:
+        yield Assign(Name(binding.size.name), lower_integer(binding.size.formula))  # type: ignore[arg-type]
 
 
 def _position(tensor: Tensor, axis: int) -> Node:
@@ -146,58 +190,25 @@ def _position(tensor: Tensor, axis: int) -> Node:
     return Unary("-", Literal(len(tensor.axes_of) - axis)) if behind else Literal(axis)
 
 
-def _at_least(what: str, size: Size, minimum: int) -> Line:
-    return Do(call("_at_least", Literal(what), Name(size.name), Literal(minimum)))
-
-
-def _binding(binding: Binding) -> Iterator[Line]:
-    if isinstance(binding, FromOption):
-        yield _option(binding.option)
-        return
-    size = binding.size
-    if isinstance(binding, FromFormula):
-        if size.kept is None:
-            yield Assign(Name(size.name), lower_integer(size.formula))  # type: ignore[arg-type]
-        else:
-            yield from _kept(size)
-        return
-    tensor, axis = binding.tensor, binding.axis
-    shape = Attribute(Name(tensor.name), "shape")
-    if size.packed:
-        whole = len(tensor.axes_of) == 1
-        axes = shape if whole else Subscript(shape, (_packed(tensor, axis),))
-        yield Assign(Name(f"{size.name}_axes"), axes)
-        yield Assign(Name(size.name), call("_count", Name(f"{size.name}_axes")))
-        return
-    value: Node = Subscript(shape, (_position(tensor, axis),))
-    if isinstance(binding, FromQuotient):
-        named = Literal(tensor.name), Name(tensor.name), _position(tensor, axis)
-        words = Literal(" * ".join(str(f) for f in binding.factors))
-        value = call("_divided", *named, lower_integer(binding.divisor), words)
-    yield Assign(Name(size.name), value)
-    if size.minimum > 0:
-        yield _at_least(f"{binding.meaning} ({size.name})", size, size.minimum)
-
-
 def _kept(size: Size) -> Iterator[Line]:
     """The axes of another size, or none."""
     assert size.kept is not None
     whole, condition = size.kept
     axes, single = Name(f"{size.name}_axes"), TupleOf((Name(whole.name),))
-    there = Assign(axes, Name(f"{whole.name}_axes") if whole.packed else single)
-    yield If(lower_integer(condition), (there,), (Assign(axes, TupleOf(())),))  # type: ignore[arg-type]
-    yield Assign(Name(size.name), call("_count", axes))
+    there = Name(f"{whole.name}_axes") if whole.packed else single
+    test = lower_integer(condition)  # type: ignore[arg-type]
+    yield Assign(axes, Conditional(there, test, TupleOf(())))
+    yield Assign(Name(size.name), call("prod", axes))
 
 
-def _comparison(compared: Comparison) -> Line:
-    """Compare an axis with what the sizes say."""
-    tensor, axis, extent = compared.tensor, compared.axis, compared.extent
-    named = Literal(tensor.name), Name(tensor.name)
-    if isinstance(extent, Size) and extent.packed:
-        place = call("slice", *_bounds(tensor, axis))
-        return Do(call("_expect_axes", *named, place, Name(f"{extent.name}_axes")))
-    expected = lower_integer(extent), Literal(compared.meaning)
-    return Do(call("_expect", *named, _position(tensor, axis), *expected))
+def _fitted(tensor: Tensor, compared: bool, split: Node, merged: Node) -> Iterator[Line]:
+    """Compare an array with what the sizes say, and split its product axes."""
+    array = Name(tensor.name)
+    parts = () if split == merged else (split,)
+    if compared:
+        yield Assign(array, call("_fitted", Literal(tensor.name), array, merged, *parts))
+    elif parts:
+        yield from _guarded(tensor, Assign(array, method(array, "reshape", split)))
 
 
 def _within_bounds(tensor: Tensor) -> Iterator[Line]:
@@ -210,18 +221,28 @@ def _within_bounds(tensor: Tensor) -> Iterator[Line]:
 
 
 def _requirement(required: Requirement) -> Line:
-    values = (TupleOf((Literal(s.name), Name(s.name))) for s in required.told)
-    refused = call("_refuse", Literal(required.words), TupleOf(tuple(values)))
-    return If(Unary("not", lower_integer(required.relation)), (Do(refused),))  # type: ignore[arg-type]
+    told = tuple((Name(s.name), " = ") for s in required.told)
+    refused = Refuse((f"{required.words} (", *told, ")"))
+    return If(Unary("not", lower_integer(required.relation)), (refused,))  # type: ignore[arg-type]
 
 
-def _filled(tensor: Tensor, reals: list[Tensor]) -> Iterator[Line]:
+def _too_large(known: Signature) -> Line:
+    """Refuse extents that no array has, and say which options have led to them."""
+    extents = tuple(map(lower_integer, known.made))
+    largest = extents[0] if len(extents) == 1 else call("max", *extents)
+    options = tuple((Name(o.name), "=") for o in known.makers)
+    made = tuple((e, " = ") for e in extents)
+    test = Binary(">", largest, Binary("**", Literal(2), Literal(36)))
+    return If(test, (Refuse((*options, ": too large, for arrays would have the extents ", *made)),))
+
+
+def _filled(tensor: Tensor, inputs: tuple[Tensor, ...]) -> Iterator[Line]:
     """Make an array that was left out and has a default."""
     if tensor.default is not None:
         extents = TupleOf(tuple(map(lower_integer, tensor.shape)))
         arguments = [extents, lower_integer(tensor.default)]
         if not tensor.integer:
-            given = next(t for t in reals if t.required)
+            given = next(t for t in inputs if t.required and not t.integer)
             arguments.append(Attribute(Name(given.name), "dtype"))
         filled = Assign(Name(tensor.name), numpy("full", *arguments))
         yield If(Binary("is", Name(tensor.name), NONE), (filled,))
@@ -237,20 +258,34 @@ def _merged(tensor: Tensor) -> Node:
 
 
 def _option(option: Option) -> Line:
+    """Numbers, or words that stand for numbers."""
     target: Node = TupleOf(tuple(Name(s.name) for s in option.settings))
     if len(option.settings) == 1:
         target = Name(option.settings[0].name)
+    words = {word: _together(values) for word, values in option.spellings.items()}
+    named = Literal(option.name), Name(option.name)
+    if words and not option.numeric and not any(map(_divides, option.spellings.values())):
+        table = Mapped(tuple((Literal(word), values) for word, values in words.items()))
+        return Assign(target, call("_word", *named, table))
     line: Line = Assign(target, _numbers(option))
-    if option.spellings and not option.numeric:
-        said = Literal(", ".join(repr(word) for word in option.spellings))
-        line = Do(call("_refuse_spelling", Literal(option.name), Name(option.name), said))
-    for word, values in reversed(list(option.spellings.items())):
-        test = call("_says", Name(option.name), Literal(word))
-        assigned: Node = TupleOf(tuple(map(lower_integer, values)))
-        if len(values) == 1:
-            assigned = lower_integer(values[0])
-        line = If(test, (Assign(target, assigned),), (line,))
+    if words and not option.numeric:
+        line = Do(call("_word", *named, Mapped(tuple((Literal(word), NONE) for word in words))))
+    for word, values in reversed(list(words.items())):
+        line = If(call("_says", named[1], Literal(word)), (Assign(target, values),), (line,))
     return line
+
+
+def _together(values: tuple[Expr, ...]) -> Node:
+    nodes = tuple(map(lower_integer, values))
+    return nodes[0] if len(nodes) == 1 else TupleOf(nodes)
+
+
+def _divides(values: tuple[Expr, ...]) -> bool:
+    """Whether something is divided by what may be 0: not to be computed unless it is asked for."""
+    powers = (power for value in values for power in value.atoms(Pow))
+    return any(value.has(sympy.Mod) for value in values) or any(
+        power.exp.is_negative and power.free_symbols for power in powers
+    )
 
 
 def _numbers(option: Option) -> Node:
@@ -274,14 +309,3 @@ def _bound(number: Expr) -> Node:
         return NONE
     size = Literal(int(abs(number)) if number.is_Integer else float(abs(number)))  # type: ignore[arg-type]
     return Unary("-", size) if number.is_negative else size
-
-
-def _bounds(tensor: Tensor, position: int) -> tuple[Node, Node]:
-    """Where the axes begin and end that are packed at a position; the end from behind."""
-    behind = len(tensor.axes_of) - 1 - position
-    return Literal(position) if position else NONE, Unary("-", Literal(behind)) if behind else NONE
-
-
-def _packed(tensor: Tensor, position: int) -> Slice:
-    first, end = (None if bound == NONE else bound for bound in _bounds(tensor, position))
-    return Slice(first, end)

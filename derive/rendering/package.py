@@ -22,8 +22,14 @@ def index_file(families: Families) -> Output:
     for family, operations in families.items():
         for operation in operations:
             for name in (operation.name, *operation.aliases):
-                places[name] = f"{family}.{operation.name}"
-    return _file(PurePosixPath("__init__.py"), "numpy/index.py.j2", places=sorted(places.items()))
+                places[name] = (family, operation.name)
+    named = [(name, *place) for name, place in sorted(places.items())]
+    return _file(PurePosixPath("__init__.py"), "numpy/index.py.j2", places=named)
+
+
+def typed_marker() -> Output:
+    """``py.typed``: the annotations are for whoever uses the package (PEP 561)."""
+    return _stamped(PurePosixPath("py.typed"), "")
 
 
 def family_file(family: str, operations: tuple[Operation, ...]) -> Output:
@@ -35,6 +41,9 @@ def family_file(family: str, operations: tuple[Operation, ...]) -> Output:
 
 def _file(path: PurePosixPath, template: str, **values: object) -> Output:
     text = environment().get_template(template).render(**values)
-    body = black.format_str(text, mode=MODE)
+    return _stamped(path, black.format_str(text, mode=MODE))
+
+
+def _stamped(path: PurePosixPath, body: str) -> Output:
     stamp = hashlib.sha256(body.encode()).hexdigest()[:16]
     return Output(path, with_header(body, "#", stamp, "derive build"))

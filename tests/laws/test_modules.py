@@ -32,6 +32,7 @@ BUILTINS = [
     "all",
     "any",
     "bool",
+    "dict",
     "enumerate",
     "float",
     "frozenset",
@@ -189,7 +190,9 @@ def kernels(module: ast.Module) -> list[ast.FunctionDef]:
 def test_a_module_imports_numpy_and_nothing_else(subject: Subject):
     """It can be copied into any project."""
     imports = [n for n in ast.walk(tree(subject)) if isinstance(n, ast.Import | ast.ImportFrom)]
-    assert [ast.unparse(node) for node in imports] == [
+    found = [ast.unparse(node) for node in imports]
+    assert [text for text in found if text != "from math import prod"] == [
+        "from collections import namedtuple",
         "from typing import NamedTuple",
         "import numpy as np",
     ]
@@ -206,7 +209,10 @@ def test_a_module_has_no_state(subject: Subject):
         elif isinstance(node, ast.Assign):
             (target,) = node.targets
             assert isinstance(target, ast.Name)
-            assert target.id == "__all__" or re.fullmatch("_[A-Z][A-Z0-9_]*", target.id)
+            if isinstance(node.value, ast.Call):
+                assert ast.unparse(node.value).startswith(f"namedtuple('{target.id}', ")
+            else:
+                assert target.id == "__all__" or re.fullmatch("_[A-Z][A-Z0-9_]*", target.id)
         else:
             assert isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef)
     barred = ast.Global | ast.Nonlocal | ast.Try | ast.With | ast.Await | ast.Yield | ast.Delete
@@ -251,6 +257,34 @@ def test_sizes_decide_in_one_place(subject: Subject):
                 words = {n.id for n in ast.walk(node.test) if isinstance(n, ast.Name)}
                 sizes = set(subject.module._Sizes._fields)
                 assert not words & sizes, f"{name} branches on {words & sizes}"
+
+
+@pytest.mark.parametrize("subject", SUBJECTS, ids=str)
+def test_a_module_is_read_from_its_mathematics_to_its_checks(subject: Subject):
+    """Forward and backward with what they call, then what is public, then arguments: in this order,
+    and the table that the checks read is the last thing.
+    """
+    text = subject.path.read_text(encoding="utf-8")
+    module = ast.parse(text)
+    (rule,) = (n for n, line in enumerate(text.splitlines(), 1) if line.startswith("# ---- arg"))
+    lines = {name: function.lineno for name, function in functions(module).items()}
+    mathematics = {function.name for function in kernels(module)}
+    public = [lines[name] for name in ("apply", "forward", "backward")]
+    assert public == sorted(public) and public[-1] < rule
+    for name in lines.keys() - {"apply", "forward", "backward"}:
+        assert lines[name] < public[0] if name in mathematics else rule < lines[name], name
+    assert min(lines, key=lambda name: lines[name]).startswith("_forward")
+    last = module.body[-1]
+    assert isinstance(last, ast.Assign) and ast.unparse(last.targets) == "_SIGNATURE"
+
+
+@pytest.mark.parametrize("subject", SUBJECTS, ids=str)
+def test_what_is_public_has_types(subject: Subject):
+    """Every argument and every result."""
+    defined = functions(tree(subject))
+    for name in ("apply", "forward", "backward"):
+        arguments = [*defined[name].args.args, *defined[name].args.kwonlyargs]
+        assert defined[name].returns and all(a.annotation for a in arguments)
 
 
 @pytest.mark.parametrize("subject", SUBJECTS, ids=str)

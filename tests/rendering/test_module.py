@@ -39,6 +39,7 @@ def test_the_module_imports_numpy_and_nothing_else():
     tree = ast.parse(text_of(operation()))
     imported = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
     assert [ast.unparse(node) for node in imported] == [
+        "from collections import namedtuple",
         "from typing import NamedTuple",
         "import numpy as np",
     ]
@@ -61,12 +62,12 @@ def test_every_function_that_is_called_is_defined_once_and_every_one_defined_is_
         node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id[0] == "_"
     }
     assert set(defined) - {"apply", "forward", "backward"} <= called
-    assert called - set(defined) <= {"_DTYPES", "_Sizes", "_SQRT_2", "__all__", "_"}
+    assert called - set(defined) <= {"_DTYPES", "_SIGNATURE", "_SOURCES", "_Sizes", "_SQRT_2", "__all__", "_"}
 
 
 def test_every_line_of_mathematics_has_its_equation_above_it():
     """Backward says which step of the derivation it is."""
-    body = text_of(operation()).partition("def _forward")[2].partition("def _array")[0]
+    body = text_of(operation()).partition("def _forward")[2].partition("Residuals")[0]
     assert "# y[n] = Σ_{c} x[n,c]" in body
     assert "# x_bar[n,c] = y_bar[n]    (x_bar." in body
 
