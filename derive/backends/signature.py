@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import sympy
-from sympy import Expr, Mul, Symbol
+from sympy import Basic, Expr, Ge, Mul, Symbol
 from sympy.logic.boolalg import Boolean
 
 from derive.calculus.bounds import nonnegative
@@ -121,7 +121,8 @@ class Signature:
     requirements : tuple of Requirement
         What the author requires.
     nonnegative : tuple of Size
-        Computed sizes that may come out negative, which is an error of the call.
+        Computed sizes that may come out negative, which is an error of the call, unless it is
+        one already by what is required.
     made : tuple of sympy.Expr
         Extents that options decide on, which may be larger than any array.
     makers : tuple of Option
@@ -174,11 +175,19 @@ def signature(operation: Operation) -> Signature:
     negative = (
         size
         for size in operation.sizes
-        if size.formula is not None and not size.kept and not nonnegative(size.formula, ())
+        if size.formula is not None
+        and not size.kept
+        and not nonnegative(size.formula, ())
+        and not any(_bounds_below(relation, size) for relation, _ in operation.requires)
     )
     known = Signature(operation.inputs, operation.outputs, bindings, comparisons, requirements)
     made, makers = _made(operation)
     return replace(known, nonnegative=tuple(negative), made=made, makers=makers)
+
+
+def _bounds_below(relation: Basic, size: Size) -> bool:
+    """Whether a relation says that a size is not negative: ``P >= 1``."""
+    return isinstance(relation, Ge) and relation.lhs == size and bool(relation.rhs.is_nonnegative)
 
 
 def is_packed(factors: tuple[Expr, ...]) -> bool:

@@ -122,14 +122,12 @@ def _lines(
     compared = {c.tensor for c in known.comparisons}
     for tensor in known.inputs:
         yield from _fitted(tensor, tensor in compared, split[tensor], merged[tensor])
-        yield from _guarded(tensor, *_within_bounds(tensor))
+        yield from _within_bounds(tensor, known.inputs)
     yield from map(_requirement, known.requirements)
     for size in known.nonnegative:
         yield _at_least(size.name, size, 0)
     if known.made:
         yield _too_large(known)
-    for tensor in known.inputs:
-        yield from _filled(tensor, known.inputs)
 
 
 def _guarded(tensor: Tensor, *lines: Line) -> tuple[Line, ...]:
@@ -211,13 +209,20 @@ def _fitted(tensor: Tensor, compared: bool, split: Node, merged: Node) -> Iterat
         yield from _guarded(tensor, Assign(array, method(array, "reshape", split)))
 
 
-def _within_bounds(tensor: Tensor) -> Iterator[Line]:
+def _within_bounds(tensor: Tensor, inputs: tuple[Tensor, ...]) -> Iterator[Line]:
+    """Look at the entries of an array; or make it, if it was left out and has a default."""
     named = Literal(tensor.name), Name(tensor.name)
+    lines: list[Line] = []
     if tensor.below is not None:
         bounds = [lower_integer(e) for e in (tensor.below, tensor.besides) if e is not None]
-        yield Do(call("_in_range", *named, *bounds))
+        lines.append(Do(call("_in_range", *named, *bounds)))
     if tensor.interval is not None:
-        yield Do(call("_in_interval", *named, *map(_bound, tensor.interval)))
+        lines.append(Do(call("_in_interval", *named, *map(_bound, tensor.interval))))
+    if tensor.default is None:
+        yield from _guarded(tensor, *lines)
+    else:
+        made = Assign(Name(tensor.name), _filled(tensor, inputs))
+        yield If(Binary("is", Name(tensor.name), NONE), (made,), tuple(lines))
 
 
 def _requirement(required: Requirement) -> Line:
@@ -236,16 +241,13 @@ def _too_large(known: Signature) -> Line:
     return If(test, (Refuse((*options, ": too large, for arrays would have the extents ", *made)),))
 
 
-def _filled(tensor: Tensor, inputs: tuple[Tensor, ...]) -> Iterator[Line]:
-    """Make an array that was left out and has a default."""
-    if tensor.default is not None:
-        extents = TupleOf(tuple(map(lower_integer, tensor.shape)))
-        arguments = [extents, lower_integer(tensor.default)]
-        if not tensor.integer:
-            given = next(t for t in inputs if t.required and not t.integer)
-            arguments.append(Attribute(Name(given.name), "dtype"))
-        filled = Assign(Name(tensor.name), numpy("full", *arguments))
-        yield If(Binary("is", Name(tensor.name), NONE), (filled,))
+def _filled(tensor: Tensor, inputs: tuple[Tensor, ...]) -> Node:
+    """An array that was left out and has a default."""
+    arguments = [TupleOf(tuple(map(lower_integer, tensor.shape))), lower_integer(tensor.default)]  # type: ignore[arg-type]
+    if not tensor.integer:
+        given = next(t for t in inputs if t.required and not t.integer)
+        arguments.append(Attribute(Name(given.name), "dtype"))
+    return numpy("full", *arguments)
 
 
 def _merged(tensor: Tensor) -> Node:
@@ -271,7 +273,9 @@ def _option(option: Option) -> Line:
     if words and not option.numeric:
         line = Do(call("_word", *named, Mapped(tuple((Literal(word), NONE) for word in words))))
     for word, values in reversed(list(words.items())):
-        line = If(call("_says", named[1], Literal(word)), (Assign(target, values),), (line,))
+        says = call("_says", named[1], Literal(word))
+        test = Binary("is", named[1], NONE) if word is None else says
+        line = If(test, (Assign(target, values),), (line,))
     return line
 
 

@@ -48,10 +48,9 @@ class Constant:
 
 @dataclass(frozen=True)
 class Function:
-    """A private function of the module: its first line, docstring and body."""
+    """A function of the mathematics: its first line, and its body."""
 
     head: str
-    docstring: str
     body: str
 
 
@@ -77,8 +76,8 @@ class ModuleView:
     residuals: str
     differentiable: tuple[str, ...]
     outputs: tuple[str, ...]
-    signature: str
-    returned: str
+    apply_head: str
+    forward_head: str
     parameters: str
     returns: str
     passed: str
@@ -190,6 +189,7 @@ def module_view(program: Program, derivation: Derivation) -> ModuleView:
     dtype = f"{reals[0].name}.dtype" if reals else "None"
     shapes = ["None" if t.integer else f"{t.name}.shape" for t in outputs]
     result = ", ".join(t.name for t in outputs)
+    parameters, returned = _signature(inputs, options), "Outputs" if several else "np.ndarray"
     fields = ["sizes", "dtype", "shapes", "expected", *saved]
     bind_lines = program_text(entry.lines)
     return ModuleView(
@@ -200,12 +200,12 @@ def module_view(program: Program, derivation: Derivation) -> ModuleView:
             for name, value in sorted(program.needs.constants.items())
         ),
         choices=tuple(c for d in directions for c in d.choice(entry)),
-        functions=tuple(f for d in directions for f in d.functions(operation.name, entry)),
+        functions=tuple(f for d in directions for f in d.functions(entry)),
         residuals=f'Residuals = namedtuple("Residuals", {_words(fields)})',
         differentiable=tuple(t.name for t in reals),
         outputs=tuple(t.name for t in outputs) if several else (),
-        signature=_signature(inputs, options),
-        returned="Outputs" if several else "np.ndarray",
+        apply_head=_wrapped("def apply(", parameters, f") -> {returned}:"),
+        forward_head=_wrapped("def forward(", parameters, f") -> tuple[{returned}, Residuals]:"),
         parameters=_parameters(operation),
         returns=_returns(operation),
         passed=", ".join([*names, *(f"{o.name}={o.name}" for o in options)]),
@@ -244,6 +244,9 @@ def _bound(entry: Entry, others: list[str]) -> str:
     return f"{sizes}\n    return sizes, {', '.join(others)}"
 
 
+_FIXED = "\0"  # a blank at which no line ends
+
+
 def _wrapped(head: str, names: Sequence[str], tail: str) -> str:
     """``head(names)``; what does not fit a line takes a few, where black would take one a name."""
     margin = head[: len(head) - len(head.lstrip())]
@@ -251,7 +254,9 @@ def _wrapped(head: str, names: Sequence[str], tail: str) -> str:
     if len(text) <= MODE.line_length:
         return text
     room = MODE.line_length - len(margin) - 4
-    lines = [f"{margin}    {line}" for line in wrap(", ".join(names) + ",", room)]
+    whole = [name.replace(" ", _FIXED) for name in names]
+    lines = [f"{margin}    {line}" for line in wrap(", ".join(whole) + ",", room)]
+    lines = [line.replace(_FIXED, " ") for line in lines]
     return "\n".join((head, *lines, f"{margin}{tail}  # fmt: skip"))
 
 
@@ -259,15 +264,15 @@ def _number(value: sympy.Expr) -> str:
     return repr(float(sympy.N(value, 30)))
 
 
-def _signature(inputs: tuple[Tensor, ...], options: tuple[Option, ...]) -> str:
+def _signature(inputs: tuple[Tensor, ...], options: tuple[Option, ...]) -> list[str]:
+    """The parameters of what is public, each with its type."""
     parts = [
         f"{t.name}: np.ndarray" if t.required else f"{t.name}: np.ndarray | None = None"
         for t in inputs
     ]
     if options:
         parts.append("*")
-    parts += [f"{o.name}: {_hint(o)} = {_default(o.default)}" for o in options]
-    return ", ".join(parts)
+    return [*parts, *(f"{o.name}: {_hint(o)} = {_default(o.default)}" for o in options)]
 
 
 def _hint(option: Option) -> str:
@@ -390,18 +395,16 @@ class _Direction:
     before: tuple[Line, ...]
     after: tuple[Line, ...]
 
-    def functions(self, operation: str, entry: Entry) -> list[Function]:
+    def functions(self, entry: Entry) -> list[Function]:
         """One function for each strategy."""
         found = []
         for variant in self.direction.variants:
             lines = (*self.before, *variant.lines, *self.after)
             suffix = f"_{variant.name}" if variant.name else ""
-            how = f", by {variant.name}" if variant.name else ""
             body = (*_taken(lines, entry), self.nothing and f"    {self.nothing}")
             found.append(
                 Function(
                     _wrapped(f"def _{self.word}{suffix}(", self.parameters, "):"),
-                    f"{operation}, {self.word}s{how}.",
                     "\n".join((*filter(None, body), program_text(lines))),
                 )
             )

@@ -1,5 +1,7 @@
 """Which size binds where, as data."""
 
+from dataclasses import replace
+
 import pytest
 from sympy import Eq, Sum, floor
 
@@ -59,7 +61,8 @@ def test_what_a_caller_can_see_is_told():
     (required,) = known.requirements
     assert (required.relation, required.words, required.told) == (P >= 1, "too short", (N, G, p))
     assert set(known.made) == {P, G} and known.makers == (pad, groups)
-    assert known.nonnegative == (P,)
+    assert known.nonnegative == ()  # it is required to be 1 already
+    assert signature(replace(GROUPED, requires=())).nonnegative == (P,)
 
 
 @pytest.mark.parametrize("word", ["np", "numpy", "lowering", "Literal"])

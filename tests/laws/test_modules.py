@@ -173,15 +173,17 @@ def functions(module: ast.Module) -> dict[str, ast.FunctionDef]:
     return {node.name: node for node in module.body if isinstance(node, ast.FunctionDef)}
 
 
-def kernels(module: ast.Module) -> list[ast.FunctionDef]:
+# Functions of the seam are not run on elements: the field puts its own in their place.
+SEAM = {f"_{name}" for name in FUNCTIONS} | {"_real", "_select"}
+
+
+def kernels(module: ast.Module, besides: set[str] = SEAM) -> list[ast.FunctionDef]:
     """The mathematics, strategies included, and every private function it calls."""
     defined = functions(module)
-    # Functions of the seam are not run on elements: the field puts its own in their place.
-    seam = {f"_{name}" for name in FUNCTIONS} | {"_real", "_select"}
     found = [name for name in defined if name.startswith(("_forward", "_backward"))]
     for name in found:
         for node in ast.walk(defined[name]):
-            if isinstance(node, ast.Name) and node.id in defined and node.id not in {*found, *seam}:
+            if isinstance(node, ast.Name) and node.id in defined and node.id not in {*found, *besides}:
                 found.append(node.id)
     return [defined[name] for name in found]
 
@@ -268,7 +270,7 @@ def test_a_module_is_read_from_its_mathematics_to_its_checks(subject: Subject):
     module = ast.parse(text)
     (rule,) = (n for n, line in enumerate(text.splitlines(), 1) if line.startswith("# ---- arg"))
     lines = {name: function.lineno for name, function in functions(module).items()}
-    mathematics = {function.name for function in kernels(module)}
+    mathematics = {function.name for function in kernels(module, besides=set())}
     public = [lines[name] for name in ("apply", "forward", "backward")]
     assert public == sorted(public) and public[-1] < rule
     for name in lines.keys() - {"apply", "forward", "backward"}:
