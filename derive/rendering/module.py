@@ -382,7 +382,7 @@ def _arriving(outputs: tuple[Tensor, ...], bars: dict[Tensor, str]) -> str:
     names = ", ".join(bars.get(t, "_") for t in outputs)
     if len(outputs) == 1:
         checked = f'{names} = _array("grad_output", grad_output, expected, '
-        return checked + "(dtype.name,), exact=True)"
+        return checked + "(dtype,), exact=True)"
     return f"{names} = _outputs(grad_output, Outputs._fields, expected, dtype)"
 
 

@@ -7,7 +7,7 @@ def _array(name, value, axes, dtypes, exact=False):
         raise TypeError(f"{name} must be a NumPy array of shape ({shape}), not {kind}")
     if exact and value.shape != axes:
         raise ValueError(f"{name} has shape {value.shape}, expected {axes}, that of the output")
-    dtype = value.dtype.name
-    if dtype not in dtypes:
-        raise TypeError(f"{name} has dtype {value.dtype}, expected {' or '.join(dtypes)}")
-    return np.asarray(value, dtype)  # NumPy is faster where dtypes are one object
+    if value.dtype.newbyteorder("=") not in dtypes:
+        expected = " or ".join(map(str, dtypes))
+        raise TypeError(f"{name} has dtype {value.dtype}, expected {expected}")
+    return np.asarray(value, value.dtype.char)  # NumPy is faster where dtypes are one object

@@ -10,5 +10,5 @@ def _outputs(values, names, shapes, dtype):
             bars.append(None if shape is None else np.zeros(shape, dtype))
         else:
             name = f"grad_output.{name}"
-            bars.append(_array(name, value, shape, (dtype.name,), exact=True))
+            bars.append(_array(name, value, shape, (dtype,), exact=True))
     return bars
