@@ -217,7 +217,7 @@ def module_view(program: Program, derivation: Derivation) -> ModuleView:
         wrt=", ".join(f'"{t.name}"' for t in reals) + ("," if len(reals) == 1 else ""),
         enter_backward=(_arriving(outputs, bars),),
         backward_arguments=", ".join(["sizes", "dtype", "wrt", *arriving, "*saved"]),
-        sources=repr(dict(entry.sources)) if entry.sources else "",
+        sources=repr(dict(entry.sources)) if "_fitted(" in bind_lines else "",
         sizes=f'_Sizes = namedtuple("_Sizes", {_words(entry.symbols)})',
         bind_head=_wrapped("def _bind(", bound, "):"),
         bind_lines=bind_lines + "\n" + _bound(entry, [dtype, "shapes", *names]),

@@ -18,13 +18,16 @@ Families = Mapping[str, tuple[Operation, ...]]
 
 def index_file(families: Families) -> Output:
     """``__init__.py`` of the whole: every operation and alias, imported on first use."""
-    places = {}
-    for family, operations in families.items():
-        for operation in operations:
-            for name in (operation.name, *operation.aliases):
-                places[name] = (family, operation.name)
-    named = [(name, *place) for name, place in sorted(places.items())]
-    return _file(PurePosixPath("__init__.py"), "numpy/index.py.j2", places=named)
+    places = []
+    imported = []
+    for family, operations in sorted(families.items()):
+        imported.append((family, ", ".join(sorted(o.name for o in operations))))
+        aliases = [(o.name, alias) for o in operations for alias in o.aliases]
+        imported += [(family, f"{name} as {alias}") for name, alias in sorted(aliases)]
+        places += [(o.name, family, o.name) for o in operations]
+        places += [(alias, family, name) for name, alias in aliases]
+    values = {"families": imported, "places": sorted(places)}
+    return _file(PurePosixPath("__init__.py"), "numpy/index.py.j2", **values)
 
 
 def typed_marker() -> Output:

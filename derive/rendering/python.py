@@ -155,8 +155,8 @@ def _told(words: tuple[str | tuple[Node, str], ...], width: int) -> Iterable[str
     lines = wrap(text, width, drop_whitespace=False, break_long_words=False, break_on_hyphens=False)
     for line in lines:
         line = line.replace(_FIXED, " ")
-        plain = line.replace("{{", "").replace("}}", "")
-        yield f'f"{line}"' if "{" in plain else '"' + line.replace("{{", "{").replace("}}", "}") + '"'
+        plain = line.replace("{{", "{").replace("}}", "}")
+        yield f'f"{line}"' if line.count("{") > 2 * line.count("{{") else f'"{plain}"'
 
 
 _FIXED = "\0"  # a blank at which no line ends

@@ -183,7 +183,8 @@ def kernels(module: ast.Module, besides: set[str] = SEAM) -> list[ast.FunctionDe
     found = [name for name in defined if name.startswith(("_forward", "_backward"))]
     for name in found:
         for node in ast.walk(defined[name]):
-            if isinstance(node, ast.Name) and node.id in defined and node.id not in {*found, *besides}:
+            known = {*found, *besides}
+            if isinstance(node, ast.Name) and node.id in defined and node.id not in known:
                 found.append(node.id)
     return [defined[name] for name in found]
 

@@ -62,7 +62,8 @@ def test_every_function_that_is_called_is_defined_once_and_every_one_defined_is_
         node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id[0] == "_"
     }
     assert set(defined) - {"apply", "forward", "backward"} <= called
-    assert called - set(defined) <= {"_DTYPES", "_SIGNATURE", "_SOURCES", "_Sizes", "_SQRT_2", "__all__", "_"}
+    tables = {"_DTYPES", "_SIGNATURE", "_SOURCES", "_Sizes", "_SQRT_2", "__all__", "_"}
+    assert called - set(defined) <= tables
 
 
 def test_every_line_of_mathematics_has_its_equation_above_it():
@@ -104,3 +105,14 @@ def test_overwriting_an_output_does_not_disturb_backward():
     expected = m.backward(np.ones(2), residuals).x
     output[...] = 7
     assert np.array_equal(m.backward(np.ones(2), residuals).x, expected)
+
+
+def test_what_is_refused_is_said_in_its_authors_words():
+    """Quotes, braces, backslashes and long words are words; numbers are told with their names."""
+    words = 'the "rows" {N} of x\\n are too few, ' + "and this is said at length " * 4
+    longer = option("pad", 0)
+    refused = operation(options=(longer,), requires=((N + longer.settings[0] >= 3, words),))
+    with pytest.raises(ValueError, match="too few") as caught:
+        compile(refused, verify=False).apply(np.ones((2, 1)), pad=-1)
+    assert str(caught.value) == f"{words} (N = 2, pad = -1)"
+    assert max(map(len, text_of(refused).splitlines())) <= 100

@@ -5,10 +5,10 @@ def _fitted(name, array, shape, split=None):
     axes = _SIGNATURE[name][1]
     for axis, (size, extent, factors) in enumerate(zip(array.shape, shape, axes)):
         if size != extent and "*" not in axes:
-            meaning, parts = factors.replace("*", " * "), factors.replace("*", " ").split()
-            where = ", ".join(f"{s} from {_SOURCES[s]}" for s in parts if s in _SOURCES)
+            words = "".join(c if c.isalnum() or c == "_" else " " for c in factors).split()
+            where = ", ".join(f"{s} from {_SOURCES[s]}" for s in words if s in _SOURCES)
             raise ValueError(
                 f"axis {axis} of {name} with shape {array.shape} is {size}, "
-                f"expected {extent} ({meaning}{'; ' * bool(where)}{where})"
+                f"expected {extent} ({factors.replace('*', ' * ')}{'; ' * bool(where)}{where})"
             )
     raise ValueError(f"{name} has shape {array.shape}, expected {shape}")
