@@ -9,8 +9,9 @@ from pathlib import PurePosixPath
 import black
 
 from derive.language.operation import Operation
+from derive.rendering.docstrings import escaped
 from derive.rendering.files import Output, with_header
-from derive.rendering.module import MODE, escaped
+from derive.rendering.module import MODE
 from derive.templating import environment
 
 Families = Mapping[str, tuple[Operation, ...]]
