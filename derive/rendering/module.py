@@ -37,6 +37,7 @@ from derive.rendering.docstrings import (
     described_parameters,
     described_returns,
     module_docstring,
+    typed_parameters,
 )
 from derive.rendering.python import program_text
 from derive.templating import environment, template_names, template_source
