@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 from typing import Any
@@ -61,12 +61,11 @@ class Function:
 
 @dataclass(frozen=True)
 class Choice:
-    """Two strategies of one direction, and the body of what chooses between them."""
+    """Two strategies of one direction."""
 
     direction: str
     first: str
     second: str
-    body: str
 
 
 @dataclass(frozen=True)
@@ -175,7 +174,7 @@ def module_view(program: Program, derivation: Derivation) -> ModuleView:
             Constant(name, _number(value))
             for name, value in sorted(program.needs.constants.items())
         ),
-        choices=tuple(c for d in directions for c in d.choice(entry)),
+        choices=tuple(c for d in directions for c in d.choice()),
         functions=tuple(f for d in directions for f in d.functions(entry)),
         residuals=f'Residuals = namedtuple("Residuals", {_words(fields)})',
         differentiable=tuple(t.name for t in reals),
@@ -290,8 +289,8 @@ class _Direction:
     after: tuple[Line, ...]
 
     def functions(self, entry: Entry) -> list[Function]:
-        """One function for each strategy."""
-        found = []
+        """One function for each strategy, and before two of them, what chooses."""
+        found = [f for choice in self.choice() for f in self.choosing(choice, entry)]
         for variant in self.direction.variants:
             lines = (*self.before, *variant.lines, *self.after)
             suffix = f"_{variant.name}" if variant.name else ""
@@ -304,15 +303,22 @@ class _Direction:
             )
         return found
 
-    def choice(self, entry: Entry) -> list[Choice]:
-        variants = self.direction.variants
-        if len(variants) == 1:
-            return []
-        first, second = (f"_{self.word}_{v.name}" for v in variants)
+    def choice(self) -> list[Choice]:
+        """The strategies, if there are two."""
+        names = [f"_{self.word}_{v.name}" for v in self.direction.variants]
+        return [Choice(self.word, *names)] if len(names) > 1 else []
+
+    def choosing(self, choice: Choice, entry: Entry) -> Iterator[Function]:
+        """What runs the strategy that fits the sizes, and what chooses it."""
+        chooser = f"_choose_{self.word}"
+        run = f"    return {chooser}(sizes)(sizes, *arguments)"
+        words = '    """Run the strategy that fits the sizes."""'
+        yield Function(f"def _{self.word}(sizes, *arguments):", f"{words}\n{run}")
         assert self.direction.prefers is not None
-        test = If(lower_integer(self.direction.prefers), (Return(Name(first)),))
-        lines = program_text((test, Return(Name(second))))
-        return [Choice(self.word, first, second, "\n".join((*_taken((test,), entry), lines)))]
+        test = If(lower_integer(self.direction.prefers), (Return(Name(choice.first)),))
+        words = '    """The faster one of the two strategies."""'
+        lines = program_text((test, Return(Name(choice.second))))
+        yield Function(f"def {chooser}(sizes):", "\n".join((words, *_taken((test,), entry), lines)))
 
 
 def _taken(lines: Any, entry: Entry) -> list[str]:
