@@ -20,7 +20,6 @@ from derive.calculus.lift import equations_of, to_system
 from derive.calculus.statements import System
 from derive.language.operation import Operation
 from derive.language.symbols import Access, Axis
-from derive.lowering.entry import all_sizes
 from derive.lowering.lower import Program, lower
 from derive.passes import equations, lowered
 from derive.passes.separate_windows import with_separate_windows
@@ -29,7 +28,7 @@ from derive.prose.latex import render_latex
 from derive.prose.text import derivation_text
 from derive.rendering.files import Output, intact, is_current, with_header
 from derive.rendering.module import comment, render_module
-from derive.rendering.package import family_file, index_file
+from derive.rendering.package import family_file, index_file, typed_marker
 from derive.templating import template_names, template_source
 from derive.verification.gate import Findings, examine
 
@@ -213,7 +212,7 @@ def definition_hash(operation: Operation) -> str:
     parts.append(operation.order.key(e.right for e in equations))
     axes = {a for e in equations for side in (e.left, e.right) for a in side.atoms(Axis)}
     parts += sorted(f"{a.name}<{a.extent}" for a in axes)
-    parts += [f"{s.name}={s.formula}{s.minimum}{s.packed}" for s in all_sizes(operation)]
+    parts += [f"{s.name}={s.formula}{s.minimum}{s.packed}" for s in operation.sizes]
     parts += [
         f"{o.name}={o.default!r}{o.settings}{sorted(o.spellings.items(), key=str)}"
         f"{o.minimum}{o.meaning}{o.ranked}{o.sides}{o.integer}{o.numeric}"
@@ -230,4 +229,5 @@ def package_files() -> tuple[Output, ...]:
     from derive.ops import shipped
 
     families = shipped()
-    return (index_file(families), *(family_file(f, ops) for f, ops in families.items()))
+    folders = (family_file(family, operations) for family, operations in families.items())
+    return (index_file(families), typed_marker(), *folders)

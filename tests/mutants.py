@@ -150,8 +150,8 @@ def _kinds(module: ast.Module, function: ast.FunctionDef) -> Kinds:
     """For each local name, its kind: names of extents and settings, or of anything else."""
     fields = set()
     for node in module.body:
-        if isinstance(node, ast.ClassDef) and node.name == "_Sizes":
-            fields = {field.target.id for field in node.body if isinstance(field, ast.AnnAssign)}  # type: ignore[union-attr]
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets) == "_Sizes":
+            fields = set(ast.literal_eval(node.value.args[1]).split())  # type: ignore[attr-defined]
     written = [
         node.id
         for node in ast.walk(function)

@@ -10,7 +10,8 @@ from derive.errors import DefinitionError
 
 # Names that a generated module needs for itself.
 RESERVED = frozenset({"np", "NamedTuple", "apply", "forward", "backward", "residuals", "wrt"})
-RESERVED |= {"Residuals", "Gradients", "Outputs", "grad_output", "sizes", "dtype", "absent"}
+RESERVED |= {"Residuals", "Gradients", "Outputs", "grad_output", "sizes", "dtype", "shapes"}
+RESERVED |= {"prod", "namedtuple"}
 RESERVED |= {"abs", "all", "any", "hasattr", "int", "isinstance", "len", "list", "max", "min"}
 RESERVED |= {"range", "reversed", "set", "slice", "str", "tuple", "type", "zip", "float", "bool"}
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sympy import Basic, Eq, Expr
+from sympy import Basic, Eq, Expr, sympify
 from sympy.logic.boolalg import Boolean
 
 from derive.errors import DefinitionError
@@ -157,16 +157,33 @@ class Operation:
 
     @property
     def sizes(self) -> tuple[Size, ...]:
-        """The sizes of tensors and indices, and those that formulas of these mention."""
-        extents: list[Any] = [extent for tensor in self.tensors for extent in tensor.shape]
-        extents += [axis.extent for axis in self.axes]
+        """Every size that the definition names, in a fixed order: behind those it is made of."""
         found: dict[Size, None] = {}
-        while extents:
-            for symbol in extents.pop(0).free_symbols:
+
+        def visit(expression: Any) -> None:
+            for symbol in sorted(sympify(expression).free_symbols, key=str):
                 if isinstance(symbol, Size) and symbol not in found:
+                    if symbol.formula is not None:
+                        visit(symbol.formula)
                     found[symbol] = None
-                    extents += [] if symbol.formula is None else [symbol.formula]
-        return tuple(sorted(found, key=str))
+
+        tensors = [*self.inputs, *self.outputs]
+        for equation in self.equations:
+            for side in sides(equation):
+                tensors += sorted((a.tensor for a in side.atoms(Access)), key=str)
+                for axis in sorted(side.atoms(Axis), key=str):
+                    visit(axis.extent)
+        for tensor in tensors:
+            for number in (*tensor.shape, tensor.below, tensor.besides, tensor.default):
+                if number is not None:
+                    visit(number)
+        for option in self.options:
+            for numbers in option.spellings.values():
+                for number in numbers:
+                    visit(number)
+        for relation, _ in self.requires:
+            visit(relation)
+        return tuple(found)
 
     def __hash__(self) -> int:
         return hash((self.name, self.inputs, self.outputs))

@@ -121,6 +121,13 @@ class Conditional(Node):
 
 
 @dataclass(frozen=True)
+class Mapped(Node):
+    """A dictionary."""
+
+    items: tuple[tuple[Node, Node], ...]
+
+
+@dataclass(frozen=True)
 class Line:
     """A statement of the program."""
 
@@ -171,6 +178,13 @@ class If(Line):
 @dataclass(frozen=True)
 class Return(Line):
     value: Node
+
+
+@dataclass(frozen=True)
+class Refuse(Line):
+    """Raise a ValueError; in its words, numbers are told with their names: ``H = 5``, ``pad=1``."""
+
+    words: tuple[str | tuple[Node, str], ...]
 
 
 NONE = Literal(None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 from typing import Any
@@ -13,30 +15,31 @@ from black.mode import TargetVersion
 from derive.calculus.derivation import Derivation, label_of
 from derive.calculus.statements import Statement
 from derive.language.operation import Operation
-from derive.language.options import Option
 from derive.language.order import Order
-from derive.language.symbols import Size, Tensor
+from derive.language.symbols import Tensor
 from derive.lowering.entry import Entry, enter
 from derive.lowering.integers import lower_integer
 from derive.lowering.lower import Direction, Program
 from derive.lowering.program import (
-    NONE,
     Assign,
-    Attribute,
-    Binary,
     If,
     Line,
-    Literal,
     Name,
+    Node,
     Return,
     TupleOf,
-    call,
     method,
     names_in,
 )
 from derive.lowering.writer import Describe
-from derive.prose.text import equation_text, statement_text
-from derive.rendering.python import expression_text, program_text
+from derive.prose.text import statement_text
+from derive.rendering.docstrings import (
+    described_parameters,
+    described_returns,
+    module_docstring,
+    typed_parameters,
+)
+from derive.rendering.python import program_text
 from derive.templating import environment, template_names, template_source
 
 MODE = black.Mode(target_versions={TargetVersion.PY311}, line_length=100)
@@ -50,58 +53,51 @@ class Constant:
 
 @dataclass(frozen=True)
 class Function:
-    """A private function of the module: its parameters, docstring and body."""
+    """A function of the mathematics: its first line, and its body."""
 
-    name: str
-    parameters: str
-    docstring: str
+    head: str
     body: str
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Two strategies of one direction; the first is the faster one where `prefers` says so."""
+    """Two strategies of one direction."""
 
     direction: str
     first: str
     second: str
-    parameters: str
-    prefers: str
 
 
 @dataclass(frozen=True)
 class ModuleView:
-    """Everything the template places."""
+    """Everything the templates place, in the order of a module."""
 
-    name: str
     docstring: str
+    products: bool
     constants: tuple[Constant, ...]
-    sizes: tuple[str, ...]
-    packed: tuple[str, ...]
-    reals: tuple[str, ...]
-    saved: tuple[str, ...]
+    choices: tuple[Choice, ...]
+    functions: tuple[Function, ...]
+    residuals: str
     differentiable: tuple[str, ...]
-    outputs: tuple[Tensor, ...]
-    signature: str
+    outputs: tuple[str, ...]
+    apply_head: str
+    forward_head: str
     parameters: str
     returns: str
     passed: str
-    bound: str
     all_names: str
-    computed: str
-    arguments: str
-    leave: tuple[str, ...]
-    absentable: str
+    result_names: str
     result: str
-    residual_values: str
+    result_shapes: str
+    grad_output: str
     wrt: str
     enter_backward: tuple[str, ...]
     backward_arguments: str
+    sources: str
+    sizes: str
+    bind_head: str
     bind_lines: str
-    dtype: str
-    functions: tuple[Function, ...]
-    choices: tuple[Choice, ...]
-    support: tuple[str, ...]
+    table: tuple[tuple[str, str, str, bool], ...]
 
 
 def comment(derivation: Derivation, order: Order) -> Describe:
@@ -124,292 +120,229 @@ def comment(derivation: Derivation, order: Order) -> Describe:
 
 
 def render_module(program: Program, derivation: Derivation, *, layout: bool = True) -> str:
-    """The text of a module, without its header; laid out by black if people are to read it."""
+    """The text of a module, without its header; laid out by black if people are to read it.
+
+    The mathematics stands first, with the functions it calls behind it; then what is public; then
+    the checks of arguments, with theirs, and the table that they read.
+    """
     view = module_view(program, derivation)
-    text = environment().get_template("numpy/module.py.j2").render(module=view)
-    # The functions behind it are laid out already (a test sees to that), and most of the text.
-    text = black.format_str(text, mode=MODE) if layout else text
-    return "\n\n".join((text, *view.support))
-
-
-def _docstring(derivation: Derivation) -> str:
-    """Summary, equations, legend, notes and source, none of which can end the string."""
-    operation = derivation.operation
-    paragraphs = ["\n".join(wrap(operation.summary, 96))]
-    order, written = derivation.order, derivation.written
-    printed = [equation_text(e, order, written) for e in derivation.definition]
-    paragraphs.append(
-        "\n".join(
-            line
-            for equation in printed
-            for line in wrap(equation, 96, initial_indent="    ", subsequent_indent="        ")
-        )
-    )
-    if operation.legend:
-        paragraphs.append("\n".join(f"{key}: {text}" for key, text in operation.legend.items()))
-    if operation.notes:
-        paragraphs.append("\n".join(wrap(operation.notes, 96)))
-    if derivation.ties:
-        words = "Of equal arguments of max or min the first has the gradient, as they stand above."
-        paragraphs.append(words)
-    if operation.source:
-        paragraphs.append("\n".join(wrap(f"Source: {operation.source}.", 96)))
-    return escaped("\n\n".join(paragraphs))
-
-
-def escaped(text: str) -> str:
-    """Text that means itself inside a docstring, and cannot end it."""
-    return text.replace("\\", "\\\\").replace('"' * 3, '\\"' * 3)
+    parts = [
+        environment().get_template(f"numpy/{part}.py.j2").render(module=view)
+        for part in ("mathematics", "interface", "table")
+    ]
+    if layout:
+        parts = [black.format_str(part, mode=MODE) for part in parts]
+    mathematics, interface, table = parts
+    # The functions behind them are laid out already (a test sees to that), and most of the text.
+    variants = (*program.forward.variants, *program.backward.variants)
+    called = _support(names_in(tuple(v.lines for v in variants)))
+    known = ast.parse(interface + table)
+    asked = {node.id for node in ast.walk(known) if isinstance(node, ast.Name)}
+    checks = [text for text in _support(asked) if text not in called]
+    return "\n\n".join((mathematics, *called, interface, *checks, table))
 
 
 def module_view(program: Program, derivation: Derivation) -> ModuleView:
     """Collect names and lines."""
     operation = derivation.operation
     entry = enter(operation)
-    inputs, options = operation.inputs, operation.options
+    inputs, options, outputs = operation.inputs, operation.options, operation.outputs
     reals = [t for t in inputs if not t.integer]
-    temporaries = [t for t in program.saved if t not in inputs]
-    outputs = operation.outputs
     several = len(outputs) > 1
     names = [t.name for t in inputs]
-    computed = [t.name for t in (*outputs, *(t for t in temporaries if t not in outputs))]
-    differentiable = [t.name for t in reals]
-    absentable = ", ".join(f'("{t.name}", {t.name})' for t in reals if not t.required)
     bars = {t: program.cotangents[t].name for t in (*reals, *outputs) if t in program.cotangents}
     arriving = [bars[t] for t in outputs if t in bars]
     saved = [t.name for t in program.saved]
-    backward_parameters = ["sizes", "dtype", "wrt", *arriving, *saved]
-    returned = (Return(TupleOf(tuple(Name(n) for n in computed))),)
     directions = (
-        _Direction("forward", ", ".join(["sizes", "dtype", *names]), program.forward, (), returned),
-        _Direction("backward", ", ".join(backward_parameters), program.backward,
-                   *_finish_backward(entry, reals, bars)),
+        _Direction("forward", ["sizes", "dtype", *names], program.forward,
+                   *_finish_forward(operation, entry, program)),
+        _Direction("backward", ["sizes", "dtype", "wrt", *arriving, *saved], program.backward,
+                   *_finish_backward(operation, entry, reals, bars)),
     )  # fmt: skip
+    bound = [*names, *(o.name for o in options)]
+    dtype = f"{reals[0].name}.dtype" if reals else "None"
+    shapes = ["None" if t.integer else f"{t.name}.shape" for t in outputs]
+    result = ", ".join(t.name for t in outputs)
+    parameters = typed_parameters(inputs, options)
+    returned = "Outputs" if several else "np.ndarray"
+    fields = ["sizes", "dtype", "shapes", "expected", *saved]
+    bind_lines = program_text(entry.lines)
     return ModuleView(
-        name=operation.name,
-        docstring=_docstring(derivation),
+        docstring=module_docstring(derivation),
+        products="prod(" in bind_lines,
         constants=tuple(
             Constant(name, _number(value))
             for name, value in sorted(program.needs.constants.items())
         ),
-        sizes=entry.symbols,
-        packed=tuple(n for n in entry.symbols if n.endswith("_axes")),
-        reals=tuple(s.name for o in options if not o.integer for s in o.settings),
-        saved=tuple(saved),
-        differentiable=tuple(differentiable),
-        outputs=outputs if several else (),
-        signature=_signature(inputs, options),
-        parameters=_parameters(operation),
-        returns=_returns(operation),
+        choices=tuple(c for d in directions for c in d.choice()),
+        functions=tuple(f for d in directions for f in d.functions(entry)),
+        residuals=f'Residuals = namedtuple("Residuals", {_words(fields)})',
+        differentiable=tuple(t.name for t in reals),
+        outputs=tuple(t.name for t in outputs) if several else (),
+        apply_head=_wrapped("def apply(", parameters, f") -> {returned}:"),
+        forward_head=_wrapped("def forward(", parameters, f") -> tuple[{returned}, Residuals]:"),
+        parameters=described_parameters(operation),
+        returns=described_returns(operation),
         passed=", ".join([*names, *(f"{o.name}={o.name}" for o in options)]),
-        bound=", ".join(names),
-        all_names=", ".join([*names, *(o.name for o in options)]),
-        computed=", ".join(computed) if len(computed) > 1 else f"({computed[0]},)",
-        arguments=", ".join(names),
-        leave=tuple(_leave(operation, entry, program)),
-        absentable=absentable + ("," if absentable else ""),
-        result=_result(outputs),
-        residual_values=", ".join(
-            ["sizes", "dtype", "absent", *(_kept(t, operation) for t in program.saved)]
+        all_names=", ".join(bound),
+        result_names=result,
+        result=f"Outputs({result})" if several else result,
+        result_shapes=f"({', '.join(shapes)})" if several else shapes[0],
+        grad_output="grad_output: tuple" if several else "grad_output: np.ndarray",
+        wrt=", ".join(f'"{t.name}"' for t in reals) + ("," if len(reals) == 1 else ""),
+        enter_backward=(_arriving(outputs, bars),),
+        backward_arguments=", ".join(["sizes", "dtype", "wrt", *arriving, "*saved"]),
+        sources=repr(dict(entry.sources)) if "_fitted(" in bind_lines else "",
+        sizes=f'_Sizes = namedtuple("_Sizes", {_words(entry.symbols)})',
+        bind_head=_wrapped("def _bind(", bound, "):"),
+        bind_lines=bind_lines + "\n" + _bound(entry, [dtype, "shapes", *names]),
+        table=tuple(
+            (name, "_integer_array" if integer else "_array", repr(axes), required)
+            for name, integer, axes, required in entry.signature
         ),
-        wrt=", ".join(f'"{n}"' for n in differentiable) + ("," if len(differentiable) == 1 else ""),
-        enter_backward=tuple(_enter_backward(operation, entry, bars)),
-        backward_arguments=", ".join(
-            ["sizes", "dtype", "wrt", *arriving, *(f"residuals.{n}" for n in saved)]
-        ),
-        bind_lines=program_text(entry.lines),
-        dtype=expression_text(Attribute(Name(reals[0].name), "dtype")) if reals else "None",
-        functions=tuple(f for d in directions for f in d.functions(operation.name, entry)),
-        choices=tuple(c for d in directions for c in d.choice(entry)),
-        support=_support(program, entry, several),
     )
+
+
+def _words(names: Sequence[str]) -> str:
+    """Names in one string literal, or in several that follow one another."""
+    lines = wrap(" ".join(names), 88) or [""]
+    return " ".join(f'"{line} "' for line in lines[:-1]) + f' "{lines[-1]}"'
+
+
+def _bound(entry: Entry, others: list[str]) -> str:
+    """The end of ``_bind``: all sizes in one, and what else forward needs."""
+    made = f"_Sizes({', '.join(entry.symbols)})"
+    returned = f"    return {', '.join([made, *others])}"
+    if len(returned) <= MODE.line_length:
+        return returned
+    sizes = _wrapped("    sizes = _Sizes(", entry.symbols, ")")
+    return f"{sizes}\n    return sizes, {', '.join(others)}"
+
+
+_FIXED = "\0"  # a blank at which no line ends
+
+
+def _wrapped(head: str, names: Sequence[str], tail: str) -> str:
+    """``head(names)``; what does not fit a line takes a few, where black would take one a name."""
+    margin = head[: len(head) - len(head.lstrip())]
+    text = f"{head}{', '.join(names)}{tail}"
+    if len(text) <= MODE.line_length:
+        return text
+    room = MODE.line_length - len(margin) - 4
+    whole = [name.replace(" ", _FIXED) for name in names]
+    lines = [f"{margin}    {line}" for line in wrap(", ".join(whole) + ",", room)]
+    lines = [line.replace(_FIXED, " ") for line in lines]
+    return "\n".join((head, *lines, f"{margin}{tail}  # fmt: skip"))
 
 
 def _number(value: sympy.Expr) -> str:
     return repr(float(sympy.N(value, 30)))
 
 
-def _signature(inputs: tuple[Tensor, ...], options: tuple[Option, ...]) -> str:
-    parts = [t.name if t.required else f"{t.name}=None" for t in inputs]
-    if options:
-        parts.append("*")
-    parts += [f"{o.name}={_default(o.default)}" for o in options]
-    return ", ".join(parts)
+def _finish_forward(operation: Operation, entry: Entry, program: Program):
+    """What stands before and after the mathematics of forward.
 
-
-def _default(value: Any) -> str:
-    plain = isinstance(value, str) and not {'"', "\\"} & set(value)
-    return f'"{value}"' if plain else repr(value)
-
-
-def _shape_text(tensor: Tensor) -> str:
-    parts = []
-    for factors in tensor.axes_of:
-        if isinstance(factors[0], Size) and factors[0].packed:
-            parts.append("*")
-        else:
-            parts.append("*".join(str(f) for f in factors))
-    return "(" + ", ".join(parts) + ("," if len(parts) == 1 else "") + ")"
-
-
-def _parameters(operation: Operation) -> str:
-    lines = ["    Parameters", "    ----------"]
-    for tensor in operation.inputs:
-        kind = "ndarray of int" if tensor.integer else "ndarray"
-        optional = ", optional" if tensor.optional else ""
-        optional = optional if tensor.default is None else f", default {tensor.default}"
-        lines.append(f"    {tensor.name} : {kind} {_shape_text(tensor)}{optional}")
-        if tensor.below is not None:
-            besides = "" if tensor.besides is None else f", or are {tensor.besides}"
-            lines.append(f"        Entries lie in 0 <= entry < {tensor.below}{besides}.")
-        if tensor.interval is not None:
-            low, high = tensor.interval
-            begin = f"{low} <= " if low.is_finite else ""
-            end = f" <= {high}" if high.is_finite else ""
-            lines.append(f"        Entries lie in {begin}entry{end}, and none is NaN.")
-    for option in operation.options:
-        kind, default = escaped(_kind(option)), escaped(_default(option.default))
-        lines.append(f"    {option.name} : {kind}, default {default}")
-        if option.meaning:
-            meaning = escaped(" ".join(option.meaning.split()))
-            lines.append(f"        {meaning[0].upper()}{meaning[1:]}.")
-    return "\n".join(lines)
-
-
-def _kind(option: Option) -> str:
-    words = [_default(word) for word in option.spellings]
-    if not option.numeric:
-        return "{" + ", ".join(words) + "}"
-    if not option.integer:
-        return "float"
-    kinds = ["int"]
-    if option.sides:
-        kinds += ["tuple of int", "tuple of (low, high)"]
-    elif option.ranked:
-        kinds += ["tuple of int"]
-    return " or ".join([*kinds, *words])
-
-
-def _returns(operation: Operation) -> str:
-    lines = []
-    for tensor in operation.outputs:
-        lines.append(f"    {tensor.name} : ndarray {_shape_text(tensor)}")
-    return "\n".join(lines)
-
-
-def _result(outputs: tuple[Tensor, ...]) -> str:
-    names = ", ".join(t.name for t in outputs)
-    return names if len(outputs) == 1 else f"Outputs({names})"
-
-
-def _kept(tensor: Tensor, operation: Operation) -> str:
-    """What the residuals hold: outputs are copied, for the caller may overwrite them."""
-    return f"{tensor.name}_kept" if tensor in operation.outputs else tensor.name
-
-
-def _leave(operation: Operation, entry: Entry, program: Program) -> list[str]:
-    lines: list[Line] = []
-    for tensor in operation.outputs:
-        if tensor in program.saved:
-            lines.append(Assign(Name(f"{tensor.name}_kept"), method(Name(tensor.name), "copy")))
-        if entry.merged[tensor] != entry.split[tensor]:
-            shaped = method(Name(tensor.name), "reshape", entry.merged[tensor])
-            lines.append(Assign(Name(tensor.name), shaped))
-    return program_text(_with_sizes(lines, entry), 0).splitlines()
-
-
-def _enter_backward(operation: Operation, entry: Entry, bars: dict[Tensor, str]) -> list[str]:
-    """Check the gradients by the outputs and split their product axes."""
-    outputs = [t for t in operation.outputs if t in bars]
-    lines: list[Line] = []
-    shapes = [NONE if t.integer else entry.merged[t] for t in operation.outputs]
-    if len(operation.outputs) == 1:
-        value = call(
-            "_cotangent", Literal("grad_output"), Name("grad_output"), *shapes, Name("dtype")
-        )
-        lines.append(Assign(Name(bars[outputs[0]] if outputs else "_"), value))
-    else:
-        names = TupleOf(tuple(Literal(t.name) for t in operation.outputs))
-        targets = TupleOf(
-            tuple(Name(bars[t]) if t in bars else Name("_") for t in operation.outputs)
-        )
-        value = call("_outputs", Name("grad_output"), names, TupleOf(tuple(shapes)), Name("dtype"))
-        lines.append(Assign(targets, value))
-    for tensor in outputs:
-        if entry.merged[tensor] != entry.split[tensor]:
-            bar = Name(bars[tensor])
-            lines.append(Assign(bar, method(bar, "reshape", entry.split[tensor])))
-    return program_text(_with_sizes(lines, entry), 0).splitlines()
+    Returned are the outputs as a caller has them, and then what is kept for backward; outputs are
+    copied for it, for the caller may overwrite them.
+    """
+    outputs = operation.outputs
+    returned = [_reshaped(Name(t.name), entry.merged[t], entry.split[t]) for t in outputs]
+    returned += [
+        method(Name(t.name), "copy") if t in outputs else Name(t.name) for t in program.saved
+    ]
+    return "", (), (Return(TupleOf(tuple(returned))),)
 
 
 def _finish_backward(
-    entry: Entry, reals: list[Tensor], bars: dict[Tensor, str]
-) -> tuple[tuple[Line, ...], tuple[Line, ...]]:
+    operation: Operation, entry: Entry, reals: list[Tensor], bars: dict[Tensor, str]
+) -> tuple[str, tuple[Line, ...], tuple[Line, ...]]:
     """What stands before and after the mathematics of backward."""
-    before: list[Line] = [Assign(Name(bars[t]), NONE) for t in reals]
-    after: list[Line] = []
-    for tensor in reals:
-        bar = Name(bars[tensor])
-        if entry.merged[tensor] != entry.split[tensor]:
-            shaped = method(bar, "reshape", entry.merged[tensor])
-            after.append(If(Binary("is not", bar, NONE), (Assign(bar, shaped),)))
-    after.append(Return(call("Gradients", *(Name(bars[t]) for t in reals))))
-    return tuple(before), tuple(after)
+    split = tuple(
+        Assign(Name(bars[t]), method(Name(bars[t]), "reshape", entry.split[t]))
+        for t in operation.outputs
+        if t in bars and entry.merged[t] != entry.split[t]
+    )
+    nothing = " = ".join([*(bars[t] for t in reals), "None"]) if reals else ""
+    return nothing, split, (Return(TupleOf(tuple(Name(bars[t]) for t in reals))),)
+
+
+def _reshaped(array: Node, shape: Node, now: Node) -> Node:
+    return array if shape == now else method(array, "reshape", shape)
+
+
+def _arriving(outputs: tuple[Tensor, ...], bars: dict[Tensor, str]) -> str:
+    """Check the gradients by the outputs."""
+    names = ", ".join(bars.get(t, "_") for t in outputs)
+    if len(outputs) == 1:
+        checked = f'{names} = _array("grad_output", grad_output, expected, '
+        return checked + "(dtype,), exact=True)"
+    return f"{names} = _outputs(grad_output, Outputs._fields, expected, dtype)"
 
 
 @dataclass(frozen=True)
 class _Direction:
     word: str
-    parameters: str
+    parameters: list[str]
     direction: Direction
+    nothing: str
     before: tuple[Line, ...]
     after: tuple[Line, ...]
 
-    def functions(self, operation: str, entry: Entry) -> list[Function]:
-        """One function for each strategy."""
-        found = []
+    def functions(self, entry: Entry) -> list[Function]:
+        """One function for each strategy, and before two of them, what chooses."""
+        found = [f for choice in self.choice() for f in self.choosing(choice, entry)]
         for variant in self.direction.variants:
-            lines = _with_sizes((*self.before, *variant.lines, *self.after), entry)
+            lines = (*self.before, *variant.lines, *self.after)
             suffix = f"_{variant.name}" if variant.name else ""
-            how = f", by {variant.name}" if variant.name else ""
+            body = (*_taken(lines, entry), self.nothing and f"    {self.nothing}")
             found.append(
                 Function(
-                    f"_{self.word}{suffix}",
-                    self.parameters,
-                    f"{operation}, {self.word}s{how}.",
-                    program_text(lines),
+                    _wrapped(f"def _{self.word}{suffix}(", self.parameters, "):"),
+                    "\n".join((*filter(None, body), program_text(lines))),
                 )
             )
         return found
 
-    def choice(self, entry: Entry) -> list[Choice]:
-        variants = self.direction.variants
-        if len(variants) == 1:
-            return []
-        first, second = (f"_{self.word}_{v.name}" for v in variants)
+    def choice(self) -> list[Choice]:
+        """The strategies, if there are two."""
+        names = [f"_{self.word}_{v.name}" for v in self.direction.variants]
+        return [Choice(self.word, *names)] if len(names) > 1 else []
+
+    def choosing(self, choice: Choice, entry: Entry) -> Iterator[Function]:
+        """What runs the strategy that fits the sizes, and what chooses it."""
+        chooser = f"_choose_{self.word}"
+        run = f"    return {chooser}(sizes)(sizes, *arguments)"
+        words = '    """Run the strategy that fits the sizes."""'
+        yield Function(f"def _{self.word}(sizes, *arguments):", f"{words}\n{run}")
         assert self.direction.prefers is not None
-        test = Return(lower_integer(self.direction.prefers))
-        lines = program_text(_with_sizes((test,), entry))
-        return [Choice(self.word, first, second, self.parameters, lines)]
+        test = If(lower_integer(self.direction.prefers), (Return(Name(choice.first)),))
+        words = '    """The faster one of the two strategies."""'
+        lines = program_text((test, Return(Name(choice.second))))
+        yield Function(f"def {chooser}(sizes):", "\n".join((words, *_taken((test,), entry), lines)))
 
 
-def _with_sizes(lines: Any, entry: Entry) -> list[Line]:
-    """Take from `sizes` the names that the lines mention."""
+def _taken(lines: Any, entry: Entry) -> list[str]:
+    """Take from `sizes` the names that the lines mention, several in a line."""
     used = names_in(tuple(lines))
     taken = [s for s in entry.symbols if s in used]
-    return [
-        *(Assign(Name(s), Attribute(Name("sizes"), s)) for s in taken),
-        *lines,
-    ]
+    found: list[str] = []
+    while taken:
+        count = len(taken)
+        while len(line := _unpacked(taken[:count])) > MODE.line_length and count > 1:
+            count -= 1
+        found.append(line)
+        taken = taken[count:]
+    return found
 
 
-def _support(program: Program, entry: Entry, several: bool) -> tuple[str, ...]:
-    """The texts of the functions the module calls, and of those they call."""
+def _unpacked(names: list[str]) -> str:
+    return f"    {', '.join(names)} = {', '.join(f'sizes.{name}' for name in names)}"
+
+
+def _support(wanted: Iterable[str]) -> dict[str, None]:
+    """The texts of the functions among these names, and of those they call, in order."""
     texts: dict[str, str] = {}
-    variants = (*program.forward.variants, *program.backward.variants)
-    wanted = names_in((entry.lines, tuple(v.lines for v in variants)))
-    arriving = "_outputs" if several else "_cotangent"
-    queue = sorted({"_wanted", arriving} | wanted)
+    queue = sorted(wanted)
     available = {
         name.removeprefix("numpy/support/").removesuffix(".py")
         for name in template_names()
@@ -421,4 +354,4 @@ def _support(program: Program, entry: Entry, several: bool) -> tuple[str, ...]:
             continue
         source = texts[name] = template_source(f"numpy/support/{name}.py")
         queue += sorted(other for other in available if f"{other}(" in source and other != name)
-    return tuple(texts[name] for name in sorted(texts))
+    return dict.fromkeys(texts[name] for name in sorted(texts))

@@ -9,8 +9,9 @@ from pathlib import PurePosixPath
 import black
 
 from derive.language.operation import Operation
+from derive.rendering.docstrings import escaped
 from derive.rendering.files import Output, with_header
-from derive.rendering.module import MODE, escaped
+from derive.rendering.module import MODE
 from derive.templating import environment
 
 Families = Mapping[str, tuple[Operation, ...]]
@@ -18,12 +19,21 @@ Families = Mapping[str, tuple[Operation, ...]]
 
 def index_file(families: Families) -> Output:
     """``__init__.py`` of the whole: every operation and alias, imported on first use."""
-    places = {}
-    for family, operations in families.items():
-        for operation in operations:
-            for name in (operation.name, *operation.aliases):
-                places[name] = f"{family}.{operation.name}"
-    return _file(PurePosixPath("__init__.py"), "numpy/index.py.j2", places=sorted(places.items()))
+    places = []
+    imported = []
+    for family, operations in sorted(families.items()):
+        imported.append((family, ", ".join(sorted(o.name for o in operations))))
+        aliases = [(o.name, alias) for o in operations for alias in o.aliases]
+        imported += [(family, f"{name} as {alias}") for name, alias in sorted(aliases)]
+        places += [(o.name, family, o.name) for o in operations]
+        places += [(alias, family, name) for name, alias in aliases]
+    values = {"families": imported, "places": sorted(places)}
+    return _file(PurePosixPath("__init__.py"), "numpy/index.py.j2", **values)
+
+
+def typed_marker() -> Output:
+    """``py.typed``: the annotations are for whoever uses the package (PEP 561)."""
+    return _stamped(PurePosixPath("py.typed"), "")
 
 
 def family_file(family: str, operations: tuple[Operation, ...]) -> Output:
@@ -35,6 +45,9 @@ def family_file(family: str, operations: tuple[Operation, ...]) -> Output:
 
 def _file(path: PurePosixPath, template: str, **values: object) -> Output:
     text = environment().get_template(template).render(**values)
-    body = black.format_str(text, mode=MODE)
+    return _stamped(path, black.format_str(text, mode=MODE))
+
+
+def _stamped(path: PurePosixPath, body: str) -> Output:
     stamp = hashlib.sha256(body.encode()).hexdigest()[:16]
     return Output(path, with_header(body, "#", stamp, "derive build"))

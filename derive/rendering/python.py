@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
+from textwrap import wrap
 
 from derive.lowering.program import (
     Assign,
@@ -16,8 +18,10 @@ from derive.lowering.program import (
     If,
     Line,
     Literal,
+    Mapped,
     Name,
     Node,
+    Refuse,
     Return,
     Slice,
     Subscript,
@@ -73,6 +77,9 @@ def _text(node: Node) -> tuple[str, int]:
     if isinstance(node, TupleOf):
         inner = ", ".join(expression_text(i) for i in node.items)
         return f"({inner}{',' if len(node.items) == 1 else ''})", _ATOM
+    if isinstance(node, Mapped):
+        pairs = (f"{expression_text(key)}: {expression_text(value)}" for key, value in node.items)
+        return f"{{{', '.join(pairs)}}}", _ATOM
     if isinstance(node, Unpack):
         return f"*{_within(node.value, _ATOM)}", 0
     if isinstance(node, Unary):
@@ -120,11 +127,44 @@ def _lines(lines: Iterable[Line], margin: str) -> Iterable[str]:
         elif isinstance(line, If):
             yield f"{margin}if {expression_text(line.test)}:"
             yield from _block(line.body, margin)
+            while len(line.otherwise) == 1 and isinstance(line.otherwise[0], If):
+                line = line.otherwise[0]
+                yield f"{margin}elif {expression_text(line.test)}:"
+                yield from _block(line.body, margin)
             if line.otherwise:
                 yield f"{margin}else:"
                 yield from _block(line.otherwise, margin)
+        elif isinstance(line, Refuse):
+            yield f"{margin}raise ValueError("
+            yield from (f"{margin}    {piece}" for piece in _told(line.words, 94 - len(margin)))
+            yield f"{margin})"
         else:
             raise TypeError(f"no text for {line!r}")
+
+
+def _told(words: tuple[str | tuple[Node, str], ...], width: int) -> Iterable[str]:
+    """String literals, one after another; those that tell something are f-strings."""
+    text = ""
+    for number, word in enumerate(words):
+        if isinstance(word, str):
+            text += _quoted(word)
+        else:
+            follows = number + 1 < len(words) and isinstance(words[number + 1], tuple)
+            told = f"{{{expression_text(word[0])}{word[1]}}}".replace(" ", _FIXED)
+            text += told + ", " * follows
+    lines = wrap(text, width, drop_whitespace=False, break_long_words=False, break_on_hyphens=False)
+    for line in lines:
+        line = line.replace(_FIXED, " ")
+        plain = line.replace("{{", "{").replace("}}", "}")
+        yield f'f"{line}"' if line.count("{") > 2 * line.count("{{") else f'"{plain}"'
+
+
+_FIXED = "\0"  # a blank at which no line ends
+
+
+def _quoted(word: str) -> str:
+    """Words inside an f-string, between double quotes: JSON escapes as Python does."""
+    return json.dumps(word, ensure_ascii=False)[1:-1].replace("{", "{{").replace("}", "}}")
 
 
 def _block(lines: Iterable[Line], margin: str) -> Iterable[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from fractions import Fraction
 from functools import cache
 from math import prod
@@ -38,10 +38,7 @@ class Formulas:
     def __init__(self, operation: Operation) -> None:
         self.operation = operation
         system = to_system(operation)
-        extents = [extent for tensor in system.tensors for extent in tensor.shape]
-        extents += [axis.extent for statement in system.statements for axis in statement.domain]
-        spelled = [v for o in operation.options for word in o.spellings.values() for v in word]
-        sizes = _sizes([*extents, *spelled, *(relation for relation, _ in operation.requires)])
+        sizes = operation.sizes
         self.free = [s for s in sizes if s.formula is None]
         self.derived = [s for s in sizes if s.formula is not None]
         self.symbols = [*sizes, *(s for o in operation.options for s in o.settings)]
@@ -229,26 +226,6 @@ def _compiled(expression: Any) -> Callable[[Values], Any]:
         raise VerificationError(f"The size {expression} is not an expression of integers.")
     parts = [_compiled(part) for part in expression.args]
     return lambda values: operation(*(part(values) for part in parts))
-
-
-def _sizes(expressions: Iterable[Any]) -> list[Size]:
-    """Every size in the expressions and in formulas of sizes in them, in a fixed order."""
-    found: dict[Size, None] = {}
-
-    def visit(expression: Any) -> None:
-        for symbol in _symbols(expression):
-            if isinstance(symbol, Size) and symbol not in found:
-                if symbol.formula is not None:
-                    visit(symbol.formula)
-                found[symbol] = None
-
-    for expression in expressions:
-        visit(expression)
-    return list(found)
-
-
-def _symbols(expression: Any) -> list[Symbol]:
-    return sorted(sympy.sympify(expression).free_symbols, key=str)
 
 
 def _floors(formula: Expr) -> list[Expr]:

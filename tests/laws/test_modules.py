@@ -21,17 +21,19 @@ LAYERS = (
     "program",
     "passes",
     "arrays",
+    "backends",
     "lowering",
     "rendering",
     "verification",
 )
-SILENT = ("language", "calculus", "lowering", "rendering")
+SILENT = ("language", "calculus", "backends", "lowering", "rendering")
 
 BUILTINS = [
     "abs",
     "all",
     "any",
     "bool",
+    "dict",
     "enumerate",
     "float",
     "frozenset",
@@ -172,15 +174,18 @@ def functions(module: ast.Module) -> dict[str, ast.FunctionDef]:
     return {node.name: node for node in module.body if isinstance(node, ast.FunctionDef)}
 
 
-def kernels(module: ast.Module) -> list[ast.FunctionDef]:
+# Functions of the seam are not run on elements: the field puts its own in their place.
+SEAM = {f"_{name}" for name in FUNCTIONS} | {"_real", "_select"}
+
+
+def kernels(module: ast.Module, besides: set[str] = SEAM) -> list[ast.FunctionDef]:
     """The mathematics, strategies included, and every private function it calls."""
     defined = functions(module)
-    # Functions of the seam are not run on elements: the field puts its own in their place.
-    seam = {f"_{name}" for name in FUNCTIONS} | {"_real", "_select"}
     found = [name for name in defined if name.startswith(("_forward", "_backward"))]
     for name in found:
         for node in ast.walk(defined[name]):
-            if isinstance(node, ast.Name) and node.id in defined and node.id not in {*found, *seam}:
+            known = {*found, *besides}
+            if isinstance(node, ast.Name) and node.id in defined and node.id not in known:
                 found.append(node.id)
     return [defined[name] for name in found]
 
@@ -189,7 +194,9 @@ def kernels(module: ast.Module) -> list[ast.FunctionDef]:
 def test_a_module_imports_numpy_and_nothing_else(subject: Subject):
     """It can be copied into any project."""
     imports = [n for n in ast.walk(tree(subject)) if isinstance(n, ast.Import | ast.ImportFrom)]
-    assert [ast.unparse(node) for node in imports] == [
+    found = [ast.unparse(node) for node in imports]
+    assert [text for text in found if text != "from math import prod"] == [
+        "from collections import namedtuple",
         "from typing import NamedTuple",
         "import numpy as np",
     ]
@@ -206,7 +213,10 @@ def test_a_module_has_no_state(subject: Subject):
         elif isinstance(node, ast.Assign):
             (target,) = node.targets
             assert isinstance(target, ast.Name)
-            assert target.id == "__all__" or re.fullmatch("_[A-Z][A-Z0-9_]*", target.id)
+            if isinstance(node.value, ast.Call):
+                assert ast.unparse(node.value).startswith(f"namedtuple('{target.id}', ")
+            else:
+                assert target.id == "__all__" or re.fullmatch("_[A-Z][A-Z0-9_]*", target.id)
         else:
             assert isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef)
     barred = ast.Global | ast.Nonlocal | ast.Try | ast.With | ast.Await | ast.Yield | ast.Delete
@@ -251,6 +261,34 @@ def test_sizes_decide_in_one_place(subject: Subject):
                 words = {n.id for n in ast.walk(node.test) if isinstance(n, ast.Name)}
                 sizes = set(subject.module._Sizes._fields)
                 assert not words & sizes, f"{name} branches on {words & sizes}"
+
+
+@pytest.mark.parametrize("subject", SUBJECTS, ids=str)
+def test_a_module_is_read_from_its_mathematics_to_its_checks(subject: Subject):
+    """Forward and backward with what they call, then what is public, then arguments: in this order,
+    and the table that the checks read is the last thing.
+    """
+    text = subject.path.read_text(encoding="utf-8")
+    module = ast.parse(text)
+    (rule,) = (n for n, line in enumerate(text.splitlines(), 1) if line.startswith("# ---- arg"))
+    lines = {name: function.lineno for name, function in functions(module).items()}
+    mathematics = {function.name for function in kernels(module, besides=set())}
+    public = [lines[name] for name in ("apply", "forward", "backward")]
+    assert public == sorted(public) and public[-1] < rule
+    for name in lines.keys() - {"apply", "forward", "backward"}:
+        assert lines[name] < public[0] if name in mathematics else rule < lines[name], name
+    assert min(lines, key=lambda name: lines[name]).startswith("_forward")
+    last = module.body[-1]
+    assert isinstance(last, ast.Assign) and ast.unparse(last.targets) == "_SIGNATURE"
+
+
+@pytest.mark.parametrize("subject", SUBJECTS, ids=str)
+def test_what_is_public_has_types(subject: Subject):
+    """Every argument and every result."""
+    defined = functions(tree(subject))
+    for name in ("apply", "forward", "backward"):
+        arguments = [*defined[name].args.args, *defined[name].args.kwonlyargs]
+        assert defined[name].returns and all(a.annotation for a in arguments)
 
 
 @pytest.mark.parametrize("subject", SUBJECTS, ids=str)
@@ -334,7 +372,7 @@ def imports(path: Path) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("layer", LAYERS)
 def test_each_folder_imports_only_from_folders_above_it(layer):
-    """language < calculus < lowering < rendering < verification, and errors for all."""
+    """language < calculus < .. < backends < lowering < .. < verification, and errors for all."""
     allowed = {"errors", "templating", *LAYERS[: LAYERS.index(layer) + 1]}
     for path in (ROOT / layer).rglob("*.py"):
         for name, _ in imports(path):

@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from sympy import Eq, Mod, Or, Sum, tanh
+from sympy import Eq, Max, Mod, Or, Sum, tanh
 
 from derive import compile
 from derive.errors import DefinitionError
@@ -60,6 +60,24 @@ def test_a_factor_is_bound_by_exact_division():
     assert bound(m, np.ones(12)) == {"N": 3}
     with pytest.raises(ValueError, match=r"axis 0 of w .* is 13, not a multiple of 4"):
         m.apply(np.ones(13))
+
+
+def test_an_axis_of_a_number_of_entries_is_compared_with_it():
+    """Though no size is bound or named there."""
+    w = parameter("w", 3)
+    m = module(Eq(y[n], Sum(x[n, c], c) * w[2]), inputs=(x, w))
+    with pytest.raises(ValueError, match=r"axis 0 of w with shape \(2,\) is 2, expected 3 \(3\)"):
+        m.apply(np.ones((2, 3)), np.ones(2))
+
+
+def test_an_axis_may_be_any_expression_of_sizes():
+    """Whatever its words look like, and where the sizes in them are from."""
+    v = tensor("v", Max(N, C - 1))
+    m = module(Eq(y[n], Sum(x[n, c], c) * v[n]), inputs=(x, v))
+    assert m.apply(np.ones((2, 4)), np.ones(3)).tolist() == [4, 4]
+    said = r"axis 0 of v .* is 2, expected 3 \(Max\(N, C - 1\); N from axis 0 of x, C from axis 1"
+    with pytest.raises(ValueError, match=said):
+        m.apply(np.ones((2, 4)), np.ones(2))
 
 
 def test_leading_axes_are_counted_together():

@@ -39,6 +39,7 @@ def test_the_module_imports_numpy_and_nothing_else():
     tree = ast.parse(text_of(operation()))
     imported = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
     assert [ast.unparse(node) for node in imported] == [
+        "from collections import namedtuple",
         "from typing import NamedTuple",
         "import numpy as np",
     ]
@@ -61,12 +62,13 @@ def test_every_function_that_is_called_is_defined_once_and_every_one_defined_is_
         node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id[0] == "_"
     }
     assert set(defined) - {"apply", "forward", "backward"} <= called
-    assert called - set(defined) <= {"_DTYPES", "_Sizes", "_SQRT_2", "__all__", "_"}
+    tables = {"_DTYPES", "_SIGNATURE", "_SOURCES", "_Sizes", "_SQRT_2", "__all__", "_"}
+    assert called - set(defined) <= tables
 
 
 def test_every_line_of_mathematics_has_its_equation_above_it():
     """Backward says which step of the derivation it is."""
-    body = text_of(operation()).partition("def _forward")[2].partition("def _array")[0]
+    body = text_of(operation()).partition("def _forward")[2].partition("Residuals")[0]
     assert "# y[n] = Σ_{c} x[n,c]" in body
     assert "# x_bar[n,c] = y_bar[n]    (x_bar." in body
 
@@ -103,3 +105,14 @@ def test_overwriting_an_output_does_not_disturb_backward():
     expected = m.backward(np.ones(2), residuals).x
     output[...] = 7
     assert np.array_equal(m.backward(np.ones(2), residuals).x, expected)
+
+
+def test_what_is_refused_is_said_in_its_authors_words():
+    """Quotes, braces, backslashes and long words are words; numbers are told with their names."""
+    words = 'the "rows" {N} of x\\n are too few, ' + "and this is said at length " * 4
+    longer = option("pad", 0)
+    refused = operation(options=(longer,), requires=((N + longer.settings[0] >= 3, words),))
+    with pytest.raises(ValueError, match="too few") as caught:
+        compile(refused, verify=False).apply(np.ones((2, 1)), pad=-1)
+    assert str(caught.value) == f"{words} (N = 2, pad = -1)"
+    assert max(map(len, text_of(refused).splitlines())) <= 100

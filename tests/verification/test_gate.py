@@ -44,10 +44,10 @@ def test_what_ships_gets_by(subject: Subject):
     "right, wrong, check",
     [
         (r"np\.square\(x\)", "np.square(x + 1)", "values"),
-        (r"return Gradients\(x_bar\)", "return Gradients(x_bar * 2)", "values"),
-        (r"return Gradients\(x_bar\)", "return Gradients(x_bar[:0])", "values"),
-        (r"return Gradients\(x_bar\)", "raise KeyError(3)", "values"),
-        (r"return \(y,\)", "return (y * np.float64(1),)", "float32"),
+        (r"return \(x_bar,\)", "return (x_bar * 2,)", "values"),
+        (r"return \(x_bar,\)", "return (x_bar[:0],)", "values"),
+        (r"return \(x_bar,\)", "raise KeyError(3)", "values"),
+        (r"return y, x", "return y * np.float64(1), x", "float32"),
         (r"np\.square\(x\)", "np.square((x + 8192) - 8192)", "float32"),  # off by 1e-12, 1e-3
     ],
 )
@@ -59,7 +59,7 @@ def test_memory_that_nobody_wrote_is_not_0():
     """np.empty often holds zeros, so what is added to it is right by luck."""
     text = text_of(SUMS)
     wrong = text.replace(
-        "    return (y,)", "    y = y + np.empty(y.shape, y.dtype) * 0\n    return (y,)"
+        "    return y, x", "    y = y + np.empty(y.shape, y.dtype) * 0\n    return y, x"
     )
     assert wrong != text
     with pytest.raises(NotVerified):
@@ -79,7 +79,7 @@ def test_ties_are_tried():
 
 
 def test_a_refusal_says_what_failed_on_which_call_and_whose_fault_it_is():
-    refusal = slipped(SUMS, r"return Gradients\(x_bar\)", "return Gradients(x_bar * 2)")
+    refusal = slipped(SUMS, r"return \(x_bar,\)", "return (x_bar * 2,)")
     text = str(refusal)
     assert "sums: the module that was made is not what the definition says" in text
     assert "values" in text and "sums x[1,1]" in text  # the smallest call that shows it

@@ -1,22 +1,14 @@
 def _outputs(values, names, shapes, dtype):
-    """The gradients by several outputs, each in native byte order; None stands for zero.
-
-    An output without a shape holds integers, and nothing depends on its gradient.
-    """
-    if not isinstance(values, (tuple, list)) or len(values) != len(names):
-        came = (
-            f"{len(values)} of them" if isinstance(values, (tuple, list)) else type(values).__name__
-        )
+    """The gradients by several outputs; None stands for zero, and integers have none."""
+    several = isinstance(values, (tuple, list))
+    if not several or len(values) != len(names):
+        came = f"{len(values)} of them" if several else type(values).__name__
         raise TypeError(f"grad_output must be a tuple ({', '.join(names)}), not {came}")
-    return [
-        (
-            None
-            if shape is None
-            else (
-                np.zeros(shape, dtype)
-                if value is None
-                else _cotangent(f"grad_output.{name}", value, shape, dtype)
-            )
-        )
-        for value, name, shape in zip(values, names, shapes)
-    ]
+    bars = []
+    for name, value, shape in zip(names, values, shapes):
+        if shape is None or value is None:
+            bars.append(None if shape is None else np.zeros(shape, dtype))
+        else:
+            name = f"grad_output.{name}"
+            bars.append(_array(name, value, shape, (dtype,), exact=True))
+    return bars
