@@ -78,6 +78,11 @@ def equations_of(operation: Operation) -> tuple[Equation, ...]:
 
 def to_system(operation: Operation) -> System:
     """Split the operation's equations into statements over boxes of indices."""
+    return outputs_apart(lifted(operation))
+
+
+def lifted(operation: Operation) -> System:
+    """The statements, where outputs may still be read by others: all names are the author's."""
     equations = equations_of(operation)
     tensors = {e.left.tensor for e in equations} | set(operation.inputs)
     named = (*tensors, *operation.axes, *operation.sizes)
@@ -93,10 +98,10 @@ def to_system(operation: Operation) -> System:
             domain = _ordered(target, axes_in(target.index))
             lift.statements.append(Statement(domain, target, Integer(0)))
     statements = distinct(lift.statements)
-    return _outputs_apart(System(operation.inputs, operation.outputs, statements, lift.order))
+    return System(operation.inputs, operation.outputs, statements, lift.order)
 
 
-def _outputs_apart(system: System) -> System:
+def outputs_apart(system: System) -> System:
     """Give an output that statements read a tensor of its own to be read from.
 
     So the cotangent that a caller hands over and the one that accumulates are two tensors:

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import sympy
-from sympy import Basic, Expr, Integer, Mul, Piecewise, Sum, expand, sympify
+from sympy import Basic, Expr, Integer, Mul, Piecewise, Sum, expand
 from sympy.logic.boolalg import Boolean
 
 from derive.errors import DefinitionError
 from derive.language.notes import rewritten
+from derive.language.numbers import exact, understood
 from derive.language.operation import Equation, Operation, sides
 from derive.language.options import Option, is_word
 from derive.language.symbols import Access, Axis, Shape, Size, Tensor
@@ -49,7 +50,7 @@ class Inlining:
             self.choose(option, bindings.pop(option.name, option.default))
         for size in self.sizes:
             if size.name in bindings:
-                self.bound[size] = sympify(bindings.pop(size.name))
+                self.bound[size] = exact(bindings.pop(size.name))
         for tensor in tensors:
             if tensor.name in bindings:
                 self.given[tensor] = given = bindings.pop(tensor.name)
@@ -92,7 +93,7 @@ class Inlining:
                 f"{len(numbers)} were given",
                 "Give a value that the operation takes, or an option with as many numbers.",
             )
-        self.bound |= dict(zip(option.settings, map(sympify, numbers), strict=True))
+        self.bound |= dict(zip(option.settings, map(exact, numbers), strict=True))
 
     def decide(self, size: Size, whole: Size, condition: Boolean) -> None:
         """Keep the axes of a size, or drop them, where the options say which."""
@@ -159,7 +160,7 @@ class Inlining:
 
     def number(self, expression: Any) -> Any:
         """An expression of sizes and settings, in those of the whole."""
-        expression = sympify(expression)
+        expression = understood(expression)
         return expression.xreplace({s: self.symbol(s) for s in expression.free_symbols})
 
     def symbol(self, symbol: Any) -> Expr:
@@ -319,7 +320,7 @@ class Inlining:
             found.append(tuple(p for _, several in parts for p in several))
         if not self.is_function(access.tensor):
             return self.tensor(access.tensor)[tuple(found)]
-        entry = sympify(given(*(f if len(f) > 1 else f[0] for f in found)))
+        entry = understood(given(*(f if len(f) > 1 else f[0] for f in found)))
         if entry.has(Sum):
             raise self.error(
                 f"the function for {access.tensor.name} returns a sum",

@@ -11,7 +11,7 @@ from sympy.logic.boolalg import Boolean
 
 from derive.errors import DefinitionError
 from derive.language.notes import order_of
-from derive.language.numbers import exact
+from derive.language.numbers import exact, understood
 from derive.language.options import Option
 from derive.language.order import Order
 from derive.language.symbols import Access, Axis, Size, Tensor
@@ -24,6 +24,9 @@ class Equation:
     left: Access
     right: Expr
     scatter: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "right", understood(self.right))  # a number of Python's, too
 
     def __str__(self) -> str:
         return f"{self.left} {'+=' if self.scatter else '='} {self.right}"
