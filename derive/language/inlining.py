@@ -205,6 +205,7 @@ class Inlining:
         below = None if tensor.below is None else self.number(tensor.below)
         default = None if tensor.default is None else self.number(tensor.default)
         besides = None if tensor.besides is None else self.number(tensor.besides)
+        outside = None if tensor.outside is None else self.number(tensor.outside)
         offset = [
             first  # a state is never split along time
             for first, factor in zip(tensor.offset, tensor.shape, strict=True)
@@ -212,7 +213,7 @@ class Inlining:
         ]
         return tensor.like(
             name=self.rename(tensor.name), shape=tuple(shape), offset=offset, below=below,
-            default=default, besides=besides,
+            default=default, besides=besides, outside=outside,
         )  # fmt: skip
 
     def factors(self, extent: Expr) -> tuple[Expr, ...]:

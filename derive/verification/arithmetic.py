@@ -124,8 +124,8 @@ def _power(base: Any, exponent: Any) -> Any:
         return Fraction(1, base**-exponent)
     if isinstance(base, int | float | Fraction) and not isinstance(exponent, int):
         base = Number(base)
-    if isinstance(base, int) and isinstance(exponent, int) and exponent < 0:
-        base = Number(base)
+    if isinstance(base, int | Fraction) and isinstance(exponent, int) and exponent < 0 == base:
+        base = Number(base)  # infinite, as floats have it
     return base**exponent
 
 
