@@ -17,7 +17,7 @@ from sympy.core.relational import Relational
 from sympy.logic.boolalg import And, Boolean, Or
 
 from derive.calculus.affine import NotAffine, affine, axes_in
-from derive.calculus.bounds import nonnegative
+from derive.calculus.bounds import excluded, nonnegative
 from derive.calculus.conditions import joined
 from derive.calculus.selection import attains
 from derive.calculus.statements import Guard, Statement, System, accesses, distinct
@@ -74,6 +74,13 @@ def equations_of(operation: Operation) -> tuple[Equation, ...]:
             )
         )
     return tuple(found)
+
+
+def equation_with(
+    part: Expr, operation: Operation, statement: Statement
+) -> Equation | Statement:
+    """The equation in which something stands, as its author wrote it; else what became of it."""
+    return next((e for e in equations_of(operation) if e.right.has(part)), statement)
 
 
 def to_system(operation: Operation) -> System:
@@ -171,6 +178,8 @@ class _Lift:
         for box, guards, term in self.terms(value, domain, where):
             base.setdefault((box, guards), []).append(term)
         for (box, guards), terms in base.items():
+            if excluded(guards, box):
+                continue
             # An absent optional input drops its statement, so each has a statement of its own.
             alone = [t for t in terms if box != domain or _reads_optional(t)]
             together = [t for t in terms if t not in alone]

@@ -205,7 +205,6 @@ class Inlining:
         below = None if tensor.below is None else self.number(tensor.below)
         default = None if tensor.default is None else self.number(tensor.default)
         besides = None if tensor.besides is None else self.number(tensor.besides)
-        outside = None if tensor.outside is None else self.number(tensor.outside)
         offset = [
             first  # a state is never split along time
             for first, factor in zip(tensor.offset, tensor.shape, strict=True)
@@ -213,8 +212,11 @@ class Inlining:
         ]
         return tensor.like(
             name=self.rename(tensor.name), shape=tuple(shape), offset=offset, below=below,
-            default=default, besides=besides, outside=outside,
+            default=default, besides=besides, outside=self.outside(tensor),
         )  # fmt: skip
+
+    def outside(self, tensor: Tensor) -> Expr | None:
+        return None if tensor.outside is None else self.number(tensor.outside)
 
     def factors(self, extent: Expr) -> tuple[Expr, ...]:
         if extent in self.split:
@@ -227,7 +229,7 @@ class Inlining:
         places = iter([Axis(self.rename(f"i{n}"), e) for n, e in enumerate(extents)])
         index = tuple(tuple(next(places) for _ in factors) for factors in given.axes_of)
         copy = given.like(
-            name=self.rename(tensor.name), outside=tensor.outside, optional=False, parameter=False,
+            name=self.rename(tensor.name), outside=self.outside(tensor), optional=False, parameter=False,
             default=None, interval=None,
         )  # fmt: skip
         self.copies.append(Equation(copy[index], given[index]))

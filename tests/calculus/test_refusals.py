@@ -14,6 +14,7 @@ from derive.language import (
     integers,
     option,
     relu,
+    size,
     sizes,
     state,
     tensor,
@@ -272,3 +273,70 @@ def test_an_index_is_made_of_integers():
     message = refused(Eq(y[n], framed[n - lag.settings[0]]), inputs=(framed,), options=(lag,))
     assert "where lag is a real number" in message
     assert "which holds a sum" in refused(Eq(y[n], framed[Sum(m, m)]), inputs=(framed,))
+
+
+def test_a_cycle_is_shown_in_the_names_and_equations_of_its_author():
+    message = refused(Eq(y[n], x[n] + y[n]))
+    assert "resolves: y -> y\n  y[n] = " in message and "value" not in message.splitlines()[0]
+    other = tensor("v", N)
+    message = refused(Eq(y[n], x[n] + other[n]), Eq(other[n], 2 * y[n]))
+    assert "y -> v -> y" in message or "v -> y -> v" in message
+    assert "  v[n] = 2*y[n]" in message and "_bar" not in message
+
+
+def test_a_number_of_python_is_an_expression():
+    counts, places = tensor("counts", 3), integers("k", N, below=3)
+    built = compile(
+        Operation(
+            "counting", "A test.", (x, places), (counts, y),
+            (accumulate(counts[places[n]], 1), Eq(y[n], x[n])),
+        )
+    )  # fmt: skip
+    assert built.apply(np.ones(4), np.array([0, 2, 2, 2])).counts.tolist() == [1, 0, 3]
+
+
+LABEL, CLASSES = -1, size("C", minimum=1)
+z = tensor("z", N, CLASSES)
+label = integers("label", N, below=CLASSES, besides=LABEL)
+ignored = integers("label", N, below=CLASSES, besides=255)
+MARKED = {
+    "unequal": Piecewise((z[n, label[n]], sympy.Ne(label[n], -1)), (0, True)),
+    "from 0": Piecewise((z[n, label[n]], label[n] >= 0), (0, True)),
+    "above -1": Piecewise((z[n, label[n]], label[n] > -1), (0, True)),
+    "not equal": Piecewise((z[n, label[n]], sympy.Not(Eq(label[n], -1))), (0, True)),
+    "the other case": Piecewise((0, Eq(label[n], -1)), (z[n, label[n]], True)),
+    "in a function": sympy.exp(Piecewise((z[n, label[n]], sympy.Ne(label[n], -1)), (0, True))) - 1,
+}
+
+
+@pytest.mark.parametrize("name", MARKED)
+def test_what_a_condition_excludes_cannot_be_outside(name):
+    built = compile(Operation("marked", "A test.", (z, label), (y,), (Eq(y[n], MARKED[name]),)))
+    values, labels = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([1, -1])
+    right = [np.expm1(2), 0] if name == "in a function" else [2, 0]
+    assert np.allclose(built.apply(values, labels), right)
+    _, residuals = built.forward(values, labels)
+    slope = np.exp(2) if name == "in a function" else 1
+    assert np.allclose(built.backward(np.ones(2), residuals).z, [[0, slope], [0, 0]])
+
+
+def test_a_mark_may_be_a_large_number():
+    right = Piecewise((z[n, ignored[n]], sympy.Ne(ignored[n], 255)), (0, True))
+    built = compile(Operation("marked", "A test.", (z, ignored), (y,), (Eq(y[n], right),)))
+    assert built.apply(np.array([[1.0, 2.0]] * 2), np.array([255, 0])).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("number", [-2, 0])
+def test_a_condition_that_excludes_another_number_does_not_help(number):
+    right = Piecewise((z[n, label[n]], sympy.Ne(label[n], number)), (0, True))
+    message = refused(Eq(y[n], right), inputs=(z, label))
+    assert "label[n], is outside 0 .. C - 1 for some entries of label" in message
+    assert f"  y[n] = Piecewise((z[n, label[n]], Ne(label[n], {number})), (0, True))" in message
+
+
+def test_a_condition_on_integers_may_hold_anywhere():
+    """And what is read under it is refused where it can be outside."""
+    places = integers("k", N, below=3)
+    message = refused(Eq(y[n], Piecewise((x[n - 1], places[n] >= 1), (x[n], True))),
+                      inputs=(x, places))  # fmt: skip
+    assert "is outside 0 .. N - 1 for n = 0" in message
