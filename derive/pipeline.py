@@ -18,6 +18,7 @@ from derive.calculus.checks import check, check_system
 from derive.calculus.derivation import Derivation, derivation, outline
 from derive.calculus.lift import equations_of, lifted, outputs_apart
 from derive.calculus.statements import System
+from derive.errors import DefinitionError
 from derive.language.operation import Operation
 from derive.language.symbols import Access, Axis
 from derive.lowering.entry import all_sizes
@@ -106,6 +107,12 @@ def _lowered(operation: Operation, system: System, steps: Derivation | None = No
 
 def _checked(operation: Operation) -> System:
     """The system of a definition that can be meant."""
+    if not isinstance(operation, Operation):
+        raise DefinitionError(
+            "",
+            f"{operation!r} is no operation",
+            remedy="Give an Operation(name, summary, inputs, outputs, equations).",
+        )
     check(operation)
     system = lifted(operation)
     check_system(operation, system)

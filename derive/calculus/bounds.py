@@ -53,7 +53,7 @@ def nonnegative(expression: Expr, domain: tuple[Axis, ...], where: tuple[Guard, 
     """
     expression = sympy.sympify(expression)
     marked = [read for read in _read_in(expression) if read.tensor.besides is not None]
-    if marked and not marked[0].tensor.besides.has(Access):
+    if marked:
         return all(
             nonnegative(e, domain, guards) or excluded(guards, domain)
             for e, guards in _in_turn(marked[0], expression, where)

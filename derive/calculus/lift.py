@@ -14,7 +14,7 @@ from itertools import chain, count
 import sympy
 from sympy import Add, Expr, Idx, Integer, Max, Min, Mod, Mul, Piecewise, Pow, Sum, Symbol
 from sympy.core.relational import Relational
-from sympy.logic.boolalg import And, Boolean, Or
+from sympy.logic.boolalg import And, Boolean, BooleanAtom, Or
 
 from derive.calculus.affine import NotAffine, affine, axes_in
 from derive.calculus.bounds import excluded, nonnegative
@@ -30,6 +30,9 @@ from derive.language.order import Order
 from derive.language.scalars import SCALARS, with_numbers
 from derive.language.symbols import Access, Axis, Tensor
 
+_DECIDED = """
+SymPy decides an Eq by itself where its right side is nan or infinite (x*nan, x + oo): neither is a
+value of an equation. It does so, too, where both sides are the same."""
 _TEMPORARY_NAMES = ("a", "z", "s", "r", "m", "g")
 
 
@@ -50,7 +53,8 @@ def equations_of(operation: Operation) -> tuple[Equation, ...]:
                 operation.name,
                 f"equation {number} is {given}, which does not define an entry of a tensor",
                 remedy="Write Eq(y[i], ...) or accumulate(y[i], ...), y made by tensor(...); "
-                "y[()] if y has no axes.",
+                "y[()] if y has no axes."
+                + (_DECIDED if isinstance(given, bool | BooleanAtom) else ""),
             )
         order = operation.order
         right = order.put(understood(given.right), decimals(given.right))
@@ -76,9 +80,7 @@ def equations_of(operation: Operation) -> tuple[Equation, ...]:
     return tuple(found)
 
 
-def equation_with(
-    part: Expr, operation: Operation, statement: Statement
-) -> Equation | Statement:
+def equation_with(part: Expr, operation: Operation, statement: Statement) -> Equation | Statement:
     """The equation in which something stands, as its author wrote it; else what became of it."""
     return next((e for e in equations_of(operation) if e.right.has(part)), statement)
 

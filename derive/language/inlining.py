@@ -229,8 +229,8 @@ class Inlining:
         places = iter([Axis(self.rename(f"i{n}"), e) for n, e in enumerate(extents)])
         index = tuple(tuple(next(places) for _ in factors) for factors in given.axes_of)
         copy = given.like(
-            name=self.rename(tensor.name), outside=self.outside(tensor), optional=False, parameter=False,
-            default=None, interval=None,
+            name=self.rename(tensor.name), outside=self.outside(tensor), optional=False,
+            parameter=False, default=None, interval=None,
         )  # fmt: skip
         self.copies.append(Equation(copy[index], given[index]))
         return copy

@@ -58,7 +58,7 @@ _FIELDS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Operation:
     """An operation, defined by equations over tensors.
 
@@ -124,6 +124,13 @@ class Operation:
                     raise DefinitionError(
                         str(self.name), f"{field_name} holds {thing!r}, which is no {kind.__name__}"
                     )
+        for given in self.cases:
+            if not isinstance(given, Mapping):
+                raise DefinitionError(
+                    str(self.name),
+                    f"cases holds {given!r}, which is no mapping",
+                    remedy='Give each case its sizes and options by name: {"N": 3, "padding": 1}.',
+                )
         for relation in self.requires:
             if not isinstance(relation, tuple) or len(relation) != 2:
                 raise DefinitionError(
@@ -176,3 +183,8 @@ class Operation:
 
     def __str__(self) -> str:
         return self.name
+
+    def __repr__(self) -> str:
+        """Short: equations of a layer fill a screen."""
+        inputs, outputs = (", ".join(t.name for t in ts) for ts in (self.inputs, self.outputs))
+        return f"<Operation {self.name}: {inputs} -> {outputs}>"

@@ -81,6 +81,13 @@ class Option:
         known = [n for n in numbers if not getattr(n, "free_symbols", ())]
         return all(_fits(n, self.integer, self.minimum) for n in known)
 
+    def accepts(self, value: Any) -> bool:
+        """Whether a caller may say this."""
+        if is_word(value):
+            return value in self.spellings
+        numbers = self.numbers(value)
+        return self.numeric and len(numbers) == len(self.settings) and self.takes(numbers)
+
     def said(self) -> str:
         """What a caller may say, in words."""
         return _said(self.integer, self.minimum, self.spellings, self.numeric)

@@ -342,10 +342,24 @@ def _stated(formulas: Formulas, given: Mapping[str, Any]) -> _Candidate:
     for size in formulas.free:
         value = given.pop(size.name, None)
         value = max(size.minimum, next(primes)) if value is None else value
-        sizes[size.name] = value if isinstance(value, tuple) else (value,)
+        axes = value if isinstance(value, tuple) else (value,)
+        whole = all(isinstance(n, int) and not isinstance(n, bool) for n in axes)
+        if not whole or prod(axes) < size.minimum or (len(axes) != 1 and not size.packed):
+            raise VerificationError(
+                f"{operation.name}: cases= states {size.name}={value!r}, and {size.name} is "
+                + f"{'one or several integers' if size.packed else 'an integer'} "
+                + f"from {size.minimum}."
+            )
+        sizes[size.name] = axes
     left_out = [t.name for t in operation.inputs if not t.required]
     absent = {name for name in left_out if given.pop(name, True) is None}
     options = {o.name: given.pop(o.name, o.default) for o in operation.options}
+    for option in operation.options:
+        if not option.accepts(options[option.name]):
+            raise VerificationError(
+                f"{operation.name}: cases= states {option.name}={options[option.name]!r}, and "
+                f"{option.name} takes {option.said()}."
+            )
     if given:
         names = ", ".join(given)
         raise VerificationError(f"{operation.name}: cases= names {names}, no size and no option.")

@@ -1,4 +1,4 @@
-"""Powers that are no real numbers, and integers that no array holds, are refused; others are not."""
+"""Powers that are no real numbers, and integers that no array holds, are refused."""
 
 import numpy as np
 import pytest

@@ -6,7 +6,7 @@ import sympy
 from sympy import Eq, Integer, Piecewise, Rational, Sum, Symbol, oo, sqrt
 
 from derive import compile
-from derive.errors import DefinitionError
+from derive.errors import DefinitionError, DeriveError
 from derive.language import (
     Operation,
     accumulate,
@@ -340,3 +340,65 @@ def test_a_condition_on_integers_may_hold_anywhere():
     message = refused(Eq(y[n], Piecewise((x[n - 1], places[n] >= 1), (x[n], True))),
                       inputs=(x, places))  # fmt: skip
     assert "is outside 0 .. N - 1 for n = 0" in message
+
+
+TEXTS = {
+    "notes": {"notes": "a" * 300 + "\u202e" + "b" * 300},
+    "legend of n": {"legend": {"n": "a\u202eb"}},
+    "a letter of legend": {"legend": {"a\u202eb": "n"}},
+    "source": {"source": "\u202e"},
+    "requires, the words of N > 2,": {"requires": ((N > 2, "a\u202eb"),)},
+}
+
+
+@pytest.mark.parametrize("what", TEXTS)
+def test_a_text_that_cannot_be_shown_is_named_with_the_character(what):
+    message = refused(Eq(y[n], x[n]), **TEXTS[what])
+    assert f"{what} holds " in message
+    assert "U+202E (RIGHT-TO-LEFT OVERRIDE) is not printable" in message and len(message) < 200
+
+
+def test_what_is_no_text_is_named():
+    assert "legend of n is 3, which is no text" in refused(Eq(y[n], x[n]), legend={"n": 3})
+
+
+@pytest.mark.parametrize("value", [x[n] * sympy.nan, x[n] + oo])
+def test_an_equation_that_sympy_decides_says_why(value):
+    message = refused(Eq(y[n], value))
+    assert "equation 1 is False" in message and "nan or infinite" in message
+
+
+CASES = {
+    "states N=-3, and N is an integer from 0": {"N": -3},
+    "states N='two', and N is an integer from 0": {"N": "two"},
+    "states N=(1, 2), and N is an integer from 0": {"N": (1, 2)},
+    "states p='two', and p takes integers from 1": {"p": "two"},
+    "states p=0, and p takes integers from 1": {"p": 0},
+    "states p=(1, 2), and p takes integers from 1": {"p": (1, 2)},
+}
+
+
+@pytest.mark.parametrize("words", CASES)
+def test_a_case_that_cannot_be_is_named(words):
+    p = option("p", 2, minimum=1)
+    operation = Operation("powers", "A test.", (x,), (y,), (Eq(y[n], x[n] ** p[0]),), (p,),
+                          cases=(CASES[words],))  # fmt: skip
+    with pytest.raises(DeriveError, match="cases=") as caught:
+        compile(operation)
+    assert words in str(caught.value)
+
+
+def test_a_case_is_a_mapping():
+    with pytest.raises(DefinitionError, match="cases holds 'ab', which is no mapping"):
+        Operation("powers", "A test.", (x,), (y,), (Eq(y[n], x[n]),), cases=("ab",))
+
+
+@pytest.mark.parametrize("thing", [None, 3, "x"])
+def test_what_is_no_operation_is_refused(thing):
+    with pytest.raises(DefinitionError, match="is no operation"):
+        compile(thing)
+
+
+def test_an_operation_is_shown_in_short():
+    operation = Operation("short", "A test.", (x, b), (y,), (Eq(y[n], x[n]),))
+    assert repr(operation) == "<Operation short: x, b -> y>"
