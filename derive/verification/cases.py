@@ -318,6 +318,8 @@ def _random_value(option: Option, source: random.Random) -> Any:
     if not option.numeric or (words and source.random() < 0.4):
         return source.choice(words)
     plain = [v for v in option.samples if not is_word(v)]
+    if plain in ([], [option.default]):
+        plain += _beside(option)
     least = [] if option.minimum is None else [option.minimum]
     numbers = [v for v in plain if not isinstance(v, tuple | list)] or least
     if not (plain or numbers):
@@ -331,6 +333,20 @@ def _random_value(option: Option, source: random.Random) -> Any:
     if option.sides and way < 0.8:
         return tuple((source.choice(numbers), source.choice(numbers)) for _ in range(count))
     return tuple(source.choice(numbers) for _ in range(count))
+
+
+def _beside(option: Option) -> list[Any]:
+    """Numbers for an option of which the definition states no samples, near its default."""
+    default, least = option.default, option.minimum
+    number = not is_word(default) and not isinstance(default, tuple | list)
+    if option.integer:
+        near = [] if least is None else [least, least + 1, *([default + 1] if number else [])]
+    elif not number:
+        near = []
+    else:  # a share stays one
+        default = float(default)
+        near = [default / 2 or 0.25, (1 + default) / 2 if 0 < default < 1 else default + 0.5]
+    return [n for n in dict.fromkeys(near) if n != default and option.takes((n,))]
 
 
 def _stated(formulas: Formulas, given: Mapping[str, Any]) -> _Candidate:
