@@ -337,11 +337,11 @@ def _random_value(option: Option, source: random.Random) -> Any:
 
 def _beside(option: Option) -> list[Any]:
     """Numbers for an option of which the definition states no samples, near its default."""
-    default, least = option.default, option.minimum
-    number = not is_word(default) and not isinstance(default, tuple | list)
+    default: Any = option.default
+    several, least = is_word(default) or type(default) in (tuple, list), option.minimum
     if option.integer:
-        near = [] if least is None else [least, least + 1, *([default + 1] if number else [])]
-    elif not number:
+        near = [] if least is None else [least, least + 1, least if several else default + 1]
+    elif several:
         near = []
     else:  # a share stays one
         default = float(default)
