@@ -102,6 +102,13 @@ class _Gate:
                     remedy="Bound the index, say what the tensor reads outside=, or which sizes "
                     "are meant by minimum= or requires=.",
                 ) from None
+            except ZeroDivisionError:  # numbers that are real become infinite
+                raise DefinitionError(
+                    self.operation.name,
+                    f"an integer is divided by 0, for the call {case}",
+                    remedy="Divide by what is above 0, such as Max(k[n], 1), or say which sizes "
+                    "are meant by minimum= or requires=.",
+                ) from None
         for name, check, chosen in self.plan(cases):
             for case, module, strategy in runs(chosen, self.loaded):
                 if what := self.outcome(check, case, module):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sympy import Eq, Mod, Piecewise, sqrt
+from sympy import Eq, Max, Mod, Piecewise, sqrt
 
 from derive import compile
 from derive.errors import DefinitionError
@@ -101,3 +101,13 @@ def test_integers_are_made_real_before_they_could_overflow(value):
     some = integers("k", N, below=2**24)
     built, largest = module(Eq(y[n], x[n] * value(some[n])), inputs=(x, some)), 2**24 - 1
     assert np.allclose(built.apply(np.ones(1), np.array([largest])), float(value(largest)))
+
+
+def test_a_remainder_by_0_is_refused():
+    some = integers("k", N, below=3)
+    even = Piecewise((x[n], Eq(Mod(n, some[n]), 0)), (0, True))
+    assert "an integer is divided by 0, for the call" in refused(Eq(y[n], even), inputs=(x, some))
+    count = integers("counts", N, below=3)
+    least = Piecewise((x[n], Eq(Mod(n, count[n]), 0)), (0, True))
+    built = module(Eq(count[n], Max(some[n], 1)), Eq(y[n], least), inputs=(x, some))
+    assert built.apply(np.ones(4), np.array([0, 2, 2, 2])).tolist() == [1, 0, 1, 0]
