@@ -1,7 +1,7 @@
 """From an equation to a derivation, a NumPy module, and checks that the two agree.
 
 The words of a definition (`Operation`, `tensor`, `axes`, ...) and `compile` are imported on first
-use, so that the command starts without SymPy.
+use, so that the command starts without SymPy; ``from derive import *`` imports all of them.
 """
 
 from importlib import import_module
@@ -16,6 +16,8 @@ def __getattr__(name: str) -> Any:
     if name in _PIPELINE:
         return getattr(import_module("derive.pipeline"), name)
     language = import_module("derive.language")
+    if name == "__all__":
+        return [*language.__all__, *_PIPELINE]
     if name in language.__all__:
         return getattr(language, name)
     raise AttributeError(f"module 'derive' has no attribute {name!r}")

@@ -16,13 +16,16 @@ from types import ModuleType
 from derive.calculus.adjoint import adjoint
 from derive.calculus.checks import check, check_system
 from derive.calculus.derivation import Derivation, derivation, outline
-from derive.calculus.lift import equations_of, to_system
+from derive.calculus.lift import equations_of, lifted, outputs_apart
 from derive.calculus.statements import System
+from derive.errors import DefinitionError
 from derive.language.operation import Operation
 from derive.language.symbols import Access, Axis
 from derive.lowering.lower import Program, lower
 from derive.passes import equations, lowered
 from derive.passes.separate_windows import with_separate_windows
+from derive.program.grammar import adding
+from derive.program.schedule import schedule
 from derive.program.show import show as program_text
 from derive.prose.latex import render_latex
 from derive.prose.text import derivation_text
@@ -103,10 +106,17 @@ def _lowered(operation: Operation, system: System, steps: Derivation | None = No
 
 def _checked(operation: Operation) -> System:
     """The system of a definition that can be meant."""
+    if not isinstance(operation, Operation):
+        raise DefinitionError(
+            "",
+            f"{operation!r} is no operation",
+            remedy="Give an Operation(name, summary, inputs, outputs, equations).",
+        )
     check(operation)
-    system = to_system(operation)
+    system = lifted(operation)
     check_system(operation, system)
-    return system
+    schedule([adding(s) for s in system.statements], operation.name)  # a cycle, in its own names
+    return outputs_apart(system)
 
 
 def _derived(operation: Operation) -> tuple[System, Derivation]:

@@ -15,6 +15,8 @@ from derive import cli
 from derive.errors import DefinitionError, NotVerified, UsageError
 from derive.rendering.files import Output, with_header
 
+posix = pytest.mark.skipif(os.name != "posix", reason="links are a privilege on Windows")
+
 
 @dataclass(frozen=True)
 class Operation:
@@ -253,6 +255,46 @@ def test_ctrl_c_during_a_write_leaves_the_old_file(engine, monkeypatch):
     assert written() == SHIPPED
 
 
+def test_what_is_refused_leaves_no_empty_table():
+    own = own_file('a = Operation("a", "One.", body="wrong")\n')
+    result = run("build", own, "--out", "out", code=2)
+    assert "checked on" not in result.stderr
+    assert "out: nothing written (" in result.stderr
+
+
+@posix
+@pytest.mark.parametrize("force", [(), ("--force",)])
+def test_a_link_to_a_file_of_somebody_else_is_not_followed(force):
+    Path("mine.py").write_text("precious\n")
+    Path("out").mkdir()
+    Path("out/a.py").symlink_to("../mine.py")
+    own = own_file('a = Operation("a", "One.")\n')
+    result = run("build", own, "--out", "out", *force, code=2)
+    assert "a link to a file that derive did not write" in result.stderr
+    assert "Remove the link" in result.stderr
+    assert Path("mine.py").read_text() == "precious\n" and Path("out/a.py").is_symlink()
+    assert written() == ["a.py", "a.tex"]
+
+
+@posix
+def test_a_dead_link_is_said_to_be_one():
+    own = own_file('a = Operation("a", "One.")\n')
+    Path("gone").symlink_to("nowhere")
+    Path("gone.py").symlink_to("nowhere.py")
+    words = "is a dead link: there is no nowhere"
+    assert f"gone {words}." in run("build", own, "--out", "gone", code=2).stderr
+    assert f"gone.py {words}.py." in run("build", "gone.py", "--out", "out", code=2).stderr
+
+
+def test_a_file_is_no_directory_and_a_directory_no_file():
+    own = own_file('a = Operation("a", "One.")\n')
+    Path("file").touch()
+    Path("folder.py").mkdir()
+    for command in ("build", "check", "verify"):
+        assert "file is not a directory." in run(command, own, "--out", "file", code=2).stderr
+    assert "folder.py is a directory" in run("build", "folder.py", "--out", "out", code=2).stderr
+
+
 def test_a_directory_that_is_not_derives_is_not_written_to():
     Path("generated").mkdir()
     Path("generated/__init__.py").write_text("")
@@ -452,6 +494,15 @@ def test_list_names_every_operation_and_its_aliases():
         "linear       dense        Multiply by a matrix.\n"
         "correlate2d  convolution  Slide filters over images. Also: conv2d.\n"
     )
+
+
+def test_a_list_fits_the_terminal():
+    """And has a line for each operation where it goes to a file."""
+    shown = run("list", FORCE_COLOR="1", TERM="xterm-256color", COLUMNS="50").stdout
+    assert max(map(len, shown.splitlines())) <= 50
+    assert " ".join(shown.split()) == " ".join(run("list").stdout.split())
+    indent = " " * len("correlate2d  convolution  ")
+    assert shown.splitlines()[-1].startswith(indent)
 
 
 # the command as such

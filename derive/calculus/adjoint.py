@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 from sympy import Add, Expr, Mul, Piecewise
 
-from derive.calculus.differentiate import partial
+from derive.calculus.differentiate import has_pole, partial, with_cases
 from derive.calculus.selection import selected, with_selections
 from derive.calculus.statements import Statement, System, distinct
 from derive.language.names import fresh
@@ -62,6 +62,7 @@ def adjoint(system: System, wrt: Iterable[Tensor] | None = None) -> Adjoint:
     active = _depending_on(system, wanted) & _reaching(system, _varying(system))
     system = with_selections(system, active)
     bars = _companions(system, active | set(wanted), "bar")
+    steep = _steep(system)
     statements = []
     for statement in system.statements:
         written = statement.target.tensor
@@ -75,6 +76,8 @@ def adjoint(system: System, wrt: Iterable[Tensor] | None = None) -> Adjoint:
             slope = partial(statement.value, read, system.order)
             if slope == 0:
                 continue
+            if written in steep:
+                slope = with_cases(slope)
             statements.append(
                 Statement(
                     statement.domain,
@@ -147,6 +150,20 @@ def _depending_on(system: System, wanted: tuple[Tensor, ...]) -> set[Tensor]:
                 active.add(written)
                 grew = True
     return active
+
+
+def _steep(system: System) -> set[Tensor]:
+    """Tensors whose cotangents may be infinite, though they themselves are not."""
+    slopes = [
+        (s.target.tensor, read.tensor, partial(s.value, read, system.order))
+        for s in system.statements
+        if not s.target.tensor.integer
+        for read in s.reads
+    ]
+    steep = {read for _, read, slope in slopes if has_pole(slope)}
+    while more := {r for written, r, slope in slopes if slope != 0 and written in steep} - steep:
+        steep |= more
+    return steep
 
 
 def _varying(system: System) -> Callable[[Statement], tuple[Access, ...]]:

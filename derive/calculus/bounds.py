@@ -52,7 +52,36 @@ def nonnegative(expression: Expr, domain: tuple[Axis, ...], where: tuple[Guard, 
         False says nothing.
     """
     expression = sympy.sympify(expression)
+    marked = [read for read in _read_in(expression) if read.tensor.besides is not None]
+    if marked:
+        return all(
+            nonnegative(e, domain, guards) or excluded(guards, domain)
+            for e, guards in _in_turn(marked[0], expression, where)
+        )
     return _nonnegative(expression, *_relevant(expression, domain, where))
+
+
+def excluded(where: tuple[Guard, ...], domain: tuple[Axis, ...]) -> bool:
+    """Whether some condition provably holds at no point of a box."""
+    signs = {"ge": (-1,), "eq": (1, -1)}
+    return any(
+        nonnegative(sign * guard.expression - 1, domain)
+        for guard in where
+        for sign in signs.get(guard.kind, ())
+    )
+
+
+def _in_turn(
+    read: Access, expression: Expr, where: tuple[Guard, ...]
+) -> Iterator[tuple[Expr, tuple[Guard, ...]]]:
+    """The two things that an entry may be: one of the numbers below, or the one besides."""
+    tensor = read.tensor
+    for meant in (Access(tensor.like(besides=None), *read.index), tensor.besides):
+        yield expression.xreplace({read: meant}), tuple(g.substitute({read: meant}) for g in where)
+
+
+def _read_in(expression: Expr) -> list[Access]:
+    return sorted(expression.atoms(Access), key=str)
 
 
 def _relevant(

@@ -7,9 +7,7 @@ be neither proved nor refuted by samples is left to the generated module, which 
 from __future__ import annotations
 
 import itertools
-import random
 import sys
-from collections.abc import Iterator, Mapping
 
 import sympy
 from sympy import Add, Basic, Expr, Max, Min, Mul, Piecewise, Pow, Sum, Symbol, Tuple
@@ -20,8 +18,10 @@ from sympy.logic.boolalg import Boolean, BooleanAtom
 from derive.calculus.affine import NotAffine, affine
 from derive.calculus.bounds import nonnegative
 from derive.calculus.declarations import check_numbers, check_texts
-from derive.calculus.lift import equations_of, free_axes
-from derive.calculus.statements import Guard, Statement, System
+from derive.calculus.lift import equation_with, equations_of, free_axes
+from derive.calculus.ranges import check_integers, check_powers
+from derive.calculus.samples import counterexample, every_access, samples, symbols_of
+from derive.calculus.statements import Statement, System
 from derive.errors import DefinitionError
 from derive.language.maximum import ArgMaximum, Maximum
 from derive.language.names import checked_module_name, checked_name
@@ -30,7 +30,6 @@ from derive.language.options import Setting
 from derive.language.scalars import SCALARS
 from derive.language.symbols import Access, Axis, Size, Tensor
 
-_SAMPLES = 40
 _INTEGER_FUNCTIONS = (sympy.floor, sympy.ceiling, sympy.Mod, sympy.Abs, Max, Min)
 _ARITHMETIC = (Add, Mul, Pow, Sum, Maximum, Piecewise, Max, Min)
 _CONDITIONS = (Relational, sympy.And, sympy.Or, sympy.Not, ExprCondPair, Tuple, BooleanAtom)
@@ -83,14 +82,14 @@ def check_names(operation: Operation) -> None:
                 raise DefinitionError(
                     operation.name, f"{what} lists {name} twice", remedy="Rename or remove one."
                 )
-    named = (access.tensor for e in equations for access in _every_access(e))
+    named = (access.tensor for e in equations for access in every_access(e))
     for tensor in (*operation.inputs, *operation.outputs, *named):
         claim(tensor.name, f"a tensor of shape {_shape(tensor)}", tensor)
     for option in operation.options:
         for setting in option.settings:
             claim(setting.name, f"a setting of option {option.name}", setting)
     for equation in equations:
-        for symbol in sorted(_symbols(equation), key=str):
+        for symbol in sorted(symbols_of(equation), key=str):
             kind = "an index" if isinstance(symbol, Axis) else "a size"
             if isinstance(symbol, Size | Axis):
                 claim(symbol.name, kind, symbol)
@@ -199,10 +198,10 @@ def _check_read(operation: Operation) -> None:
         before = set(needed)
         for equation in equations:
             if equation.left.tensor in needed:
-                needed |= {access.tensor for access in _every_access(equation)}
+                needed |= {access.tensor for access in every_access(equation)}
     read = [t for t in operation.inputs if t in needed and t.required]
     told = {s for tensor in read for extent in tensor.shape for s in extent.atoms(Size)}
-    asked = {s for e in equations if e.left.tensor in needed for s in _symbols(e)} - told
+    asked = {s for e in equations if e.left.tensor in needed for s in symbols_of(e)} - told
     for tensor in (t for t in operation.inputs if t not in needed):
         own = {s for extent in tensor.shape for s in extent.atoms(Size)}
         if not (tensor.required and own & asked):
@@ -216,7 +215,7 @@ def _check_read(operation: Operation) -> None:
 def _check_equation(
     operation: Operation, equation: Equation, known: set[Tensor], settings: set
 ) -> None:
-    for access in _every_access(equation):
+    for access in every_access(equation):
         if access.tensor not in known:
             names = ", ".join(sorted(t.name for t in known))
             raise _error(
@@ -262,7 +261,7 @@ def _check_equation(
                 equation,
                 "Sum over it, or add it to the left.",
             )
-    for symbol in sorted(_symbols(equation), key=str):
+    for symbol in sorted(symbols_of(equation), key=str):
         if isinstance(symbol, Setting) and symbol not in settings:
             raise _error(
                 operation,
@@ -389,44 +388,13 @@ def _check_functions(operation: Operation, equation: Equation, value: Expr) -> N
         _check_functions(operation, equation, argument)
 
 
-def _every_access(equation: Equation) -> Iterator[Access]:
-    yield from sorted(equation.left.atoms(Access), key=str)
-    yield from sorted(equation.right.atoms(Access), key=str)
-
-
-def _symbols(equation: Equation) -> set[Symbol]:
-    """Every symbol, those of extents and formulas included; names of tensors and axes left out."""
-    found: set[Symbol] = set()
-
-    def visit(expression: Expr) -> None:
-        for symbol in expression.free_symbols:
-            if symbol in found:
-                continue
-            found.add(symbol)
-            if isinstance(symbol, Axis):
-                visit(symbol.extent)
-            elif isinstance(symbol, Size) and symbol.formula is not None:
-                visit(symbol.formula)
-
-    for axis in equation.left.atoms(Axis) | equation.right.atoms(Axis):
-        visit(axis)
-    visit(equation.left)
-    for reduction in equation.right.atoms(Sum, Maximum):
-        for limit in reduction.limits:
-            for bound in limit:
-                visit(bound)
-    for free in equation.right.free_symbols:
-        visit(free)
-    for access in _every_access(equation):
-        for extent in access.tensor.shape:
-            visit(extent)
-    return found
-
-
 def _error(operation: Operation, what: str, equation: object, remedy: str) -> DefinitionError:
+    return DefinitionError(operation.name, what, equation=_shortened(equation), remedy=remedy)
+
+
+def _shortened(equation: object) -> str:
     text = str(equation)
-    text = text if len(text) < _LONG else f"{text[:_LONG]} ..."
-    return DefinitionError(operation.name, what, equation=text, remedy=remedy)
+    return text if len(text) < _LONG else f"{text[:_LONG]} ..."
 
 
 def check_system(operation: Operation, system: System) -> None:
@@ -441,6 +409,8 @@ def check_system(operation: Operation, system: System) -> None:
         for read in statement.reads:
             if read.tensor.outside is None:
                 _check_inside(operation, statement, read)
+        check_powers(operation, statement)
+    check_integers(operation, system)
     _check_once(operation)
     _check_read(operation)
 
@@ -458,7 +428,7 @@ def _check_inside(operation: Operation, statement: Statement, access: Access) ->
                 continue
             where = "some entries of " + ", ".join(sorted(r.tensor.name for r in reads))
             if not reads:
-                points = (_counterexample(bound, statement, v) for v in samples(operation))
+                points = (counterexample(bound, statement, v) for v in samples(operation))
                 point = next((p for p in points if p), None)
                 if point is None:
                     continue
@@ -473,31 +443,9 @@ def _check_inside(operation: Operation, statement: Statement, access: Access) ->
                 operation.name,
                 f"{access} can leave {tensor.name}: its index {position}, {index}, is outside "
                 f"{origin} .. {origin + size - 1} for {where}",
-                equation=f"{statement.target} += {statement.value}",
+                equation=_shortened(equation_with(access, operation, statement)),
                 remedy=remedy,
             )
-
-
-def _counterexample(bound: Expr, statement: Statement, values: Mapping) -> dict | None:
-    """A point of the box within the guards where `bound` is negative."""
-    extents = [int(axis.extent.xreplace(dict(values))) for axis in statement.domain]
-    for point in itertools.islice(itertools.product(*(range(e) for e in extents)), 2000):
-        here = {**values, **dict(zip(statement.domain, point, strict=True))}
-        if bound.xreplace(here) < 0 and all(_holds(g, here) for g in statement.where):
-            symbols = sorted(bound.free_symbols, key=str)
-            return {s: here[s] for s in symbols if s in here}
-    return None
-
-
-def _holds(guard: Guard, here: dict) -> bool:
-    value = guard.expression.xreplace(here)
-    modulus = guard.modulus.xreplace(here)
-    return {
-        "ge": lambda: bool(value >= 0),
-        "eq": lambda: bool(sympy.Eq(value, 0)),
-        "divides": lambda: value % modulus == 0,
-        "indivisible": lambda: value % modulus != 0,
-    }[guard.kind]()
 
 
 def _check_once(operation: Operation) -> None:
@@ -554,33 +502,6 @@ def _check_once_for(
                 own[-1],
                 "Let the indices on the left cover the tensor, or add an equation for the rest.",
             )
-
-
-def samples(operation: Operation) -> Iterator[dict[Symbol, sympy.Integer]]:
-    """Small values of all sizes and settings that meet the operation's requirements."""
-    symbols: set[Symbol] = set()
-    for equation in equations_of(operation):
-        symbols |= {s for s in _symbols(equation) if not isinstance(s, Axis)}
-    free = sorted((s for s in symbols if not getattr(s, "formula", None)), key=str)
-    derived = [s for s in symbols if getattr(s, "formula", None) is not None]
-    source = random.Random(0)
-    for _ in range(_SAMPLES):
-        values: dict[Symbol, sympy.Integer] = {}
-        for symbol in free:
-            least = getattr(symbol, "minimum", 0) or 0
-            values[symbol] = sympy.Integer(least + source.choice((0, 1, 2, 3, 4)))
-        pending = list(derived)
-        while pending:
-            ready = [s for s in pending if s.formula.free_symbols <= values.keys()]
-            if not ready:
-                break
-            for size in ready:
-                values[size] = size.formula.xreplace(values)
-                pending.remove(size)
-        met = [relation.xreplace(values) for relation, _ in operation.requires]
-        sane = all(values[s] >= 0 for s in derived if s in values)
-        if not pending and sane and all(m == sympy.true for m in met):
-            yield values
 
 
 def check(operation: Operation) -> None:

@@ -6,6 +6,7 @@ number is made of sizes and settings by functions that are known.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,6 +24,7 @@ from derive.language.symbols import Size
 
 _KNOWN = (Add, Mul, Pow, Piecewise, ExprCondPair, Relational, Boolean, *SCALARS)
 _KNOWN += (sympy.floor, sympy.ceiling, sympy.Mod, sympy.Abs, sympy.Max, sympy.Min)
+_AROUND = 20  # letters that show where a character stands
 
 
 def check_texts(operation: Operation) -> None:
@@ -31,21 +33,43 @@ def check_texts(operation: Operation) -> None:
     Raises
     ------
     DefinitionError
-        If one holds control characters, or is no text.
+        Naming the text and what in it is not printable, if it is a text at all.
     """
-    texts = [operation.summary, operation.notes, operation.source]
-    texts += [part for item in operation.legend.items() for part in item]
-    texts += [words for _, words in operation.requires]
-    texts += [o.meaning for o in operation.options]
-    for text in texts:
-        if not isinstance(text, str) or not text.replace("\n", " ").isprintable():
-            raise DefinitionError(operation.name, f"{text!r} is not printable text")
-    for option in operation.options:
-        for word in option.spellings:
-            if isinstance(word, str) and not word.isprintable():
+    for what, text, breaks in _texts(operation):
+        if not isinstance(text, str):
+            raise DefinitionError(
+                operation.name, f"{what} is {text!r}, which is no text", remedy="Give a string."
+            )
+        for place, character in enumerate(text):
+            if not (character.isprintable() or (breaks and character == "\n")):
                 raise DefinitionError(
-                    operation.name, f"the spelling {word!r} of {option.name} is not printable text"
+                    operation.name,
+                    f"{what} holds {text[max(0, place - _AROUND) : place + _AROUND]!r}, and "
+                    f"{_called(character)} is not printable",
+                    remedy="Leave it out.",
                 )
+
+
+def _texts(operation: Operation) -> Iterator[tuple[str, Any, bool]]:
+    """Every text with words for it, and whether it may have several lines."""
+    for what in ("summary", "notes", "source"):
+        yield what, getattr(operation, what), True
+    for letter, meaning in operation.legend.items():
+        yield "a letter of legend", letter, True
+        yield f"legend of {letter}", meaning, True
+    for relation, words in operation.requires:
+        yield f"requires, the words of {relation},", words, True
+    for option in operation.options:
+        yield f"meaning of the option {option.name}", option.meaning, True
+        for word in option.spellings:
+            if isinstance(word, str):
+                yield f"a spelling of the option {option.name}", word, False
+
+
+def _called(character: str) -> str:
+    """``U+202E (RIGHT-TO-LEFT OVERRIDE)``, which a terminal does not obey."""
+    name = unicodedata.name(character, "")
+    return f"U+{ord(character):04X}" + (f" ({name})" if name else "")
 
 
 def check_numbers(operation: Operation) -> None:

@@ -11,12 +11,27 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from sympy import Add, Dummy, Eq, Expr, Integer, Max, Min, Mul, Piecewise, Pow, Symbol, log
+from sympy import (
+    Add,
+    And,
+    Dummy,
+    Eq,
+    Expr,
+    Gt,
+    Integer,
+    Max,
+    Min,
+    Mul,
+    Piecewise,
+    Pow,
+    Symbol,
+    log,
+)
 
 from derive.calculus.conditions import joined
 from derive.errors import DefinitionError
 from derive.language.order import Order
-from derive.language.scalars import SCALARS
+from derive.language.scalars import SCALARS, step
 from derive.language.symbols import Access
 
 
@@ -51,7 +66,28 @@ def _partial(
     renamed = {access: symbol}
     arguments = {e.xreplace(renamed): [a.xreplace(renamed) for a in own] for e, own in written}
     slope = _derivative(value.xreplace(renamed), symbol, arguments).xreplace({symbol: access})
-    return joined(slope)
+    return joined(with_cases(slope) if has_pole(slope) else slope)
+
+
+def has_pole(slope: Expr) -> bool:
+    """Whether a slope may be infinite: a root has such a one at 0, and a logarithm."""
+    return any(p.base.has(Access) and not p.exp.is_nonnegative for p in slope.atoms(Pow))
+
+
+def with_cases(slope: Expr) -> Expr:
+    """The slope with each step as a case, where something may be infinite: the slope of ``relu`` is
+    0 at 0 and below whatever stands beside it, and 0 times infinity is none."""
+    if isinstance(slope, Add):
+        return Add(*map(with_cases, slope.args))
+    if isinstance(slope, Piecewise):
+        return Piecewise(*((with_cases(piece), condition) for piece, condition in slope.args))
+    factors = Mul.make_args(slope)
+    steps = [f for f in factors if f.as_base_exp()[0].func is step]
+    if not steps:
+        return slope
+    rest = Mul(*(f for f in factors if f not in steps))
+    above = And(*(Gt(f.as_base_exp()[0].args[0], 0) for f in steps))
+    return Piecewise((with_cases(rest), above), (0, True))
 
 
 def _extrema(value: Expr) -> list[Expr]:

@@ -14,10 +14,10 @@ from itertools import chain, count
 import sympy
 from sympy import Add, Expr, Idx, Integer, Max, Min, Mod, Mul, Piecewise, Pow, Sum, Symbol
 from sympy.core.relational import Relational
-from sympy.logic.boolalg import And, Boolean, Or
+from sympy.logic.boolalg import And, Boolean, BooleanAtom, Or
 
 from derive.calculus.affine import NotAffine, affine, axes_in
-from derive.calculus.bounds import nonnegative
+from derive.calculus.bounds import excluded, nonnegative
 from derive.calculus.conditions import joined
 from derive.calculus.selection import attains
 from derive.calculus.statements import Guard, Statement, System, accesses, distinct
@@ -30,6 +30,9 @@ from derive.language.order import Order
 from derive.language.scalars import SCALARS, with_numbers
 from derive.language.symbols import Access, Axis, Tensor
 
+_DECIDED = """
+SymPy decides an Eq by itself where its right side is nan or infinite (x*nan, x + oo): neither is a
+value of an equation. It does so, too, where both sides are the same."""
 _TEMPORARY_NAMES = ("a", "z", "s", "r", "m", "g")
 
 
@@ -50,7 +53,8 @@ def equations_of(operation: Operation) -> tuple[Equation, ...]:
                 operation.name,
                 f"equation {number} is {given}, which does not define an entry of a tensor",
                 remedy="Write Eq(y[i], ...) or accumulate(y[i], ...), y made by tensor(...); "
-                "y[()] if y has no axes.",
+                "y[()] if y has no axes."
+                + (_DECIDED if isinstance(given, bool | BooleanAtom) else ""),
             )
         order = operation.order
         right = order.put(understood(given.right), decimals(given.right))
@@ -76,8 +80,18 @@ def equations_of(operation: Operation) -> tuple[Equation, ...]:
     return tuple(found)
 
 
+def equation_with(part: Expr, operation: Operation, statement: Statement) -> Equation | Statement:
+    """The equation in which something stands, as its author wrote it; else what became of it."""
+    return next((e for e in equations_of(operation) if e.right.has(part)), statement)
+
+
 def to_system(operation: Operation) -> System:
     """Split the operation's equations into statements over boxes of indices."""
+    return outputs_apart(lifted(operation))
+
+
+def lifted(operation: Operation) -> System:
+    """The statements, where outputs may still be read by others: all names are the author's."""
     equations = equations_of(operation)
     tensors = {e.left.tensor for e in equations} | set(operation.inputs)
     named = (*tensors, *operation.axes, *operation.sizes)
@@ -93,10 +107,10 @@ def to_system(operation: Operation) -> System:
             domain = _ordered(target, axes_in(target.index))
             lift.statements.append(Statement(domain, target, Integer(0)))
     statements = distinct(lift.statements)
-    return _outputs_apart(System(operation.inputs, operation.outputs, statements, lift.order))
+    return System(operation.inputs, operation.outputs, statements, lift.order)
 
 
-def _outputs_apart(system: System) -> System:
+def outputs_apart(system: System) -> System:
     """Give an output that statements read a tensor of its own to be read from.
 
     So the cotangent that a caller hands over and the one that accumulates are two tensors:
@@ -166,6 +180,8 @@ class _Lift:
         for box, guards, term in self.terms(value, domain, where):
             base.setdefault((box, guards), []).append(term)
         for (box, guards), terms in base.items():
+            if excluded(guards, box):
+                continue
             # An absent optional input drops its statement, so each has a statement of its own.
             alone = [t for t in terms if box != domain or _reads_optional(t)]
             together = [t for t in terms if t not in alone]

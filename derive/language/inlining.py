@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import sympy
-from sympy import Basic, Expr, Integer, Mul, Piecewise, Sum, expand, sympify
+from sympy import Basic, Expr, Integer, Mul, Piecewise, Sum, expand
 from sympy.logic.boolalg import Boolean
 
 from derive.errors import DefinitionError
 from derive.language.notes import rewritten
+from derive.language.numbers import exact, understood
 from derive.language.operation import Equation, Operation, sides
 from derive.language.options import Option, is_word
 from derive.language.symbols import Access, Axis, Shape, Size, Tensor
@@ -49,7 +50,7 @@ class Inlining:
             self.choose(option, bindings.pop(option.name, option.default))
         for size in self.sizes:
             if size.name in bindings:
-                self.bound[size] = sympify(bindings.pop(size.name))
+                self.bound[size] = exact(bindings.pop(size.name))
         for tensor in tensors:
             if tensor.name in bindings:
                 self.given[tensor] = given = bindings.pop(tensor.name)
@@ -92,7 +93,7 @@ class Inlining:
                 f"{len(numbers)} were given",
                 "Give a value that the operation takes, or an option with as many numbers.",
             )
-        self.bound |= dict(zip(option.settings, map(sympify, numbers), strict=True))
+        self.bound |= dict(zip(option.settings, map(exact, numbers), strict=True))
 
     def decide(self, size: Size, whole: Size, condition: Boolean) -> None:
         """Keep the axes of a size, or drop them, where the options say which."""
@@ -159,7 +160,7 @@ class Inlining:
 
     def number(self, expression: Any) -> Any:
         """An expression of sizes and settings, in those of the whole."""
-        expression = sympify(expression)
+        expression = understood(expression)
         return expression.xreplace({s: self.symbol(s) for s in expression.free_symbols})
 
     def symbol(self, symbol: Any) -> Expr:
@@ -211,8 +212,11 @@ class Inlining:
         ]
         return tensor.like(
             name=self.rename(tensor.name), shape=tuple(shape), offset=offset, below=below,
-            default=default, besides=besides,
+            default=default, besides=besides, outside=self.outside(tensor),
         )  # fmt: skip
+
+    def outside(self, tensor: Tensor) -> Expr | None:
+        return None if tensor.outside is None else self.number(tensor.outside)
 
     def factors(self, extent: Expr) -> tuple[Expr, ...]:
         if extent in self.split:
@@ -225,8 +229,8 @@ class Inlining:
         places = iter([Axis(self.rename(f"i{n}"), e) for n, e in enumerate(extents)])
         index = tuple(tuple(next(places) for _ in factors) for factors in given.axes_of)
         copy = given.like(
-            name=self.rename(tensor.name), outside=tensor.outside, optional=False, parameter=False,
-            default=None, interval=None,
+            name=self.rename(tensor.name), outside=self.outside(tensor), optional=False,
+            parameter=False, default=None, interval=None,
         )  # fmt: skip
         self.copies.append(Equation(copy[index], given[index]))
         return copy
@@ -319,7 +323,7 @@ class Inlining:
             found.append(tuple(p for _, several in parts for p in several))
         if not self.is_function(access.tensor):
             return self.tensor(access.tensor)[tuple(found)]
-        entry = sympify(given(*(f if len(f) > 1 else f[0] for f in found)))
+        entry = understood(given(*(f if len(f) > 1 else f[0] for f in found)))
         if entry.has(Sum):
             raise self.error(
                 f"the function for {access.tensor.name} returns a sum",

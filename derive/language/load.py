@@ -36,6 +36,10 @@ def load(path: Path) -> tuple[Operation, ...]:
         If the file fails, with the line in it that failed; if it defines no operation, or two of
         one name.
     """
+    if path.is_dir():
+        raise FileError(f"{path} is a directory, and a definition is a file.")
+    if path.is_symlink() and not path.exists():
+        raise FileError(f"{path} is a dead link: there is no {path.readlink()}.")
     if not path.is_file():
         raise FileError(f"{path}: there is no such file.")
     namespace = _run(path)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from sympy import Expr, Symbol, Tuple, sympify
+from sympy import Expr, Symbol, Tuple
 
 from derive.errors import DefinitionError
+from derive.language.numbers import understood
 from derive.language.symbols import Axis
 
 
@@ -39,7 +40,7 @@ class Maximum(Expr):
                 )  # fmt: skip
         if not limits:
             raise DefinitionError(str(value), f"Maximum({value}) has no axis to run over")
-        return Expr.__new__(cls, sympify(value), *limits)
+        return Expr.__new__(cls, understood(value), *limits)
 
     @property
     def function(self) -> Expr:
@@ -87,4 +88,4 @@ class ArgMaximum(Maximum):
 
 def Minimum(value, *axes) -> Expr:
     """The smallest value over all points of the axes: ``-Maximum(-value, *axes)``."""
-    return -Maximum(-sympify(value), *axes)
+    return -Maximum(-understood(value), *axes)

@@ -11,7 +11,7 @@ from sympy.logic.boolalg import Boolean
 
 from derive.errors import DefinitionError
 from derive.language.notes import order_of
-from derive.language.numbers import exact
+from derive.language.numbers import exact, understood
 from derive.language.options import Option
 from derive.language.order import Order
 from derive.language.symbols import Access, Axis, Size, Tensor
@@ -24,6 +24,9 @@ class Equation:
     left: Access
     right: Expr
     scatter: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "right", understood(self.right))  # a number of Python's, too
 
     def __str__(self) -> str:
         return f"{self.left} {'+=' if self.scatter else '='} {self.right}"
@@ -55,7 +58,7 @@ _FIELDS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Operation:
     """An operation, defined by equations over tensors.
 
@@ -121,6 +124,13 @@ class Operation:
                     raise DefinitionError(
                         str(self.name), f"{field_name} holds {thing!r}, which is no {kind.__name__}"
                     )
+        for given in self.cases:
+            if not isinstance(given, Mapping):
+                raise DefinitionError(
+                    str(self.name),
+                    f"cases holds {given!r}, which is no mapping",
+                    remedy='Give each case its sizes and options by name: {"N": 3, "padding": 1}.',
+                )
         for relation in self.requires:
             if not isinstance(relation, tuple) or len(relation) != 2:
                 raise DefinitionError(
@@ -190,3 +200,8 @@ class Operation:
 
     def __str__(self) -> str:
         return self.name
+
+    def __repr__(self) -> str:
+        """Short: equations of a layer fill a screen."""
+        inputs, outputs = (", ".join(t.name for t in ts) for ts in (self.inputs, self.outputs))
+        return f"<Operation {self.name}: {inputs} -> {outputs}>"

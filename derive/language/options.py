@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sympy import Expr, Float, Integer, Rational, Symbol, sympify
+from sympy import Expr, Float, Integer, Rational, Symbol
 
 from derive.errors import DefinitionError
 from derive.language.names import checked_name
@@ -80,6 +80,13 @@ class Option:
         """Whether these may be its numbers; of expressions of sizes and settings nobody knows."""
         known = [n for n in numbers if not getattr(n, "free_symbols", ())]
         return all(_fits(n, self.integer, self.minimum) for n in known)
+
+    def accepts(self, value: Any) -> bool:
+        """Whether a caller may say this."""
+        if is_word(value):
+            return value in self.spellings
+        numbers = self.numbers(value)
+        return self.numeric and len(numbers) == len(self.settings) and self.takes(numbers)
 
     def said(self) -> str:
         """What a caller may say, in words."""
@@ -182,7 +189,7 @@ def option(
         letters = [f"{letter}_{side}" for letter in letters for side in ("low", "high")]
     # A word may stand for a number that nobody may say, such as 0 for "none".
     said = [e for v in (spellings or {}).values() for p in v for e in (p if sides else (p,))]
-    numbers = [int(e) for e in map(sympify, said) if e.is_Integer]
+    numbers = [int(e) for e in map(exact, said) if e.is_Integer]
     least = None if minimum is None else min([minimum, *numbers])
     settings = tuple(Setting(letter, name, integer, least) for letter in letters)
     _check_values(name, (default, *samples), settings, integer, minimum, sides, spellings or {})

@@ -382,8 +382,11 @@ def integers(
     that an equation computes it is a promise, which lets indices be proved inside their arrays.
 
     One with a `default` (an expression of sizes) may be left out and has that number everywhere
-    then; of one that is `optional` without a default, the term is dropped. One more number may
-    occur `besides`, which marks an entry that means nothing.
+    then; of one that is `optional` without a default, the term is dropped.
+
+    One more number may occur `besides`, which marks an entry that means nothing. What is read at
+    it stands in a case that excludes the mark, ``Piecewise((z[n, k[n]], Ne(k[n], -1)), (0, True))``
+    with ``besides=-1``; a tensor that is read at it elsewhere says what it is there, by `outside`.
     """
     checked_name(name, "an integer tensor")
     _check_default(name, optional, default)

@@ -105,10 +105,13 @@ def _carry(
         left = [e for e, sign in zip(edges, signs, strict=True) if sign == 0]
         if set(signs) in ({1}, {0, 1}, {-1}, {0, -1}):
             return axis, -1 in signs, left
-    cycle = " -> ".join(_cycle(edges))
+    cycle = _cycle(edges)
+    names = " -> ".join(edge.read.tensor.name for edge in (*cycle, cycle[0]))
+    readers = dict.fromkeys(edge.reader.statement for edge in cycle)
     raise DefinitionError(
         name,
-        f"tensors depend on each other in a cycle that no order of computation resolves: {cycle}",
+        f"tensors depend on each other in a cycle that no order of computation resolves: {names}",
+        equation="\n".join(f"{reader.target} = {reader.value}" for reader in readers),
         remedy="A value may depend on earlier steps (h[t-1]) or on later ones, not on both, and "
         "not on itself at the same step; all equations of a cycle name the steps by one index.",
     )
@@ -145,11 +148,11 @@ def _meet(written: Access, read: Access) -> bool:
     )
 
 
-def _cycle(edges: Sequence[Edge]) -> list[str]:
-    """One cycle of a component, as names of tensors."""
-    path: list[Tensor] = [edges[0].read.tensor]
+def _cycle(edges: Sequence[Edge]) -> list[Edge]:
+    """One cycle of a component: each reads the tensor that the one before it writes."""
+    path = [edges[0]]
     while True:
-        follows = next(e.reader.target for e in edges if e.read.tensor == path[-1])
+        follows = next(e for e in edges if e.read.tensor == path[-1].reader.target)
         if follows in path:
-            return [t.name for t in (*path[path.index(follows) :], follows)]
+            return path[path.index(follows) :]
         path.append(follows)

@@ -71,6 +71,7 @@ class Document:
     title: str
     summary: str
     source: str
+    notes: str
     definition: tuple[str, ...]
     legend: tuple[Row, ...]
     tensors: tuple[Row, ...]
@@ -102,6 +103,7 @@ def document(derivation: Derivation) -> Document:
         title=escaped(operation.name),
         summary=escaped(operation.summary),
         source=escaped(operation.source),
+        notes="\n\n".join(map(escaped, operation.notes.split("\n\n"))),
         definition=tuple(printer.display(definition)),
         legend=tuple(
             Row(_indices(key), "", escaped(text)) for key, text in operation.legend.items()

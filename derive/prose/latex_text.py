@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 _LETTERS = (
@@ -22,7 +23,7 @@ GREEK |= {"eps": r"\varepsilon", "epsilon": r"\varepsilon"}
 _SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
     "%": r"\%", "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}",
-    "<": "$<$", ">": "$>$", "|": "$|$", '"': "''", "\n": " ", "\t": " ",
+    "<": "$<$", ">": "$>$", "|": "$|$", "\n": " ", "\t": " ",
     "–": "--", "—": "---", "‘": "`", "’": "'", "“": "``", "”": "''", "…": r"\ldots{}",
     "ß": r"\ss{}", "æ": r"\ae{}", "Æ": r"\AE{}", "ø": r"\o{}", "Ø": r"\O{}", "œ": r"\oe{}",
     "Œ": r"\OE{}", "å": r"\aa{}", "Å": r"\AA{}", "ł": r"\l{}", "Ł": r"\L{}", "ı": r"\i{}",
@@ -44,7 +45,14 @@ _ACCENTS = {
 
 def escaped(text: str) -> str:
     """Text that pdflatex sets as it reads; what its fonts lack becomes its code point."""
-    return "".join(_escaped(character) for character in text)
+    return "".join(_escaped(character) for character in _quoted(text))
+
+
+def _quoted(text: str) -> str:
+    """Straight quotes as those that begin and those that end what is quoted."""
+    for straight, begins, ends in (('"', "“", "”"), ("'", "‘", "’")):
+        text = re.sub(rf"(?<![^\s(\[{{“‘/–—-]){straight}", begins, text).replace(straight, ends)
+    return text
 
 
 def _escaped(character: str) -> str:

@@ -38,7 +38,7 @@ _HEADER = re.compile(
     + r"(?:\1 not verified\n)?"
 )
 
-Status = Literal["unchanged", "new", "changed", "orphan", "leftover", "edited", "foreign"]
+Status = Literal["unchanged", "new", "changed", "orphan", "leftover", "edited", "foreign", "linked"]
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,8 @@ class Change:
         ``unchanged`` but for its layout; ``new``, ``changed`` or ``orphan`` (no definition produces
         it any more), which are derive's to write or remove; ``leftover`` (nor does the definition
         file that it names, if it is that one and not another of its name), ``edited`` by hand or
-        ``foreign`` (never derive's), which are not.
+        ``foreign`` (never derive's), which are not; ``linked``, a link to such a file, which may
+        lie anywhere and is never written.
     """
 
     path: Path
@@ -74,7 +75,7 @@ class Change:
     @property
     def protected(self) -> bool:
         """Whether something might be lost that derive cannot make again."""
-        return self.status in ("leftover", "edited", "foreign")
+        return self.status in ("leftover", "edited", "foreign", "linked")
 
 
 def with_header(
@@ -155,7 +156,10 @@ def plan(outputs: Iterable[Output], root: Path) -> list[Change]:
         claimed.add(key)
         path = root / output.path
         old = _read(path)
-        changes.append(Change(path, old, output.text, _status(old, output.text)))
+        status = _status(old, output.text)
+        if status in ("edited", "foreign") and path.is_symlink():
+            status = "linked"
+        changes.append(Change(path, old, output.text, status))
     return changes
 
 
@@ -213,7 +217,7 @@ def write(changes: Iterable[Change], *, force: bool = False) -> list[Change]:
     changes : iterable of Change
         From `plan` and `orphans`.
     force : bool, optional
-        Write protected files, too.
+        Write protected files, too, but not through a link.
 
     Returns
     -------
@@ -228,7 +232,7 @@ def write(changes: Iterable[Change], *, force: bool = False) -> list[Change]:
     changes, left_alone = list(changes), []
     sweep([change.path for change in changes])
     for change in changes:
-        if change.protected and not force:
+        if change.protected and (not force or change.status == "linked"):
             left_alone.append(change)
         elif change.status != "unchanged":
             try:

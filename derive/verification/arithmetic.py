@@ -94,7 +94,7 @@ def _chosen(better: Callable[[Any, Any], bool]) -> Callable:
 largest = _chosen(lambda a, b: a > b)
 FUNCTIONS: dict[type, Callable] = {
     **{name: through(function) for name, function in _SMOOTH.items()},
-    sympy.Abs: lambda x: -x if x < 0 else x if x != 0 else 0,
+    sympy.Abs: lambda x: -x if x < 0 else x if x != 0 else 0 * x,
     sympy.sign: lambda x: (x > 0) - (x < 0) if x == x else x,
     sympy.floor: math.floor,
     sympy.ceiling: math.ceil,
@@ -124,8 +124,8 @@ def _power(base: Any, exponent: Any) -> Any:
         return Fraction(1, base**-exponent)
     if isinstance(base, int | float | Fraction) and not isinstance(exponent, int):
         base = Number(base)
-    if isinstance(base, int) and isinstance(exponent, int) and exponent < 0:
-        base = Number(base)
+    if isinstance(base, int | Fraction) and isinstance(exponent, int) and exponent < 0 == base:
+        base = Number(base)  # infinite, as floats have it
     return base**exponent
 
 

@@ -318,6 +318,8 @@ def _random_value(option: Option, source: random.Random) -> Any:
     if not option.numeric or (words and source.random() < 0.4):
         return source.choice(words)
     plain = [v for v in option.samples if not is_word(v)]
+    if plain in ([], [option.default]):
+        plain += _beside(option)
     least = [] if option.minimum is None else [option.minimum]
     numbers = [v for v in plain if not isinstance(v, tuple | list)] or least
     if not (plain or numbers):
@@ -333,6 +335,20 @@ def _random_value(option: Option, source: random.Random) -> Any:
     return tuple(source.choice(numbers) for _ in range(count))
 
 
+def _beside(option: Option) -> list[Any]:
+    """Numbers for an option of which the definition states no samples, near its default."""
+    default: Any = option.default
+    several, least = is_word(default) or type(default) in (tuple, list), option.minimum
+    if option.integer:
+        near = [] if least is None else [least, least + 1, least if several else default + 1]
+    elif several:
+        near = []
+    else:  # a share stays one
+        default = float(default)
+        near = [default / 2 or 0.25, (1 + default) / 2 if 0 < default < 1 else default + 0.5]
+    return [n for n in dict.fromkeys(near) if n != default and option.takes((n,))]
+
+
 def _stated(formulas: Formulas, given: Mapping[str, Any]) -> _Candidate:
     """A case of the definition; sizes it does not name are small primes."""
     operation = formulas.operation
@@ -342,10 +358,24 @@ def _stated(formulas: Formulas, given: Mapping[str, Any]) -> _Candidate:
     for size in formulas.free:
         value = given.pop(size.name, None)
         value = max(size.minimum, next(primes)) if value is None else value
-        sizes[size.name] = value if isinstance(value, tuple) else (value,)
+        axes = value if isinstance(value, tuple) else (value,)
+        whole = all(isinstance(n, int) and not isinstance(n, bool) for n in axes)
+        if not whole or prod(axes) < size.minimum or (len(axes) != 1 and not size.packed):
+            raise VerificationError(
+                f"{operation.name}: cases= states {size.name}={value!r}, and {size.name} is "
+                + f"{'one or several integers' if size.packed else 'an integer'} "
+                + f"from {size.minimum}."
+            )
+        sizes[size.name] = axes
     left_out = [t.name for t in operation.inputs if not t.required]
     absent = {name for name in left_out if given.pop(name, True) is None}
     options = {o.name: given.pop(o.name, o.default) for o in operation.options}
+    for option in operation.options:
+        if not option.accepts(options[option.name]):
+            raise VerificationError(
+                f"{operation.name}: cases= states {option.name}={options[option.name]!r}, and "
+                f"{option.name} takes {option.said()}."
+            )
     if given:
         names = ", ".join(given)
         raise VerificationError(f"{operation.name}: cases= names {names}, no size and no option.")

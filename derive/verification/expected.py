@@ -48,6 +48,8 @@ class Expected:
         Nothing was infinite on the way.
     is_decided : bool
         No two numbers that were compared were so near to each other that rounding decides.
+    steep : bool
+        A slope was infinite on the way.
     """
 
     inputs: Mapping[str, np.ndarray | None]
@@ -57,6 +59,7 @@ class Expected:
     positive: bool
     calm: bool
     is_decided: bool
+    steep: bool = False
 
     @property
     def is_finite(self) -> bool:

@@ -102,6 +102,13 @@ class _Gate:
                     remedy="Bound the index, say what the tensor reads outside=, or which sizes "
                     "are meant by minimum= or requires=.",
                 ) from None
+            except ZeroDivisionError:  # numbers that are real become infinite
+                raise DefinitionError(
+                    self.operation.name,
+                    f"an integer is divided by 0, for the call {case}",
+                    remedy="Divide by what is above 0, such as Max(k[n], 1), or say which sizes "
+                    "are meant by minimum= or requires=.",
+                ) from None
         for name, check, chosen in self.plan(cases):
             for case, module, strategy in runs(chosen, self.loaded):
                 if what := self.outcome(check, case, module):
@@ -142,17 +149,21 @@ class _Gate:
 
     def ties(self, case: Case, module: ModuleType) -> str:
         expected = self.verification.tied(case)
-        if expected is None or not expected.is_finite:
+        if expected is None or not (expected.is_finite or expected.steep):
             return ""
         return self.unless_infinite(case, expected, module)
 
     def unless_infinite(self, case: Case, expected: Expected, module: ModuleType) -> str:
         """What is off, but for a number not finite where the equations meet infinity too."""
         error, what = self.verification.compared(case, module, expected)
-        if what and not expected.calm and not np.isfinite(error):
+        return "" if self.meets_infinity(case, expected, error) else what
+
+    def meets_infinity(self, case: Case, expected: Expected, error: float) -> bool:
+        """Whether something is not finite where the equations meet infinity; it is noted then."""
+        met = not np.isfinite(error) and (expected.steep or not expected.calm)
+        if met:
             self.unchecked[f"but for the call {case}, where numbers are infinite"] = None
-            return ""
-        return what
+        return met
 
     def exact(self, case: Case, module: ModuleType, subsets: bool = False) -> str:
         if not self.verification.expected(case).is_finite:
@@ -171,7 +182,7 @@ class _Gate:
         expected = self.verification.single(case)
         if not expected.is_finite:
             return ""
-        warn = "warn" if expected.calm else "ignore"
+        warn = "warn" if expected.calm and not expected.steep else "ignore"
         # d/(e/a) warns where a is 0, as it was written, though SymPy's d*a/e is 0.
         forbidden = "invalid" if self.divides else "(invalid|divide)"
         with np.errstate(invalid=warn, divide=warn), warnings.catch_warnings():
@@ -180,7 +191,9 @@ class _Gate:
         wrong = [n for n, a in found.items() if a.dtype.kind == "f" and a.dtype != np.float32]
         if wrong:
             return f"with float32 inputs, {wrong[0]} is {found[wrong[0]].dtype}"
-        what = self.verification.judged(case, found, expected, _SINGLE)[1]
+        error, what = self.verification.judged(case, found, expected, _SINGLE)
+        if expected.steep and self.meets_infinity(case, expected, error):
+            return ""
         return what and f"in float32, {what}"
 
     def refuse(self, name: str, check: Check, case: Case, strategy: str, what: str) -> None:

@@ -17,6 +17,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from fractions import Fraction
+from heapq import heappop, heappush
 from typing import Any
 
 import mpmath
@@ -37,7 +38,9 @@ class Number:
     ----------
     value : mpmath.mpf
     parents : tuple of (Number, mpmath.mpf, float)
-        With the slope by each, and by how many roundings that is off. Empty for a constant.
+        With the slope by each, and by how many roundings that is off. Empty for a constant. A
+        slope may be 0, which tells nothing beside one that is infinite; what a choice did not take
+        is no parent.
     active : bool
         Whether it is an input that is differentiated by, or depends on one.
     spread : float
@@ -49,6 +52,7 @@ class Number:
 
     __slots__ = ("active", "form", "parents", "serial", "spread", "value")
     met_infinity = False  # whether any number so far was infinite, or none at all
+    met_pole = False  # whether a root of 0 was taken, whose slope is infinite
     closest = math.inf  # two numbers that were compared, in units of what they may be off
     bits, tiny = 53, 2.0**-1022  # of the floats that a module computes with; below, they get fewer
 
@@ -61,7 +65,7 @@ class Number:
         form: int | None = None,
     ) -> None:
         self.value = value if isinstance(value, mpmath.mpf) else _real(value)
-        self.parents = tuple(p for p in parents if p[0].active and p[1] != 0)
+        self.parents = tuple(p for p in parents if p[0].active)
         self.active = active or bool(self.parents)
         self.spread = _rounded(self.value, 0) if spread is None else spread
         self.form = hash(self.value) if form is None else form
@@ -74,7 +78,7 @@ class Number:
     def begin(cls, dtype: type = np.float64) -> None:
         """Forget what was met, and say which floats a module computes with."""
         kind = np.finfo(dtype)
-        cls.met_infinity, cls.closest = False, math.inf
+        cls.met_infinity, cls.met_pole, cls.closest = False, False, math.inf
         cls.bits, cls.tiny = kind.nmant + 1, float(kind.tiny)
 
     def __repr__(self) -> str:
@@ -118,6 +122,7 @@ class Number:
         exponent = number(exponent)
         base, power = self.value, exponent.value
         value = _power(base, power)
+        Number.met_pole |= base == 0 and 0 != power < 1
         parents, spread = [], 0.0
         if power != 0 and (self.active or self.spread):
             slope = power * _power(base, power - 1)
@@ -238,22 +243,24 @@ def gradients(outputs: Iterable[tuple[Any, Any]], inputs: Iterable[Number]) -> l
     slopes: dict[int, Any] = defaultdict(mpmath.mpf)
     spreads: dict[int, float] = defaultdict(float)
     found: dict[int, Number] = {}
-    waiting = []
-    for output, weight in outputs:
-        if isinstance(output, Number) and output.active:
-            slopes[output.serial] += mpmath.mpf(weight)
-            waiting.append(output)
-    while waiting:
-        node = waiting.pop()
+    waiting: list[int] = []  # whoever is made later cannot be a parent, and comes first
+
+    def add(node: Number, slope: Any) -> None:
+        slopes[node.serial] += slope
         if node.serial not in found:
             found[node.serial] = node
-            waiting += [parent for parent, *_ in node.parents]
-    for serial in sorted(found, reverse=True):  # whoever is made later cannot be a parent
+            heappush(waiting, -node.serial)
+
+    for output, weight in outputs:
+        if isinstance(output, Number) and output.active:
+            add(output, mpmath.mpf(weight))
+    while waiting:
+        serial = -heappop(waiting)
         slope, spread = slopes[serial], spreads[serial]
         size = abs(float(slope))
         for parent, factor, off in found[serial].parents:
             steep = abs(float(factor))
-            slopes[parent.serial] += slope * factor
+            add(parent, slope * factor)
             # As it is handed on, multiplied and added up.
             spreads[parent.serial] += spread * steep + size * off + 2 * size * steep
     return [Number(slopes[leaf.serial], spread=spreads[leaf.serial]) for leaf in inputs]

@@ -25,7 +25,7 @@ from derive.language.maximum import Maximum
 from derive.language.operation import Equation, Operation, sides
 from derive.language.symbols import Tensor
 from derive.verification.arithmetic import NUMBERS, Arithmetic
-from derive.verification.closures import REDUCTIONS, Compiler, Environment, fraction, points
+from derive.verification.closures import REDUCTIONS, Compiler, Environment, points
 
 
 def as_written(operation: Operation) -> System:
@@ -92,18 +92,24 @@ class _Evaluation:
         for tensor in system.inputs:
             if tensor not in left_out:
                 array = np.asarray(arrays[tensor.name])
+                if tensor.integer:
+                    array = array.astype(object)  # Python's integers, which do not overflow
                 self.given[tensor] = array.reshape(self.shape(tensor))
             elif tensor.default is not None:
-                self.given[tensor] = np.full(
-                    self.shape(tensor), self.number(tensor.default), object
-                )
+                value = self.value(tensor.default)
+                value = int(value) if tensor.integer else value
+                self.given[tensor] = np.full(self.shape(tensor), value, object)
         self.memory: dict[tuple[Tensor, tuple[int, ...]], Any] = {}
         self.shapes = {t: self.shape(t) for t in system.tensors}
         self.operations = {s.target.tensor: s.op for s in system.statements}
         self.writers: dict[Tensor, dict[tuple[int, ...], list]] = {}
 
+    def value(self, expression: Any) -> Any:
+        """What is made of sizes and settings alone."""
+        return self.compiler.compiled(expression)(self.environment)
+
     def number(self, expression: Any) -> int:
-        return int(self.compiler.compiled(expression)(self.environment))
+        return int(self.value(expression))
 
     def shape(self, tensor: Tensor) -> tuple[int, ...]:
         return tuple(self.number(extent) for extent in tensor.shape)
@@ -153,7 +159,7 @@ class _Evaluation:
             if tensor.outside is None:
                 raise IndexError(f"{tensor.name}{list(index)} is outside its shape {shape}")
             self.compiler.beyond |= tensor.outside == -sympy.oo
-            return fraction(tensor.outside)
+            return self.value(tensor.outside)
         if tensor in self.given:
             return self.given[tensor][place]
         self.memory[key] = _WAITING

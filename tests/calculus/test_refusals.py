@@ -6,7 +6,7 @@ import sympy
 from sympy import Eq, Integer, Piecewise, Rational, Sum, Symbol, oo, sqrt
 
 from derive import compile
-from derive.errors import DefinitionError
+from derive.errors import DefinitionError, DeriveError
 from derive.language import (
     Operation,
     accumulate,
@@ -14,6 +14,7 @@ from derive.language import (
     integers,
     option,
     relu,
+    size,
     sizes,
     state,
     tensor,
@@ -272,3 +273,132 @@ def test_an_index_is_made_of_integers():
     message = refused(Eq(y[n], framed[n - lag.settings[0]]), inputs=(framed,), options=(lag,))
     assert "where lag is a real number" in message
     assert "which holds a sum" in refused(Eq(y[n], framed[Sum(m, m)]), inputs=(framed,))
+
+
+def test_a_cycle_is_shown_in_the_names_and_equations_of_its_author():
+    message = refused(Eq(y[n], x[n] + y[n]))
+    assert "resolves: y -> y\n  y[n] = " in message and "value" not in message.splitlines()[0]
+    other = tensor("v", N)
+    message = refused(Eq(y[n], x[n] + other[n]), Eq(other[n], 2 * y[n]))
+    assert "y -> v -> y" in message or "v -> y -> v" in message
+    assert "  v[n] = 2*y[n]" in message and "_bar" not in message
+
+
+def test_a_number_of_python_is_an_expression():
+    counts, places = tensor("counts", 3), integers("k", N, below=3)
+    built = compile(
+        Operation(
+            "counting", "A test.", (x, places), (counts, y),
+            (accumulate(counts[places[n]], 1), Eq(y[n], x[n])),
+        )
+    )  # fmt: skip
+    assert built.apply(np.ones(4), np.array([0, 2, 2, 2])).counts.tolist() == [1, 0, 3]
+
+
+LABEL, CLASSES = -1, size("C", minimum=1)
+z = tensor("z", N, CLASSES)
+label = integers("label", N, below=CLASSES, besides=LABEL)
+ignored = integers("label", N, below=CLASSES, besides=255)
+MARKED = {
+    "unequal": Piecewise((z[n, label[n]], sympy.Ne(label[n], -1)), (0, True)),
+    "from 0": Piecewise((z[n, label[n]], label[n] >= 0), (0, True)),
+    "above -1": Piecewise((z[n, label[n]], label[n] > -1), (0, True)),
+    "not equal": Piecewise((z[n, label[n]], sympy.Not(Eq(label[n], -1))), (0, True)),
+    "the other case": Piecewise((0, Eq(label[n], -1)), (z[n, label[n]], True)),
+    "in a function": sympy.exp(Piecewise((z[n, label[n]], sympy.Ne(label[n], -1)), (0, True))) - 1,
+}
+
+
+@pytest.mark.parametrize("name", MARKED)
+def test_what_a_condition_excludes_cannot_be_outside(name):
+    built = compile(Operation("marked", "A test.", (z, label), (y,), (Eq(y[n], MARKED[name]),)))
+    values, labels = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([1, -1])
+    right = [np.expm1(2), 0] if name == "in a function" else [2, 0]
+    assert np.allclose(built.apply(values, labels), right)
+    _, residuals = built.forward(values, labels)
+    slope = np.exp(2) if name == "in a function" else 1
+    assert np.allclose(built.backward(np.ones(2), residuals).z, [[0, slope], [0, 0]])
+
+
+def test_a_mark_may_be_a_large_number():
+    right = Piecewise((z[n, ignored[n]], sympy.Ne(ignored[n], 255)), (0, True))
+    built = compile(Operation("marked", "A test.", (z, ignored), (y,), (Eq(y[n], right),)))
+    assert built.apply(np.array([[1.0, 2.0]] * 2), np.array([255, 0])).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("number", [-2, 0])
+def test_a_condition_that_excludes_another_number_does_not_help(number):
+    right = Piecewise((z[n, label[n]], sympy.Ne(label[n], number)), (0, True))
+    message = refused(Eq(y[n], right), inputs=(z, label))
+    assert "label[n], is outside 0 .. C - 1 for some entries of label" in message
+    assert f"  y[n] = Piecewise((z[n, label[n]], Ne(label[n], {number})), (0, True))" in message
+
+
+def test_a_condition_on_integers_may_hold_anywhere():
+    """And what is read under it is refused where it can be outside."""
+    places = integers("k", N, below=3)
+    message = refused(Eq(y[n], Piecewise((x[n - 1], places[n] >= 1), (x[n], True))),
+                      inputs=(x, places))  # fmt: skip
+    assert "is outside 0 .. N - 1 for n = 0" in message
+
+
+TEXTS = {
+    "notes": {"notes": "a" * 300 + "\u202e" + "b" * 300},
+    "legend of n": {"legend": {"n": "a\u202eb"}},
+    "a letter of legend": {"legend": {"a\u202eb": "n"}},
+    "source": {"source": "\u202e"},
+    "requires, the words of N > 2,": {"requires": ((N > 2, "a\u202eb"),)},
+}
+
+
+@pytest.mark.parametrize("what", TEXTS)
+def test_a_text_that_cannot_be_shown_is_named_with_the_character(what):
+    message = refused(Eq(y[n], x[n]), **TEXTS[what])
+    assert f"{what} holds " in message
+    assert "U+202E (RIGHT-TO-LEFT OVERRIDE) is not printable" in message and len(message) < 200
+
+
+def test_what_is_no_text_is_named():
+    assert "legend of n is 3, which is no text" in refused(Eq(y[n], x[n]), legend={"n": 3})
+
+
+@pytest.mark.parametrize("value", [x[n] * sympy.nan, x[n] + oo])
+def test_an_equation_that_sympy_decides_says_why(value):
+    message = refused(Eq(y[n], value))
+    assert "equation 1 is False" in message and "nan or infinite" in message
+
+
+CASES = {
+    "states N=-3, and N is an integer from 0": {"N": -3},
+    "states N='two', and N is an integer from 0": {"N": "two"},
+    "states N=(1, 2), and N is an integer from 0": {"N": (1, 2)},
+    "states p='two', and p takes integers from 1": {"p": "two"},
+    "states p=0, and p takes integers from 1": {"p": 0},
+    "states p=(1, 2), and p takes integers from 1": {"p": (1, 2)},
+}
+
+
+@pytest.mark.parametrize("words", CASES)
+def test_a_case_that_cannot_be_is_named(words):
+    p = option("p", 2, minimum=1)
+    operation = Operation("powers", "A test.", (x,), (y,), (Eq(y[n], x[n] ** p[0]),), (p,),
+                          cases=(CASES[words],))  # fmt: skip
+    with pytest.raises(DeriveError, match="cases=") as caught:
+        compile(operation)
+    assert words in str(caught.value)
+
+
+def test_a_case_is_a_mapping():
+    with pytest.raises(DefinitionError, match="cases holds 'ab', which is no mapping"):
+        Operation("powers", "A test.", (x,), (y,), (Eq(y[n], x[n]),), cases=("ab",))
+
+
+@pytest.mark.parametrize("thing", [None, 3, "x"])
+def test_what_is_no_operation_is_refused(thing):
+    with pytest.raises(DefinitionError, match="is no operation"):
+        compile(thing)
+
+
+def test_an_operation_is_shown_in_short():
+    operation = Operation("short", "A test.", (x, b), (y,), (Eq(y[n], x[n]),))
+    assert repr(operation) == "<Operation short: x, b -> y>"

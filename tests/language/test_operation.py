@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from sympy import Eq, Function, Max, Mod, Piecewise, Sum, Symbol, gamma
 
+import derive.language
 from derive import compile
 from derive.calculus.checks import check
 from derive.errors import DefinitionError
@@ -187,3 +188,10 @@ def test_no_text_of_a_definition_is_executed():
     )  # fmt: skip
     assert m.apply(np.ones(2)).tolist() == [2, 2]
     assert "$x_1$" in m.apply.__doc__ and '"""b' in m.apply.__doc__
+
+
+def test_everything_can_be_imported_at_once():
+    names: dict[str, object] = {}
+    exec("from derive import *", names)
+    assert {*derive.language.__all__, "compile"} <= names.keys()
+    assert names["Operation"] is Operation

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from sympy import Eq, Piecewise, Sum, tanh
@@ -62,6 +63,8 @@ def mathematics(text: str) -> str:
         ("Σ ≥ δ", r"$\Sigma$ $\ge$ $\delta$"),
         ("文", "[U+6587]"),
         ("a\x00b", "ab"),
+        ('A "square", or "two"', "A ``square'', or ``two''"),
+        ("it's ('one'), \"he's 'so'\"", "it's (`one'), ``he's `so'''"),
     ],
 )
 def test_words_are_escaped(text, latex):
@@ -108,6 +111,11 @@ def test_long_formulas_are_broken_and_stay_within_the_page():
     assert joined(right).replace(" ", "") in "".join(rows).replace("&", "").replace(
         r"\quad", ""
     ).replace(" ", "")
+
+
+def test_notes_stand_in_the_document():
+    noted = replace(nonlinear, notes="At 0 it is 100% flat.\n\nElsewhere not.")
+    assert "\nAt 0 it is 100\\% flat.\n\nElsewhere not.\n" in document(noted)
 
 
 @pytest.mark.parametrize("operation", [*SHIPPED.values(), nonlinear], ids=str)

@@ -2,15 +2,19 @@
 
 import numpy as np
 import pytest
-from sympy import Eq, Max, Piecewise, Rational, Sum, exp
+from sympy import Eq, Max, Piecewise, Rational, Sum, exp, sign
 
+from derive import compile
 from derive.language import (
     ArgMaximum,
     Maximum,
     Operation,
     accumulate,
     axes,
+    compose,
     integers,
+    option,
+    part,
     sizes,
     state,
     tensor,
@@ -131,3 +135,73 @@ def test_an_entry_that_depends_on_itself_is_an_error():
     """And not an endless recursion."""
     with pytest.raises(RecursionError, match=r"y\[0\] depends on itself"):
         evaluated(Eq(y[n], x[n] + y[n]), x=[1.0, 2.0, 3.0])
+
+
+def test_integers_are_exact():
+    """And not those of NumPy: these overflow, have no negative powers, and subtract no truths."""
+    (values,), _ = evaluated(Eq(y[n], x[n] * places[n] ** 40), x=[1, 1, 1], places=[10, 0, 1])
+    assert values == [1e40, 0, 1]
+    (values,), slopes = evaluated(Eq(y[n], x[n] / (1 + places[n])), x=[1, 1, 1], places=[1, 3, 0])
+    assert values == slopes["x"] == [0.5, 0.25, 1]
+    (values,), _ = evaluated(Eq(y[n], x[n] * sign(places[n] - 1)), x=[1, 1, 1], places=[0, 1, 2])
+    assert values == [-1, 0, 1]
+
+
+def test_what_is_divided_by_an_exact_0_is_infinite():
+    """A sum over nothing, halved, is an exact number."""
+    v, total = tensor("v"), tensor("total")
+    equations = Eq(v[()], Sum(x[n], n) / 2), Eq(total[()], 1 / v[()])
+    (values,), _ = evaluated(*equations, outputs=(total,), sizes={N: 0}, x=[])
+    assert values == [float("inf")]
+
+
+def test_a_setting_may_stand_outside_and_for_what_is_left_out():
+    scale = option("scale", 0.5, integer=False)
+    framed, given = tensor("x", N, outside=scale[0]), tensor("g", N, default=scale[0])
+    equations = (Eq(y[n], framed[n - 1] * given[n]),)
+    operation = Operation("op", "An operation.", (framed, given), (y,), equations, options=(scale,))
+    built = compile(operation)
+    assert built.apply(np.ones(3)).tolist() == [0.25, 0.5, 0.5]
+    assert built.apply(np.ones(3), scale=3.0).tolist() == [9, 3, 3]
+    assert built.apply(np.ones(3), np.full(3, 2.0), scale=3.0).tolist() == [6, 2, 2]
+
+
+def test_a_part_hands_its_settings_on():
+    """What lies outside of a part's tensor is said by the option of the whole."""
+    scale, rate = option("scale", 0.5, integer=False), option("rate", 2.0, integer=False)
+    framed, inner, z = tensor("x", N, outside=scale[0]), tensor("u", N), tensor("z", N)
+    shift = Operation(
+        "shift", "A part.", (framed,), (inner,), (Eq(inner[n], framed[n - 1]),), options=(scale,)
+    )
+    for bound in ({}, {"x": x}):
+        one = part(shift, lambda name: f"my_{name}", scale=rate, N=N, **bound)
+        whole = compose("whole", "A whole.", [one], inputs=tuple(bound.values()), outputs=(z,),
+                        options=(rate,), equations=(Eq(z[n], 2 * one["u"][n]),))  # fmt: skip
+        assert compile(whole).apply(np.ones(2), rate=5.0).tolist() == [10, 2]
+
+
+def test_the_concordance_of_a_textbook():
+    """1 − 2·cov/(vx + vt + (mx − mt)²) of (1, 2, 3) and (2, 4, 6): 1 − (8/3)/(2/3 + 8/3 + 4)."""
+    t, total = tensor("t", N), tensor("total")
+    mx, mt, vx, vt, cov = (tensor(name) for name in ("mx", "mt", "vx", "vt", "cov"))
+    count = Max(N, 1)
+    equations = (
+        Eq(mx[()], Sum(x[n], n) / count),
+        Eq(mt[()], Sum(t[n], n) / count),
+        Eq(vx[()], Sum((x[n] - mx[()]) ** 2, n) / count),
+        Eq(vt[()], Sum((t[n] - mt[()]) ** 2, n) / count),
+        Eq(cov[()], Sum((x[n] - mx[()]) * (t[n] - mt[()]), n) / count),
+        Eq(total[()], 1 - 2 * cov[()] / (vx[()] + vt[()] + (mx[()] - mt[()]) ** 2)),
+    )
+    built = compile(Operation("concordance", "A loss.", (x, t), (total,), equations))
+    loss = built.apply(np.array([1.0, 2.0, 3.0]), np.array([2.0, 4.0, 6.0]))
+    assert np.allclose(loss, 1 - (8 / 3) / (2 / 3 + 8 / 3 + 4))
+
+
+def test_the_mean_of_a_row_of_its_own_length():
+    z, length = tensor("z", N, K), integers("length", N, below=K + 1)
+    total = Sum(Piecewise((z[n, k], k < length[n]), (0, True)), k)
+    right = total / Max(length[n], 1)
+    built = compile(Operation("ragged", "Means.", (z, length), (y,), (Eq(y[n], right),)))
+    rows = np.array([[1.0, 3.0], [5.0, np.nan], [np.nan, np.nan]])
+    assert built.apply(rows, np.array([2, 1, 0])).tolist() == [2, 5, 0]
