@@ -24,8 +24,8 @@ from derive.language.symbols import Access, Axis
 from derive.lowering.lower import Program, lower
 from derive.passes import equations, lowered
 from derive.passes.separate_windows import with_separate_windows
+from derive.program.dependences import in_order
 from derive.program.grammar import adding
-from derive.program.schedule import schedule
 from derive.program.show import show as program_text
 from derive.prose.latex import render_latex
 from derive.prose.text import derivation_text
@@ -115,7 +115,7 @@ def _checked(operation: Operation) -> System:
     check(operation)
     system = lifted(operation)
     check_system(operation, system)
-    schedule([adding(s) for s in system.statements], operation.name)  # a cycle, in its own names
+    in_order([adding(s) for s in system.statements], operation.name)  # a cycle, in its own names
     return outputs_apart(system)
 
 
