@@ -347,3 +347,15 @@ def test_an_entry_that_is_nan_is_called_so():
     wrong = inserted(SUMS, "_forward", "x = x * np.nan")
     with pytest.raises(NotVerified, match=r"y is NaN: \[0\] is nan, and should be \d"):
         examine(SUMS, wrong)
+
+
+def test_a_warning_that_is_passed_is_said():
+    """y/(w/x) divides by w/x, which is 0 or infinite by the way it was written."""
+    w = tensor("w", N, I)
+    twice = Operation(
+        "twice", "Divide.", (x, y, w), (z,), (Eq(z[n, i], y[n] / (w[n, i] / x[n, i])),)
+    )
+    assert examine(twice, text_of(twice)).unchecked == ()
+    wrong = inserted(twice, "_forward", "np.divide(1, np.zeros(1, dtype))")
+    said = examine(twice, wrong).unchecked
+    assert said[0].startswith("but for NumPy's warning of a division by 0")
