@@ -76,21 +76,21 @@ class Expected:
     @property
     def has_no_value(self) -> bool:
         """Whether there are outputs, and every entry of them is NaN."""
-        outputs = np.concatenate([self.values[name].ravel() for name in self.y_bar])
-        return bool(outputs.size and np.isnan(outputs).all())
+        outputs = [self.values[name] for name in self.y_bar if self.values[name].size]
+        return bool(outputs) and all(np.isnan(output).all() for output in outputs)
 
     @property
     def merit(self) -> tuple[float, bool, bool]:
         """The larger, the more a comparison tells; see `tells`."""
-        entries = np.concatenate([value.ravel() for value in self.values.values()])
         tight = all(np.all(self.rounding[n] <= _LOOSE * _scale(v)) for n, v in self.values.items())
-        finite = float(np.isfinite(entries).mean()) if entries.size else 1.0
-        return finite, self.calm, self.rounding_clear and tight
+        finite = sum(int(np.isfinite(value).sum()) for value in self.values.values())
+        entries = sum(value.size for value in self.values.values())
+        return finite / max(entries, 1), self.calm, self.rounding_clear and tight
 
     @property
     def tells(self) -> bool:
         """Whether every entry can be compared."""
-        return self.merit == (1.0, True, True)
+        return self.is_finite and self.merit[1:] == (True, True)
 
     def judged(self, found: Mapping[str, np.ndarray | None], tolerance: float) -> Judgement:
         """Compare values and gradients; `tolerance` is relative, and rounding is allowed for."""

@@ -191,7 +191,8 @@ class _Gate:
         return judgement.what
 
     def exact(self, case: Case, module: ModuleType, subsets: bool = False) -> str:
-        if self.expected(case).meets_infinity:
+        expected = self.expected(case)
+        if expected.meets_infinity or (expected.has_gap and not expected.calm):
             raise _Untold("what is infinite, such as the largest of nothing, has no slope")
         return self.verification.exact(case, module, subsets=subsets)[1]
 

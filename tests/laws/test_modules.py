@@ -24,7 +24,6 @@ LAYERS = (
     "rendering",
     "verification",
 )
-SILENT = ("language", "calculus", "lowering", "rendering")
 
 BUILTINS = [
     "abs",
@@ -80,9 +79,6 @@ NUMPY = [
     "ascontiguousarray",
     "empty",
     "zeros",
-    "full",
-    "greater",
-    "greater_equal",
     "ones",
     "zeros_like",
     "ones_like",
@@ -127,12 +123,6 @@ NUMPY = [
     "integer",
     "floating",
     "generic",
-    "inf",
-    "nan",
-    "bool_",
-    "all",
-    "arange",
-    "clip",
 ]
 # On elements of a field these do not exist or would leave it without a word; a bare einsum is slow.
 BARRED = [
@@ -292,7 +282,7 @@ def words(path: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("layer", SILENT)
+@pytest.mark.parametrize("layer", LAYERS)
 def test_the_engine_knows_no_operation(layer):
     """What is done for one operation is done by a rule for all of its kind."""
     for path in (ROOT / layer).rglob("*.py"):
@@ -333,7 +323,7 @@ def imports(path: Path) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("layer", LAYERS)
 def test_each_folder_imports_only_from_folders_above_it(layer):
-    """language < calculus < lowering < rendering < verification, and errors for all."""
+    """In the order of `LAYERS`, and errors for all."""
     allowed = {"errors", "templating", *LAYERS[: LAYERS.index(layer) + 1]}
     for path in (ROOT / layer).rglob("*.py"):
         for name, _ in imports(path):

@@ -22,6 +22,7 @@ from tests.cases import SUBJECT, SUBJECTS, Subject
 N, I = sizes("N I")
 n, i = axes("n i", N, I)
 x, y, z = tensor("x", N, I), tensor("y", N), tensor("z", N, I)
+rest = tensor("rest", N)
 SUMS = Operation("sums", "Add squares.", (x,), (y,), (Eq(y[n], Sum(x[n, i] ** 2, i)),))
 LARGEST = Operation("largest", "Take the largest.", (x,), (y,), (Eq(y[n], Maximum(x[n, i], i)),))
 
@@ -359,3 +360,18 @@ def test_a_warning_that_is_passed_is_said():
     wrong = inserted(twice, "_forward", "np.divide(1, np.zeros(1, dtype))")
     said = examine(twice, wrong).unchecked
     assert said[0].startswith("but for NumPy's warning of a division by 0")
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        1 / ((Maximum(y[n] ** 2, i) + Sum(x[n, i] ** 2, i)) ** 2 + 1),  # 1/∞ with the slope ∞·0
+        Maximum(x[n, i] + y[n], i) * Sum(x[n, i], i),  # ∞·0
+    ],
+    ids=str,
+)
+def test_the_largest_of_nothing_is_no_defect(right):
+    equations, empty = (Eq(rest[n], right),), {"N": 2, "I": 0}
+    operation = Operation("own", "One's own.", (x, y), (rest,), equations, cases=(empty,))
+    findings = examine(operation, text_of(operation))
+    assert findings.cases >= 5
