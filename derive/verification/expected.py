@@ -92,6 +92,11 @@ class Expected:
         """Whether every entry can be compared."""
         return self.is_finite and self.merit[1:] == (True, True)
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether other inputs would tell no more: what is infinite hardly depends on them."""
+        return self.merit[2] and not self.has_gap
+
     def judged(self, found: Mapping[str, np.ndarray | None], tolerance: float) -> Judgement:
         """Compare values and gradients; `tolerance` is relative, and rounding is allowed for."""
         if self.has_no_value and all(_is_nan(found[name]) for name in self.y_bar):

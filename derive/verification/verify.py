@@ -9,7 +9,6 @@ Each runs on every case and, where a module chooses between strategies, on every
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -251,14 +250,17 @@ class Verification:
         if (case, name) in self._known:
             return self._known[case, name]
         best = error = None
-        for draw, way in itertools.product(range(_DRAWS), ways):
-            try:
-                found = self.evaluated(case, draw=draw, dtype=dtype, **way)
-            except (ArithmeticError, TypeError, ValueError) as raised:
-                error = raised
-                continue
-            best = found if best is None or found.merit >= best.merit else best
-            if best.tells:
+        for draw in range(_DRAWS):
+            for way in ways:
+                try:
+                    found = self.evaluated(case, draw=draw, dtype=dtype, **way)
+                except (ArithmeticError, TypeError, ValueError) as raised:
+                    error = raised
+                    continue
+                best = found if best is None or found.merit >= best.merit else best
+                if best.tells:
+                    break
+            if best is not None and best.is_settled:
                 break
         if best is None:
             assert error is not None
@@ -342,8 +344,9 @@ def runs(chosen: Iterable[Case], loaded: Loaded) -> Iterator[tuple[Case, ModuleT
 
 def _near(array: np.ndarray | None, dtype: type) -> Any:
     """Each real number as the nearest one of a dtype; integers as they are."""
-    real = array is not None and array.dtype.kind == "f"
-    return array.astype(dtype).astype(float) if real else array
+    if array is None or array.dtype.kind != "f":
+        return array
+    return array.astype(dtype).astype(float)
 
 
 def _spread(entry: Any) -> float:
