@@ -3,6 +3,11 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+_REPORT = (
+    "Most likely this is a defect of derive, not of the definition; please report it with the "
+    "definition"
+)
+
 
 def printable(text: str) -> str:
     """Text that a terminal shows and does not obey: control characters stand as their escapes."""
@@ -96,9 +101,20 @@ class NotVerified(DeriveError):
             f"  check  {self.check}\n"
             f"  call   {self.case}{forced}\n"
             f"  found  {self.what}\n"
-            "This is a defect of derive, not of the definition; please report it with the "
-            "definition. --no-verify (in Python, verify=False) gives the module all the same."
+            f"{_REPORT}. --no-verify (in Python, verify=False) gives the module all the same."
         )
+
+
+class BrokenProgram(DeriveError):
+    """A program that does not keep the rules of programs, so that no module is made of it."""
+
+    def __init__(self, program: str, faults: Iterable[str]) -> None:
+        super().__init__(program, *faults)
+        self.program, self.faults = program, tuple(faults)
+
+    def __str__(self) -> str:
+        lines = [f"{self.program}: the program that was made cannot be right.", *self.faults]
+        return printable("\n  ".join(lines) + f"\n{_REPORT}.")
 
 
 class UsageError(DeriveError):

@@ -216,6 +216,8 @@ def definition_hash(operation: Operation) -> str:
     parts = [operation.name, operation.summary, operation.notes, operation.source]
     equations = equations_of(operation)
     named = (a.tensor for e in equations for side in (e.left, e.right) for a in side.atoms(Access))
+    ends = (operation.inputs, operation.outputs)
+    parts.append(" → ".join(", ".join(t.name for t in tensors) for tensors in ends))
     tensors = {*operation.inputs, *operation.outputs, *named}
     parts += sorted(f"{t.name}{t.axes_of}{t.carried[1:]}" for t in tensors)
     parts += [f"{e}{e.scatter}" for e in equations]

@@ -38,7 +38,7 @@ from derive.program.grammar import Compute, Module, mapped
 from derive.verification.arithmetic import FIELD, NUMBERS, Arithmetic
 from derive.verification.cases import Case, few
 from derive.verification.field import NoRule, as_element, random_elements
-from derive.verification.number import Number, number
+from derive.verification.number import Number, evaluation, number
 from derive.verification.number import numbers as as_numbers
 from derive.verification.reference import evaluate
 from derive.verification.run import Interpreter
@@ -200,9 +200,10 @@ def really_differ(pair: Pair, system: System, case: Case, seed: int) -> bool:
 
     That ``|log(1 + x²)|`` is ``log(1 + x²)``, SymPy knows, and the field does not.
     """
-    right = expected(system, case, seed, NUMBERS)
-    found = Pair(pair.module, pair.first, NUMBERS).results(case, seed)
-    return bool(differences(found, right))
+    with evaluation():
+        right = expected(system, case, seed, NUMBERS)
+        found = Pair(pair.module, pair.first, NUMBERS).results(case, seed)
+        return bool(differences(found, right))
 
 
 @dataclass
@@ -223,7 +224,8 @@ def examined(operation: Operation, cases: Sequence[Case] | None = None, count: i
     start = time.process_time()
     system = system_of(operation)
     found = variants(operation, system)
-    chosen = [c for c in (cases or few(operation)) if not c.is_empty][-count:]
+    chosen = [c for c in (cases or few(operation)) if not c.is_empty]
+    chosen = chosen[len(chosen) - count :] if count < len(chosen) else chosen
     wrong = [
         f"{name}: {fault}"
         for name, module in found.items()

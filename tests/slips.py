@@ -39,7 +39,7 @@ from derive.verification.arithmetic import NUMBERS
 from derive.verification.case import Case
 from derive.verification.cases import cases, few, stated
 from derive.verification.gate import examine
-from derive.verification.number import Number, numbers
+from derive.verification.number import Number, evaluation, numbers
 from derive.verification.sizes import formulas_of
 from derive.verification.verify import Verification
 from tests.cases import SUBJECTS
@@ -117,7 +117,8 @@ class Judge:
             return f"{type(error).__name__}: {error}"
         for call in self.calls():
             try:
-                found = _evaluated(wrong, call.case, call.arrays)
+                with evaluation():
+                    found = _evaluated(wrong, call.case, call.arrays)
             except Exception as error:
                 return f"{call.case}: {type(error).__name__}: {error}"
             for name, right in call.right.items():
@@ -150,18 +151,14 @@ class Judge:
         else:
             drawn = case.draw(rng, positive=kind == "positive", ties=kind == "ties")
         whole = self.slips.right
-        arrays: dict[str, Any] = {
-            name: a if a is None or a.dtype.kind in "iu" else numbers(a)
-            for name, a in drawn.items()
-        }
+        arrays: dict[str, Any] = dict(drawn)
         for tensor in self.operation.outputs:
             if tensor in whole.cotangent:
                 bar = rng.standard_normal(case.outputs[tensor.name])
-                arrays[whole.cotangent[tensor].name] = numbers(bar)
-        with suppress(ArithmeticError, TypeError, ValueError):
-            Number.met_infinity = False
+                arrays[whole.cotangent[tensor].name] = np.asarray(bar)
+        with suppress(ArithmeticError, TypeError, ValueError), evaluation() as met:
             right = _evaluated(whole, case, arrays)
-            if not Number.met_infinity and all(np.isfinite(a).all() for a in right.values()):
+            if not met.met_infinity and all(np.isfinite(a).all() for a in right.values()):
                 return [_Call(case, arrays, right)]
         return []
 
@@ -201,7 +198,10 @@ def _evaluated(whole: Adjoint, case: Case, arrays: dict[str, Any]) -> dict[str, 
     written = [t for t in system.outputs if t not in absent]
     outputs = (*whole.primal.outputs, *written)
     asked = System(system.inputs, outputs, system.statements, system.order)
-    found = _Evaluation(asked, arrays, case.values, NUMBERS).outputs()
+    given = {
+        name: a if a is None or a.dtype.kind in "iu" else numbers(a) for name, a in arrays.items()
+    }
+    found = _Evaluation(asked, given, case.values, NUMBERS).outputs()
     return {name: np.array([float(e) for e in a.flat]) for name, a in found.items()}
 
 

@@ -38,5 +38,17 @@ def test_a_hash_knows_what_names_stand_for():
     assert definition_hash(cut(N - 1)) == definition_hash(cut(N - 1))
 
 
+def test_a_hash_knows_what_is_given_and_in_which_order():
+    """A call passes arrays by position; equations do not say which tensors are handed out."""
+    a, b, half = tensor("a", N), tensor("b", N), tensor("half", N)
+    between = (Eq(half[n], a[n] * b[n]), Eq(y[n], half[n] ** 2))
+    made = [
+        Operation("op", "An operation.", inputs, outputs, between)
+        for inputs in ((a, b), (b, a))
+        for outputs in ((y,), (y, half), (half, y))
+    ]
+    assert len({definition_hash(operation) for operation in made}) == len(made)
+
+
 def test_the_engine_is_hashed_without_its_definitions():
     assert engine_hash() == engine_hash() and len(engine_hash()) == 16

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from derive.calculus.adjoint import Adjoint
 from derive.calculus.statements import System
+from derive.errors import BrokenProgram, UsageError
 from derive.passes.allocate import allocate
 from derive.passes.contract_storage import contract_storage
 from derive.passes.drop_copies import drop_copies
@@ -27,6 +28,7 @@ from derive.passes.simplify import simplify
 from derive.passes.stack import stack
 from derive.passes.tile_batches import tile_batches
 from derive.passes.tile_loops import tile_loops
+from derive.program.check import faults
 from derive.program.grammar import Module, Program, adding
 
 
@@ -72,18 +74,36 @@ def equations(name: str, system: System, adjoint: Adjoint) -> Module:
     forward = tuple(map(adding, adjoint.primal.statements))
     backward = tuple(map(adding, adjoint.statements))
     return Module(
-        Program(name, system.inputs, system.outputs, forward),
-        Program(name, arriving, tuple(wanted), backward, wanted),
+        Program(f"{name}, forwards", system.inputs, system.outputs, forward),
+        Program(f"{name}, backwards", arriving, tuple(wanted), backward, wanted),
         bars,
         system.order,
     )
 
 
 def lowered(module: Module, without: Collection[str] = (), after: str = "") -> Module:
-    """The module after all passes but those named, or up to one of them."""
+    """The module after all passes but those named, or up to one of them.
+
+    Raises
+    ------
+    UsageError
+        If one that is named is no pass, or has to run.
+    BrokenProgram
+        If what comes out is no program (see `derive.program.check`).
+    """
+    known = [row.name for row in PASSES]
+    if after and after not in known:
+        raise UsageError(f"{after!r} is no pass; the passes are {', '.join(known)}.")
+    for name in without:
+        if name not in OPTIONAL:
+            optional = ", ".join(sorted(OPTIONAL))
+            raise UsageError(f"{name!r} cannot be left out; of the passes, {optional} can.")
     for row in PASSES:
         if row.needed or row.name not in without:
             module = row.run(module)
         if row.name == after:
-            break
+            return module
+    for program in (module.forward, module.backward):
+        if wrong := faults(program):
+            raise BrokenProgram(program.name, wrong)
     return module

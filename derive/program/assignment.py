@@ -230,9 +230,9 @@ class Assignment:
         for d, (at, (low, high)) in enumerate(zip(self.place(access), box.bounds, strict=True)):
             if d or tensor not in self.rows:  # an entry that is read lies in its tensor
                 first = tensor.offset[d] + ZERO
-                low = at if scope.least(first, low) else low
-                high = at if scope.least(high, first + tensor.shape[d] - 1) else high
-            if not (scope.least(at, low) and scope.least(high, at)):
+                low = at if scope.at_least(first, low) else low
+                high = at if scope.at_least(high, first + tensor.shape[d] - 1) else high
+            if not (scope.at_least(at, low) and scope.at_least(high, at)):
                 return False
         return True
 

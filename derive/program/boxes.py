@@ -34,9 +34,9 @@ class Scope:
     def within(self, *where: Guard) -> Scope:
         return replace(self, where=(*self.where, *where))
 
-    def least(self, larger: Expr, smaller: Expr) -> bool:
-        """Whether one number is at least the other."""
-        gap = _gap(larger, smaller)
+    def at_least(self, a: Expr, b: Expr) -> bool:
+        """Whether it is known that a is at least b."""
+        gap = _gap(a, b)
         return gap >= 0 if gap.is_Integer else nonnegative(gap, self.axes, self.where)  # type: ignore
 
 
@@ -66,8 +66,8 @@ class Box:
         if self.bounds is None or other.bounds is None:
             return None
         (low, high), (start, stop) = self.bounds[dimension], other.bounds[dimension]
-        grows = scope.least(start, low) and scope.least(stop, high)
-        if not grows or not scope.least(high + 1, start):
+        grows = scope.at_least(start, low) and scope.at_least(stop, high)
+        if not grows or not scope.at_least(high + 1, start):
             return None
         bounds = list(self.bounds)
         for d, pair in enumerate(zip(self.bounds, other.bounds, strict=True)):
@@ -105,7 +105,7 @@ Written = dict[Tensor, tuple[Box, ...]]
 
 
 def _wraps(outer: Span, inner: Span, scope: Scope) -> bool:
-    return scope.least(inner[0], outer[0]) and scope.least(outer[1], inner[1])
+    return scope.at_least(inner[0], outer[0]) and scope.at_least(outer[1], inner[1])
 
 
 def _names(span: Span, symbols: set[Expr]) -> bool:

@@ -79,6 +79,8 @@ def _names(body: Body, bound: tuple[Expr, ...]) -> Iterator[str]:
             yield from _names_of(block, bound)
         if isinstance(block, Loop) and block.axis.name in map(str, bound):
             yield f"a loop over {block.axis} stands in another"
+        if isinstance(block, Tile) and {str(block.start), str(block.stop)} & {*map(str, bound)}:
+            yield f"parts from {block.start} to {block.stop} stand in others of these names"
         own = (block.axis,) if isinstance(block, Loop) else ()
         own = (block.start, block.stop) if isinstance(block, Tile) else own
         for inner in bodies(block):

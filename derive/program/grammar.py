@@ -162,7 +162,7 @@ class Program:
     Attributes
     ----------
     name : str
-        The operation and the direction.
+        The operation and the direction: `lstm, forwards`.
     inputs, outputs : tuple of Tensor
         What is given, and what others read afterwards.
     body : tuple of Block
@@ -183,7 +183,7 @@ class Program:
 
     @property
     def names(self) -> frozenset[str]:
-        """The names of all outputs that a call may leave out."""
+        """What the outputs that a call may leave out are asked for by."""
         return frozenset(self.wanted.values())
 
 

@@ -39,7 +39,7 @@ _INDENT = "  "
 def show(program: Program, order: Order | None = None) -> str:
     """The whole program; `order` says how the author grouped what is computed."""
     given, made = (", ".join(t.name for t in ts) for ts in (program.inputs, program.outputs))
-    lines = [f"{program.name}({given}) → {made}"]
+    lines = [f"{program.name}: {given} → {made}"]
     lines += [_INDENT + line for line in _ranges(program)]
     return "\n".join([*lines, "", *_Printer(order).body(program.body, ())]) + "\n"
 

@@ -36,11 +36,14 @@ class Arithmetic:
         What stands for a real number that is no fraction.
     power : callable
         A base with an exponent.
+    infinite : callable
+        What stands for a float that is infinite.
     """
 
     functions: Mapping[type, Callable]
     constant: Callable[[Expr], Any]
     power: Callable[[Any, Any], Any]
+    infinite: Callable[[float], Any]
 
 
 def _sigmoid(x):
@@ -93,7 +96,7 @@ def _chosen(better: Callable[[Any, Any], bool]) -> Callable:
 
 largest = _chosen(lambda a, b: a > b)
 FUNCTIONS: dict[type, Callable] = {
-    **{name: through(function) for name, function in _SMOOTH.items()},
+    **{f: through(meaning, f in (sympy.tanh, scalars.sigmoid)) for f, meaning in _SMOOTH.items()},
     sympy.Abs: lambda x: -x if x < 0 else x if x != 0 else 0 * x,
     sympy.sign: lambda x: (x > 0) - (x < 0) if x == x else x,
     sympy.floor: math.floor,
@@ -129,7 +132,7 @@ def _power(base: Any, exponent: Any) -> Any:
     return base**exponent
 
 
-NUMBERS = Arithmetic(FUNCTIONS, _irrational, _power)
+NUMBERS = Arithmetic(FUNCTIONS, _irrational, _power, Number)
 """Numbers that remember, and whatever Python computes with: integers and fractions stay exact."""
 
 
@@ -144,5 +147,6 @@ FIELD = Arithmetic(
     FUNCTIONS | {f: partial(field.call, n) for f, n in _NAMES.items() if n in field.FUNCTIONS},
     lambda value: field.constant(float(value)),
     _power_of_elements,
+    field.Element,
 )
 """Elements of a field: see `derive.verification.field`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,8 @@ class Case:
         Every size and every setting, for `derive.verification.reference.evaluate`.
     outputs : mapping of str to tuple of int
         The shapes of the outputs.
+    number : int
+        Calls with the same of all these are told apart by it: they draw other numbers.
     """
 
     operation: Operation
@@ -37,6 +40,7 @@ class Case:
     options: Mapping[str, Any]
     values: Mapping[Symbol, Any]
     outputs: Mapping[str, tuple[int, ...]]
+    number: int = 0
 
     def __str__(self) -> str:
         arrays = (
@@ -44,7 +48,12 @@ class Case:
             for name, shape in self.shapes.items()
         )
         options = (f"{name}={value!r}" for name, value in self.options.items())
-        return " ".join((self.operation.name, *arrays, *options))
+        again = (f"(draw {self.number + 1})",) if self.number else ()
+        return " ".join((self.operation.name, *arrays, *options, *again))
+
+    def rng(self, purpose: str, draw: int = 0) -> np.random.Generator:
+        """A source of random numbers: others for each call and purpose, and the same every time."""
+        return np.random.default_rng(zlib.crc32(f"{self}: {purpose} {draw}".encode()))
 
     @property
     def is_empty(self) -> bool:
@@ -76,7 +85,7 @@ class Case:
         kinks : tuple of float
             A third of them are near these or on them.
         ties : bool
-            They are -1, 0 or 1, so that many are equal.
+            They are -1, 0 or 1 (if positive 1, 2 or 3), so that many are equal.
         """
         drawn = {t.name: self._array(t, rng, positive) for t in self.operation.inputs}
         for tensor in self.operation.inputs:
@@ -84,7 +93,8 @@ class Case:
             if array is None or tensor.integer or tensor.interval is not None:
                 continue
             if ties:
-                drawn[tensor.name] = rng.integers(-1, 2, array.shape).astype(float)
+                least = 1 if positive else -1
+                drawn[tensor.name] = rng.integers(least, least + 3, array.shape).astype(float)
             if not kinks:
                 continue
             # On every one and at both sides of it, as far as there is room.

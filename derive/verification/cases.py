@@ -44,11 +44,10 @@ def cases(operation: Operation) -> tuple[Case, ...]:
     formulas = formulas_of(operation)
     own = [_coarse(_stated(formulas, given)) for given in operation.cases]
     found = _select(own, [_coarse(candidate) for candidate in _candidates(formulas)])
-    if found and not formulas.free and not formulas.operation.options:
-        found = (found * FEWEST)[:FEWEST]  # nothing can vary but the numbers drawn
-    if len(found) < FEWEST:
-        raise _too_few(operation, len(found))
-    return tuple(candidate.case for candidate in found)
+    chosen = _several(formulas, [candidate.case for candidate in found])
+    if len(chosen) < FEWEST:
+        raise _too_few(operation, len(chosen))
+    return chosen
 
 
 def few(operation: Operation) -> tuple[Case, ...]:
@@ -78,7 +77,15 @@ def few(operation: Operation) -> tuple[Case, ...]:
     pool = [c for c in pool if not c.case.is_empty]
     chosen = _greedy(chosen, pool, FEW)
     distinct = {str(c.case): c for c in chosen}.values()
-    return tuple(c.case for c in sorted(distinct, key=lambda c: c.work))
+    return _several(formulas, [c.case for c in sorted(distinct, key=lambda c: c.work)])
+
+
+def _several(formulas: Formulas, chosen: Sequence[Case]) -> tuple[Case, ...]:
+    """At least `FEWEST`, if nothing can vary but the numbers drawn."""
+    if formulas.free or formulas.operation.options:
+        return tuple(chosen)
+    rounds = range(-(-FEWEST // len(chosen)) if chosen else 0)
+    return tuple(replace(case, number=number) for number in rounds for case in chosen)
 
 
 def stated(operation: Operation, given: Mapping[str, Any]) -> Case:

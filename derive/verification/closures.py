@@ -208,7 +208,13 @@ class Compiler:
 
     def maximum(self, value: Maximum) -> Evaluate:
         compared = self.compared(value)
-        return lambda here: maximum([v for v in compared(here) if v is not None])
+        infinite = self.numbers.infinite
+
+        def largest_of(here: Environment) -> Any:
+            values = [v for v in compared(here) if v is not None]
+            return maximum(values) if values else infinite(-math.inf)
+
+        return largest_of
 
     def argmaximum(self, value: ArgMaximum) -> Evaluate:
         compared = self.compared(value)

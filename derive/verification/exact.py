@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from derive.verification.field import Element, as_elements, random_elements, seam
+from derive.verification.field import Element, NoRule, as_elements, random_elements, seam
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,11 @@ def transpose_defect(
         Fields of the output that have no cotangent. Integer arrays never have one.
     subsets : bool, optional
         Whether gradients are also asked for one at a time, and all but one.
+
+    Raises
+    ------
+    NoRule
+        Where `apply` has no value or no derivative in the field, so that nothing can be said.
     """
     module = seam(module)
     options = {name: _exact_option(value) for name, value in options.items()}
@@ -90,15 +95,6 @@ def transpose_defect(
     wrt = tuple(name for name in inputs if name in differentiable and x[name] is not None)
     v = {name: random_elements(np.shape(x[name]), rng) for name in wrt}
 
-    output, residuals = module.forward(*x.values(), **options)
-    y = leaves(output)
-    y_bar = {
-        name: random_elements(leaf.shape, rng)
-        for name, leaf in y.items()
-        if leaf.dtype == object and name not in constant_outputs
-    }
-    grad_output = like(output, y_bar)
-
     def gradients(names: tuple[str, ...]) -> dict[str, np.ndarray | None]:
         grads = module.backward(grad_output, residuals, wrt=names)
         found = {name: getattr(grads, name, None) for name in inputs}
@@ -108,9 +104,22 @@ def transpose_defect(
         moved = {name: as_elements(x[name] + v[name] * Element(0, 1)) for name in names}
         return leaves(module.apply(*(x | moved).values(), **options))
 
+    try:
+        moved = apply_along(wrt)
+    except ArithmeticError as reason:  # in values or their derivative, before any gradient
+        raise NoRule(str(reason)) from reason
+
+    output, residuals = module.forward(*x.values(), **options)
+    y = leaves(output)
+    y_bar = {
+        name: random_elements(leaf.shape, rng)
+        for name, leaf in y.items()
+        if leaf.dtype == object and name not in constant_outputs
+    }
+    grad_output = like(output, y_bar)
     full = gradients(wrt)
     faults = [
-        *_unequal("apply and forward", apply_along(wrt), y),
+        *_unequal("apply and forward", moved, y),
         *_unequal("two backward calls", gradients(wrt), full),
         *(f"{name} has no gradient" for name in wrt if full[name] is None),
     ]
@@ -122,14 +131,13 @@ def transpose_defect(
             faults.append(f"the gradient of {name} {fault}")
             full[name] = None
 
-    def defect(names: Collection[str]) -> Element:
-        moved = apply_along(names)
+    def defect(names: Collection[str], moved: Mapping[str, np.ndarray]) -> Element:
         pushed = (_inner(y_bar[leaf], _tangents(moved[leaf])) for leaf in y_bar)
         pulled = (_inner(full[name], v[name]) for name in names)
         return sum(pushed, Element(0)) - sum(pulled, Element(0))
 
-    total = defect(wrt)
-    by_input = {name: defect((name,)) for name in wrt} if total != 0 else {}
+    total = defect(wrt, moved)
+    by_input = {n: defect((n,), apply_along((n,))) for n in wrt} if total != 0 else {}
     return Defect(total, by_input, tuple(faults))
 
 

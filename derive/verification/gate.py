@@ -5,10 +5,12 @@ On up to eight small cases, with memory that nobody wrote to holding NaN, and ev
 values      outputs and gradients are those of the equations as written, entry by entry
 ties        the same where many inputs are equal
 exact       gradients are the transpose of the derivative, modulo a large prime
-float32     numbers stay float32, near those of float64, and no warning is raised
+subsets     the same where some of them are asked for, with batches whole and cut
+float32     numbers stay float32, near those of float64, and no warning is raised where none of
+            them is infinite or NaN
 
-Where the field has no rule for a function, central differences take the place of the exact check,
-and that is said. `derive verify` is the long form.
+Where the field has no rule for a function, central differences take the place of the exact check.
+That is said, and so is whatever else could not be checked. `derive verify` is the long form.
 """
 
 from __future__ import annotations
@@ -28,14 +30,20 @@ from derive.language.order import Written
 from derive.verification.case import Case
 from derive.verification.cases import few, smaller
 from derive.verification.exact import leaves, like
-from derive.verification.expected import Expected
-from derive.verification.field import NoRule
+from derive.verification.expected import Expected, Judgement
 from derive.verification.strategies import Loaded
-from derive.verification.verify import Verification, runs
+from derive.verification.verify import INTERVAL, Verification, runs
 
 _PAIR = 2  # cases that are tried in float32, and with ties
 _TRIED = 12  # smaller cases, when one has failed
-_SINGLE = 1e-4  # error of float32, relative to the largest entry of an array or to 1
+_FLOAT32_ERROR = 1e-4  # relative to the largest entry of an array or to 1
+
+_WORDS = {
+    "ties": "not where many inputs are equal",
+    "exact": "not exactly",
+    "subsets": "not for a part of the gradients",
+    "float32": "not in float32",
+}
 
 Check = Callable[[Case, ModuleType], str]  # what is wrong, or nothing
 
@@ -47,7 +55,7 @@ class Findings:
     Attributes
     ----------
     cases : int
-        On how many it was checked.
+        On how many its values were checked: where rounding decides, they tell nothing.
     unchecked : tuple of str
         What could not be checked in the way described, and why; one clause each.
     """
@@ -80,12 +88,17 @@ def examine(operation: Operation, text: str) -> Findings:
     return _Gate(operation, text).findings()
 
 
+class _Untold(Exception):
+    """A check cannot tell anything of a case; a clause that says why."""
+
+
 class _Gate:
     def __init__(self, operation: Operation, text: str) -> None:
         self.operation = operation
         self.loaded = Loaded(Path(f"{operation.name}.py"), text)
         self.verification = Verification(operation, few(operation))
         self.unchecked: dict[str, None] = {}
+        self.untold: dict[Case, str] = {}  # of the check that runs, and why
         system = self.verification.system
         products = (p for s in system.statements for p in s.value.atoms(Mul))
         self.divides = any(_divides_twice(system.order.of(product) or ()) for product in products)
@@ -109,91 +122,116 @@ class _Gate:
                     remedy="Divide by what is above 0, such as Max(k[n], 1), or say which sizes "
                     "are meant by minimum= or requires=.",
                 ) from None
+        told = len(cases)
         for name, check, chosen in self.plan(cases):
+            self.untold = {}
             for case, module, strategy in runs(chosen, self.loaded):
                 if what := self.outcome(check, case, module):
                     self.refuse(name, check, case, strategy, what)
-        if self.verification.undecided:
+            if name == "values":
+                told -= len(self.untold)
+                self.say_which()
+            elif self.untold.keys() >= {*chosen}:
+                why = next(
+                    iter(self.untold.values()), "all calls that were tried have empty arrays"
+                )
+                self.unchecked[f"but {_WORDS[name]}: {why}"] = None
+        if self.verification.field_blind:
             self.unchecked["not exactly, for an identity or a rounded constant: by values"] = None
-        for case in self.verification.rounded:
-            self.unchecked[f"but for the call {case}, where rounding decides"] = None
-        return Findings(len(cases), tuple(self.unchecked))
+        for reason in self.verification.no_rule:
+            self.unchecked[f"not exactly, for {reason}: by central differences"] = None
+        return Findings(told, tuple(self.unchecked))
+
+    def say_which(self) -> None:
+        """Note the calls whose values tell nothing; that they have none at all is an error."""
+        cases = self.verification.cases
+        if all(self.verification.expected(c).has_no_value for c in cases if not c.is_empty):
+            raise DefinitionError(
+                self.operation.name,
+                f"the equations have no value, for the call {cases[-1]} and every other that was "
+                "tried: all is NaN",
+                remedy=INTERVAL,
+            )
+        for case, why in self.untold.items():
+            self.unchecked[f"but for the call {case}, where {why}"] = None
 
     def plan(self, cases: tuple[Case, ...]) -> Iterator[tuple[str, Check, tuple[Case, ...]]]:
         """Every check with the cases it runs on."""
         full = tuple(c for c in cases if not c.is_empty)
         yield "values", self.values, cases
         yield "ties", self.ties, full[-_PAIR:]
-        yield "exact", self.exact, cases
-        yield "subsets", self.subsets, full[-1:]
-        yield "float32", self.single, full[-_PAIR:]
+        # The last one is for `subsets`, which asks for all gradients as well.
+        yield "exact", self.exact, tuple(c for c in cases if len(full) < 2 or c is not full[-1])
+        yield "subsets", self.subsets, full[-1:] * 2  # whole, and cut
+        yield "float32", self.float32, full[-_PAIR:]
 
     def outcome(self, check: Check, case: Case, module: ModuleType) -> str:
         """What a check says; one that raises has failed."""
-        with warnings.catch_warnings(record=True) as said:
-            warnings.simplefilter("always")
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
             try:
-                with np.errstate(all="ignore", over="warn"):
-                    what = check(case, module)
+                return check(case, module)
+            except _Untold as reason:
+                self.untold[case] = str(reason)
+                return ""
             except Exception as raised:
-                what = f"{type(raised).__name__}: {raised}"
-        if any("divide" in str(each.message) for each in said):
-            self.unchecked[f"but for the call {case}, where something is divided by 0"] = None
-        if what and any("overflow" in str(each.message) for each in said):
-            self.unchecked[f"but for the call {case}, where numbers overflow"] = None
-            return ""
-        return what
+                return f"{type(raised).__name__}: {raised}"
 
     def values(self, case: Case, module: ModuleType) -> str:
-        return self.unless_infinite(case, self.verification.expected(case), module)
+        return self.judged(self.verification.compared(case, module, self.expected(case)))
 
     def ties(self, case: Case, module: ModuleType) -> str:
-        expected = self.verification.tied(case)
-        if expected is None or not (expected.is_finite or expected.steep):
-            return ""
-        return self.unless_infinite(case, expected, module)
+        try:
+            expected = self.verification.tied(case)
+        except (ArithmeticError, TypeError, ValueError) as reason:
+            raise _Untold(f"there the equations have no value: {reason}") from reason
+        if not (expected.is_finite or expected.steep):
+            raise _Untold("there not all values are finite")
+        return self.judged(self.verification.compared(case, module, expected))
 
-    def unless_infinite(self, case: Case, expected: Expected, module: ModuleType) -> str:
-        """What is off, but for a number not finite where the equations meet infinity too."""
-        error, what = self.verification.compared(case, module, expected)
-        return "" if self.meets_infinity(case, expected, error) else what
+    def expected(self, case: Case) -> Expected:
+        return self.verification.expected(case)
 
-    def meets_infinity(self, case: Case, expected: Expected, error: float) -> bool:
-        """Whether something is not finite where the equations meet infinity; it is noted then."""
-        met = not np.isfinite(error) and (expected.steep or not expected.calm)
-        if met:
-            self.unchecked[f"but for the call {case}, where numbers are infinite"] = None
-        return met
+    def judged(self, judgement: Judgement) -> str:
+        """What is wrong; without it, a doubt counts."""
+        if judgement.doubt and not judgement.what:
+            raise _Untold(judgement.doubt)
+        return judgement.what
 
     def exact(self, case: Case, module: ModuleType, subsets: bool = False) -> str:
-        if not self.verification.expected(case).is_finite:
-            return ""  # what is infinite, such as the largest of nothing, has no slope
-        try:
-            return self.verification.exact(case, module, subsets=subsets)[1]
-        except (NoRule, ArithmeticError) as reason:
-            self.unchecked[f"not exactly, for {reason}: by central differences"] = None
-            return self.verification.differences(case, module)[1]
+        expected = self.expected(case)
+        if expected.meets_infinity or (expected.has_gap and not expected.calm):
+            raise _Untold("what is infinite, such as the largest of nothing, has no slope")
+        return self.verification.exact(case, module, subsets=subsets)[1]
 
     def subsets(self, case: Case, module: ModuleType) -> str:
         return self.exact(case, module, subsets=True)
 
-    def single(self, case: Case, module: ModuleType) -> str:
+    def float32(self, case: Case, module: ModuleType) -> str:
         """Run in float32: what is returned has that dtype and nearly the values of float64."""
-        expected = self.verification.single(case)
-        if not expected.is_finite:
-            return ""
-        warn = "warn" if expected.calm and not expected.steep else "ignore"
+        expected = self.verification.in_float32(case)
+        calm = expected.calm and not (expected.has_gap or expected.steep)
+        warn = "warn" if calm else "ignore"
         # d/(e/a) warns where a is 0, as it was written, though SymPy's d*a/e is 0.
-        forbidden = "invalid" if self.divides else "(invalid|divide)"
-        with np.errstate(invalid=warn, divide=warn), warnings.catch_warnings():
+        forbidden = "overflow|invalid" if self.divides else "overflow|invalid|divide"
+        with (
+            np.errstate(over=warn, invalid=warn, divide=warn),
+            warnings.catch_warnings(record=True) as said,
+        ):
+            warnings.simplefilter("always")
             warnings.filterwarnings("error", forbidden, RuntimeWarning)
             found = _run(module, case, expected.inputs, expected.y_bar, np.float32)
+        if said:
+            clause = (
+                "but for NumPy's warning of a division by 0: the equations divide by a quotient"
+            )
+            self.unchecked[clause] = None
         wrong = [n for n, a in found.items() if a.dtype.kind == "f" and a.dtype != np.float32]
         if wrong:
             return f"with float32 inputs, {wrong[0]} is {found[wrong[0]].dtype}"
-        error, what = self.verification.judged(case, found, expected, _SINGLE)
-        if expected.steep and self.meets_infinity(case, expected, error):
-            return ""
+        if expected.meets_infinity:
+            raise _Untold("there numbers are infinite")
+        what = self.judged(expected.judged(found, _FLOAT32_ERROR))
         return what and f"in float32, {what}"
 
     def refuse(self, name: str, check: Check, case: Case, strategy: str, what: str) -> None:

@@ -15,7 +15,9 @@ from __future__ import annotations
 import itertools
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from fractions import Fraction
 from heapq import heappop, heappush
 from typing import Any
@@ -24,11 +26,59 @@ import mpmath
 import numpy as np
 
 _DIGITS = 40
-_LARGEST = 1024  # binary exponent; what is larger is infinite, as it is in a module
+_LEAST = -1024  # binary exponent; what is smaller is 0
 _NAN = mpmath.nan
 _STEP = mpmath.mpf(10) ** -27  # third root of a rounding error of 80 digits
 _FUNCTION = 4  # roundings of a function, for one of a sum or product
 _serials = itertools.count()
+
+
+@dataclass
+class Evaluation:
+    """The floats that a module computes with, and what was met on the way.
+
+    Attributes
+    ----------
+    bits : int
+        Of a mantissa.
+    tiny : float
+        Below it, floats have fewer bits.
+    largest : int
+        A binary exponent: what is larger is infinite, as it is in a module.
+    closest : float
+        Of two numbers that were compared, their difference in units of what they may be off.
+    met_infinity : bool
+        Whether any number was infinite.
+    met_pole : bool
+        Whether a root of 0 was taken, whose slope is infinite.
+    """
+
+    bits: int
+    tiny: float
+    largest: int
+    closest: float = math.inf
+    met_infinity: bool = False
+    met_pole: bool = False
+
+    @classmethod
+    def of(cls, dtype: type = np.float64) -> Evaluation:
+        kind = np.finfo(dtype)
+        return cls(kind.nmant + 1, float(kind.tiny), kind.maxexp)
+
+
+_now = Evaluation.of()
+
+
+@contextmanager
+def evaluation(dtype: type = np.float64) -> Iterator[Evaluation]:
+    """Compute with 40 digits what a module computes with floats of a kind; see what is met."""
+    global _now
+    before, _now = _now, Evaluation.of(dtype)
+    try:
+        with mpmath.workdps(_DIGITS):
+            yield _now
+    finally:
+        _now = before
 
 
 class Number:
@@ -51,10 +101,6 @@ class Number:
     """
 
     __slots__ = ("active", "form", "parents", "serial", "spread", "value")
-    met_infinity = False  # whether any number so far was infinite, or none at all
-    met_pole = False  # whether a root of 0 was taken, whose slope is infinite
-    closest = math.inf  # two numbers that were compared, in units of what they may be off
-    bits, tiny = 53, 2.0**-1022  # of the floats that a module computes with; below, they get fewer
 
     def __init__(
         self,
@@ -70,16 +116,12 @@ class Number:
         self.spread = _rounded(self.value, 0) if spread is None else spread
         self.form = hash(self.value) if form is None else form
         self.serial = next(_serials)
-        _, mantissa, exponent, _ = self.value._mpf_
-        if exponent and not mantissa:
-            Number.met_infinity = True
-
-    @classmethod
-    def begin(cls, dtype: type = np.float64) -> None:
-        """Forget what was met, and say which floats a module computes with."""
-        kind = np.finfo(dtype)
-        cls.met_infinity, cls.met_pole, cls.closest = False, False, math.inf
-        cls.bits, cls.tiny = kind.nmant + 1, float(kind.tiny)
+        _, mantissa, exponent, bits = self.value._mpf_
+        if mantissa and exponent + bits > _now.largest:
+            self.value = mpmath.inf if self.value > 0 else -mpmath.inf
+            _now.met_infinity = True
+        elif bits < -1:  # (that of NaN is -1)
+            _now.met_infinity = True
 
     def __repr__(self) -> str:
         return str(mpmath.nstr(self.value, 17))
@@ -122,7 +164,8 @@ class Number:
         exponent = number(exponent)
         base, power = self.value, exponent.value
         value = _power(base, power)
-        Number.met_pole |= base == 0 and 0 != power < 1
+        _now.met_pole |= bool(base == 0 and 0 != power < 1)
+        self.note_edge(value, lambda near: _power(near, power))
         parents, spread = [], 0.0
         if power != 0 and (self.active or self.spread):
             slope = power * _power(base, power - 1)
@@ -171,9 +214,19 @@ class Number:
         if difference != difference and self.value == other.value:
             return 0  # both are infinite
         spread = self.spread + other.spread
-        if spread and abs(float(difference)) < Number.closest * spread:
-            Number.closest = abs(float(difference)) / spread
+        if spread and abs(float(difference)) < _now.closest * spread:
+            _now.closest = abs(float(difference)) / spread
+        if 0 < abs(difference) < _now.tiny:  # floats may make 0 of one of them
+            _now.closest = 0.0
         return difference
+
+    def note_edge(self, value: Any, function: Callable[[Any], Any]) -> None:
+        """Note it if a function has no value here, and rounding decides whether it has one."""
+        if value == value or self.value != self.value or not self.spread:
+            return
+        off = mpmath.mpf(self.spread) * mpmath.mpf(2) ** -_now.bits
+        if any(near == near for near in map(function, (self.value - off, self.value + off))):
+            _now.closest = 0.0
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -205,8 +258,12 @@ def number(other: Any) -> Number:
     return other if isinstance(other, Number) else Number(other)
 
 
-def through(function: Callable[[Any], Any]) -> Callable[[Any], Number]:
-    """A smooth function of mpmath as one of numbers that remember."""
+def through(function: Callable[[Any], Any], saturates: bool = False) -> Callable[[Any], Number]:
+    """A smooth function of mpmath as one of numbers that remember.
+
+    Where it `saturates`, its slope is what is left to 1, such as ``1 - tanh(x)**2``, and is off by
+    roundings of 1.
+    """
 
     def value(x: Any) -> Any:
         try:
@@ -217,6 +274,7 @@ def through(function: Callable[[Any], Any]) -> Callable[[Any], Number]:
     def apply(x: Any) -> Number:
         x = number(x)
         here, form = value(x.value), hash((function, x.form))
+        x.note_edge(here, value)
         if not (x.active or x.spread):
             return Number(here, spread=_rounded(here, 0, _FUNCTION), form=form)
         with mpmath.workdps(2 * _DIGITS):
@@ -226,7 +284,7 @@ def through(function: Callable[[Any], Any]) -> Callable[[Any], Number]:
             bend = abs(float((above - 2 * value(x.value) + below) / step**2)) if x.spread else 0
         steep = abs(float(slope))
         spread = _rounded(here, x.spread and x.spread * steep, _FUNCTION)
-        by = (x, slope, bend * x.spread + _FUNCTION * steep)
+        by = (x, slope, bend * x.spread + _FUNCTION * max(steep, float(saturates)))
         return Number(here, (by,), spread=spread, form=form)
 
     return apply
@@ -267,11 +325,10 @@ def gradients(outputs: Iterable[tuple[Any, Any]], inputs: Iterable[Number]) -> l
 
 
 def numbers(array: np.ndarray, active: bool = False) -> np.ndarray:
-    """The entries as numbers that remember; the working precision is 40 digits from now on.
+    """The entries as numbers that remember.
 
     A float is the decimal that it prints as, as in a definition, so that 0.1 equals 1/10.
     """
-    mpmath.mp.dps = _DIGITS
     entries = [Number(mpmath.mpf(repr(e)), active=active) for e in array.ravel().tolist()]
     result = np.empty(len(entries), dtype=object)
     result[:] = entries
@@ -281,9 +338,9 @@ def numbers(array: np.ndarray, active: bool = False) -> np.ndarray:
 def _rounded(value: Any, spread: float, roundings: int = 1) -> float:
     """The spread of a result, from what its operands contribute; it may need no rounding."""
     size = abs(float(value))
-    if 0 < size < Number.tiny:
-        return spread + 2 * Number.tiny
-    if not spread and value._mpf_[3] <= Number.bits:
+    if 0 < size < _now.tiny:
+        return spread + 2 * _now.tiny
+    if not spread and value._mpf_[3] <= _now.bits:
         return 0
     return spread + roundings * size
 
@@ -296,9 +353,9 @@ def _real(value: Any) -> Any:
     if isinstance(value, mpmath.mpc):
         return _NAN
     _, mantissa, exponent, bits = value._mpf_
-    if mantissa and exponent + bits > _LARGEST:
+    if mantissa and exponent + bits > _now.largest:
         return mpmath.inf if value > 0 else -mpmath.inf
-    return mpmath.mpf(0) if mantissa and exponent + bits < -_LARGEST else value
+    return mpmath.mpf(0) if mantissa and exponent + bits < _LEAST else value
 
 
 def _power(base: Any, power: Any) -> Any:

@@ -20,6 +20,7 @@ import numpy as np
 import sympy
 from sympy import Expr, Idx, Sum, Symbol
 
+from derive.calculus.selection import rank
 from derive.calculus.statements import Statement, System
 from derive.language.maximum import Maximum
 from derive.language.operation import Equation, Operation, sides
@@ -168,18 +169,9 @@ class _Evaluation:
             if statement.op != "first":
                 values.append(value(here))
             elif value(here):
-                values.append(self.rank(statement, here))
+                values.append(int(self.compiler.compiled(rank(statement))(here)))
         result = self.memory[key] = REDUCTIONS[self.operations.get(tensor, "add")](values)
         return result
-
-    def rank(self, statement: Statement, here: Environment) -> int:
-        """The number of a point in row-major order of the axes that are run over."""
-        named = {a for i in statement.target.index for a in i.atoms(Idx)}
-        number = 0
-        for axis in statement.domain:
-            if axis not in named:
-                number = number * self.number(axis.extent) + here[axis.name]
-        return number
 
 
 def _places(statement: Statement) -> Iterator[Expr]:

@@ -191,7 +191,7 @@ class Interpreter:
         wanted: Collection[str] | None = None,
     ) -> dict[Tensor, np.ndarray]:
         """See `run`."""
-        program = self.program
+        program, self.bound = self.program, ()
         self.rooms.clear()
         self.here = {symbol.name: value for symbol, value in values.items()}
         self.wanted = program.names if wanted is None else frozenset(wanted)
@@ -242,6 +242,8 @@ class Interpreter:
                     self.loop(block)
                 case Tile():
                     self.tile(block)
+                case _:
+                    raise TypeError(block)
 
     def holds(self, test: Wanted | Present | Test) -> bool:
         if isinstance(test, Wanted):

@@ -197,7 +197,7 @@ _OPERATIONS: dict[type, Callable] = {
 
 
 def _compiled(expression: Any) -> Callable[[Values], Any]:
-    """Like `reference.compiled`, but in integers alone and by name: a hundred times per case."""
+    """Like `closures.Compiler`, but in integers alone and by name: a hundred times per case."""
     if expression.is_Integer:
         integer = int(expression)
         return lambda values: integer

@@ -11,10 +11,9 @@ import os
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
-import mpmath
 import numpy as np
 import pytest
 
@@ -106,9 +105,9 @@ def extremes(subject: Subject) -> tuple[Extreme, ...]:
 
 @pytest.fixture(autouse=True)
 def _numbers_without_end(monkeypatch):
-    monkeypatch.setattr(number, "_LARGEST", 10**9)
-    yield
-    mpmath.mp.dps = number._DIGITS
+    endless = partial(number.Evaluation, 53, 2.0**-1022, 10**9)
+    monkeypatch.setattr(number.Evaluation, "of", lambda dtype: endless())
+    monkeypatch.setattr(number, "_LEAST", -(10**9))
 
 
 def wrong(extreme: Extreme, monkeypatch) -> Iterator[str]:

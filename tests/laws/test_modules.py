@@ -26,7 +26,6 @@ LAYERS = (
     "rendering",
     "verification",
 )
-SILENT = ("language", "calculus", "backends", "lowering", "rendering")
 
 BUILTINS = [
     "abs",
@@ -83,9 +82,6 @@ NUMPY = [
     "ascontiguousarray",
     "empty",
     "zeros",
-    "full",
-    "greater",
-    "greater_equal",
     "ones",
     "zeros_like",
     "ones_like",
@@ -130,12 +126,6 @@ NUMPY = [
     "integer",
     "floating",
     "generic",
-    "inf",
-    "nan",
-    "bool_",
-    "all",
-    "arange",
-    "clip",
 ]
 # On elements of a field these do not exist or would leave it without a word; a bare einsum is slow.
 BARRED = [
@@ -331,7 +321,7 @@ def words(path: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("layer", SILENT)
+@pytest.mark.parametrize("layer", LAYERS)
 def test_the_engine_knows_no_operation(layer):
     """What is done for one operation is done by a rule for all of its kind."""
     for path in (ROOT / layer).rglob("*.py"):
@@ -372,7 +362,6 @@ def imports(path: Path) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("layer", LAYERS)
 def test_each_folder_imports_only_from_folders_above_it(layer):
-    """language < calculus < .. < backends < lowering < .. < verification, and errors for all."""
     allowed = {"errors", "templating", *LAYERS[: LAYERS.index(layer) + 1]}
     for path in (ROOT / layer).rglob("*.py"):
         for name, _ in imports(path):

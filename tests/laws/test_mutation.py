@@ -6,17 +6,18 @@ All mutants are tried with DERIVE_ALL_MUTANTS=1 (minutes); otherwise a fixed sam
 
 import os
 import warnings
-from dataclasses import replace
+from contextlib import suppress
 from functools import cache
 
 import pytest
 
-from derive.verification.cases import Case, cases
+from derive.errors import VerificationError
+from derive.verification.cases import Case, stated
 from derive.verification.sizes import formulas_of
 from derive.verification.strategies import Loaded
 from derive.verification.verify import runs
 from tests.cases import SUBJECTS, Subject
-from tests.mutants import Mutant, count, is_mathematics, mutants
+from tests.mutants import count, is_mathematics, mutants
 
 ALL = bool(os.environ.get("DERIVE_ALL_MUTANTS"))
 SAMPLE = max(8, 350 // len(SUBJECTS))  # of each module
@@ -44,30 +45,38 @@ def discriminating(subject: Subject) -> tuple[Case, ...]:
     """Cases on which hardly two numbers agree; too large for plain loops, not for the field."""
     operation = subject.operation
     free = {size.name for size in formulas_of(operation).free}
-    stated = []
+    found: list[Case] = []
     for sizes, options in STATED:
         given: dict[str, object] = {n: v for n, v in sizes.items() if n in free}
         for option in operation.options:
             if option.name in options:
                 rank = len(option.settings) // (2 if option.sides else 1)
-                given[option.name] = options[option.name][-rank:]
-            elif option.name == "groups" and not stated:
+                values = options[option.name][-rank:]
+                pairs = any(isinstance(value, tuple) for value in values)
+                first = pairs and not option.sides
+                given[option.name] = tuple(v[0] if first else v for v in values)
+            elif option.name == "groups" and not found:
                 given["groups"] = 2
-        stated.append(given)
-    return cases(replace(operation, cases=tuple(stated)))[: len(stated)]
+        narrow = {name: value for name, value in given.items() if name != "padding"}
+        for possible in (given, narrow):  # a window may be too small for it
+            with suppress(VerificationError):
+                found.append(stated(operation, possible))
+                break
+    assert found, operation.name
+    return tuple(found)
 
 
-def killed(subject: Subject, mutant: Mutant) -> bool:
+def killed(subject: Subject, text: str) -> bool:
     """Whether a verification fails; raising an exception is a way to fail."""
-    verification = subject.verification
+    verification, apart = subject.verification, discriminating(subject)
     hardest = sorted(subject.cases, key=lambda case: case.is_empty)
     try:
-        loaded = Loaded(subject.path, mutant.text)
+        loaded = Loaded(subject.path, text)
         # Twice, since a case is run with the batch cut, or not, by its position.
         for case, module, _ in runs([*hardest, hardest[-1], *hardest], loaded):
             if verification.reference(case, module)[1]:
                 return True
-        for case, module, _ in runs(discriminating(subject), loaded):
+        for case, module, _ in runs(apart, loaded):
             if verification.exact(case, module)[1]:
                 return True
     except Exception:
@@ -76,9 +85,12 @@ def killed(subject: Subject, mutant: Mutant) -> bool:
 
 
 @pytest.mark.parametrize("part", range(PARTS))
-def test_nine_in_ten_slips_are_noticed(part: int, record_property):
-    """Of the rest, most are the same program: a sum over other axes of the same extents, operands
-    that trade places, frames that are larger than they need be, entries that nobody reads."""
+def test_most_slips_are_noticed(part: int, record_property):
+    """At least `LEAST` of them, where what ships is accepted.
+
+    Of the rest, most are the same program: a sum over other axes of the same extents, operands that
+    trade places, frames that are larger than they need be, entries that nobody reads.
+    """
     tried = noticed = 0
     survivors = []
     for subject in SUBJECTS[part::PARTS]:
@@ -86,9 +98,10 @@ def test_nine_in_ten_slips_are_noticed(part: int, record_property):
         every = 1 if ALL else max(1, count(text, is_mathematics) // SAMPLE)
         with warnings.catch_warnings():
             warnings.simplefilter("error", RuntimeWarning)
+            assert not killed(subject, text), f"{subject}, as it ships"
             for mutant in mutants(text, every, is_mathematics):
                 tried += 1
-                noticed += (was := killed(subject, mutant))
+                noticed += (was := killed(subject, mutant.text))
                 survivors += [] if was else [f"{subject}: {mutant}"]
     record_property("kill rate", noticed / tried)
     assert noticed >= LEAST * tried, f"{noticed} of {tried}:\n" + "\n".join(survivors)

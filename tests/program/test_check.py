@@ -224,6 +224,13 @@ def test_axes_are_bound():
     assert "first is not bound" in said(Allocate(y), sets(y[n], x[first]))
     again = Loop(n, (Loop(n, (COPY,)),))
     assert "a loop over n stands in another" in said(Allocate(y), again)
+    last = Bound("last", N)
+    part = sets(y[n], x[n], Guard("ge", n - first), Guard("ge", last - 1 - n))
+    tile = Tile(n, first, last, Integer(1), (part,))
+    assert "stand in others" not in said(Allocate(y, Integer(0)), tile)
+    for inner in (tile, replace(tile, axis=m), replace(tile, stop=Bound("end", N))):
+        outer = Tile(n, first, last, Integer(1), (inner,))
+        assert "stand in others of these names" in said(Allocate(y, Integer(0)), outer)
 
 
 def test_integers_stay_apart():

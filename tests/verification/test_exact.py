@@ -1,10 +1,12 @@
 """The exact checker accepts right modules and rejects wrong ones."""
 
+from types import ModuleType, SimpleNamespace
+
 import numpy as np
 import pytest
 
 from derive.verification.exact import transpose_defect
-from derive.verification.field import Element
+from derive.verification.field import Element, NoRule
 from tests.verification.samples import load
 
 LSTM = {
@@ -168,3 +170,23 @@ def test_is_reproducible():
         for _ in range(2)
     )
     assert isinstance(first.total, Element) and first.total == second.total != 0
+
+
+def test_what_apply_cannot_compute_in_the_field_is_told_from_what_backward_cannot(rng):
+    """With the one nothing can be said; the other is a fault of backward."""
+
+    def module(at: str) -> ModuleType:
+        made = ModuleType("reciprocal")
+        made.__dict__.update(
+            apply=lambda x: 1 / (x - x) if at == "apply" else x,
+            forward=lambda x: (x, x),
+            backward=lambda y, x, wrt: SimpleNamespace(x=y / (x - x) if at == "backward" else y),
+        )
+        return made
+
+    shapes = {"x": (2,)}
+    assert transpose_defect(module(""), shapes, {}, ("x",), rng, subsets=False).is_zero
+    with pytest.raises(NoRule, match="division by zero"):
+        transpose_defect(module("apply"), shapes, {}, ("x",), rng)
+    with pytest.raises(ZeroDivisionError):
+        transpose_defect(module("backward"), shapes, {}, ("x",), rng)

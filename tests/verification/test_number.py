@@ -7,14 +7,38 @@ import mpmath
 import numpy as np
 import pytest
 
-from derive.verification.number import Number, gradients, numbers, through
+from derive.verification.number import Evaluation, Number, evaluation, gradients, numbers, through
 
 
 @pytest.fixture(autouse=True)
 def doubles():
-    Number.begin()
-    yield
-    Number.begin()
+    with evaluation():
+        yield
+
+
+def test_an_evaluation_leaves_nothing_behind():
+    before = mpmath.mp.dps
+    with evaluation(np.float32) as single:
+        assert float(1 / leaf(0.0)) == math.inf
+        assert single.met_infinity and single.bits == 24
+        with evaluation() as other:
+            assert not other.met_infinity
+        with pytest.raises(ZeroDivisionError), evaluation():
+            raise ZeroDivisionError
+        assert leaf(1e39).value == mpmath.inf and single.bits == 24
+    assert mpmath.mp.dps == before
+    assert leaf(1e39).value == mpmath.mpf(1e39)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_what_is_beyond_the_floats_is_infinite(dtype):
+    """However it is made; a sum and a product, too."""
+    with evaluation(dtype) as met:
+        most = leaf(float(np.finfo(dtype).max))
+        assert most.value != mpmath.inf and not met.met_infinity
+        for beyond in (most + most, most * 2, most**2, 4 / (1 / most)):
+            assert beyond.value == mpmath.inf
+        assert (-most - most).value == -mpmath.inf and met.met_infinity
 
 
 def leaf(value: float) -> Number:
@@ -97,14 +121,14 @@ SMOOTH = [
 @pytest.mark.parametrize("function", SMOOTH)
 def test_floats_are_off_by_no_more_than_is_said(function, dtype):
     """And by more than a thousandth of it, at some of a hundred points."""
-    Number.begin(dtype)
     rng = np.random.default_rng(0)
     shares = []
-    for _ in range(100):
-        point = rng.uniform(0.5, 1.5, 3).astype(dtype)
-        exact = function(*numbers(point.astype(float)))
-        off = abs(float(exact.value - mpmath.mpf(float(function(*point)))))
-        shares.append(off / (exact.spread * 2.0**-Number.bits))
+    with evaluation(dtype) as floats:
+        for _ in range(100):
+            point = rng.uniform(0.5, 1.5, 3).astype(dtype)
+            exact = function(*numbers(point.astype(float)))
+            off = abs(float(exact.value - mpmath.mpf(float(function(*point)))))
+            shares.append(off / (exact.spread * 2.0**-floats.bits))
     assert 1e-3 < max(shares) <= 1
 
 
@@ -128,15 +152,15 @@ def test_what_needs_no_rounding_is_exact():
     assert x.spread == 0.1 and (x + 0).spread > 0 and (x * x).spread > 0 and (y / 7).spread > 0
 
 
-def near() -> bool:
-    return Number.closest < 8 * 2.0**-Number.bits
+def near(met: Evaluation) -> bool:
+    return met.closest < 8 * 2.0**-met.bits
 
 
 def compared(*of: float, by) -> bool:
     """Whether something that was compared was nearer than rounding can tell."""
-    Number.begin()
-    by(*numbers(np.array(of)))
-    return near()
+    with evaluation() as met:
+        by(*numbers(np.array(of)))
+    return near(met)
 
 
 @pytest.mark.parametrize(
@@ -160,6 +184,6 @@ def test_rounding_decides_between_numbers_that_are_equal(by, unsure):
 def test_what_is_too_small_for_a_float_is_not_told_from_0():
     """exp(−200) is 1e-87: a number of float64, and none of float32."""
     for dtype, unsure in ((np.float64, False), (np.float32, True)):
-        Number.begin(dtype)
-        assert through(mpmath.exp)(leaf(-200.0)) > 0.0
-        assert near() is unsure
+        with evaluation(dtype) as met:
+            assert through(mpmath.exp)(leaf(-200.0)) > 0.0
+        assert near(met) is unsure

@@ -19,7 +19,7 @@ from derive.language import (
     state,
     tensor,
 )
-from derive.verification.number import gradients, numbers
+from derive.verification.number import evaluation, gradients, numbers
 from derive.verification.reference import as_written, evaluate
 
 N, K = sizes("N K")
@@ -31,21 +31,22 @@ def evaluated(*equations, outputs=(y,), sizes=(), **arrays):
     """Outputs as lists, and the gradients of their sum."""
     inputs = [t for t in (x, w, b, beyond, low, places) if t.name in arrays]
     operation = Operation("op", "An operation.", tuple(inputs), outputs, equations)
-    values = {N: 3, K: 2} | dict(sizes)
-    given = {
-        name: None if array is None
-        else np.array(array) if name == "places"
-        else numbers(np.array(array, float), active=True)
-        for name, array in arrays.items()
-    }  # fmt: skip
-    found = evaluate(as_written(operation), given, values)
-    weighed = [(entry, 1.0) for array in found.values() for entry in array.flat]
-    slopes = {
-        name: [float(s) for s in gradients(weighed, list(array.flat))]
-        for name, array in given.items()
-        if array is not None and name != "places"
-    }
-    return [[float(e) for e in array.flat] for array in found.values()], slopes
+    with evaluation():
+        values = {N: 3, K: 2} | dict(sizes)
+        given = {
+            name: None if array is None
+            else np.array(array) if name == "places"
+            else numbers(np.array(array, float), active=True)
+            for name, array in arrays.items()
+        }  # fmt: skip
+        found = evaluate(as_written(operation), given, values)
+        weighed = [(entry, 1.0) for array in found.values() for entry in array.flat]
+        slopes = {
+            name: [float(s) for s in gradients(weighed, list(array.flat))]
+            for name, array in given.items()
+            if array is not None and name != "places"
+        }
+        return [[float(e) for e in array.flat] for array in found.values()], slopes
 
 
 beyond = tensor("beyond", N, outside=5)

@@ -157,6 +157,22 @@ def test_a_call_skips_what_it_does_not_need():
     assert run(program, {x: [1]}, {N: 1}).keys() == {y, z}
 
 
+def test_a_call_that_failed_leaves_nothing_behind():
+    """Of the loop that it died in, the next call would take the axis to be bound."""
+    begin = Compute(Statement((n,), y[n], Integer(1)), "set")
+    step = Compute(Statement((), y[n], x[n]))
+    program = Program("test", (x,), (y,), (Allocate(y), begin, Loop(n, (step,))))
+    again = Interpreter(program)
+    with pytest.raises(Unwritten):
+        again({}, {N: 3})
+    assert again({x: [3, 1, 2]}, {N: 3})[y].tolist() == [4, 2, 3]
+
+
+def test_what_is_no_block_is_refused():
+    with pytest.raises(TypeError, match=r"y\[0\]"):
+        computed(Allocate(y), Statement((), y[0], x[0]))
+
+
 def test_a_choice_follows_its_test_or_is_forced():
     one, other = (Compute(Statement((n,), y[n], x[n] * k), "set") for k in (1, 10))
     program = Program(

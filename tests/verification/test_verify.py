@@ -44,6 +44,15 @@ def test_functions_are_compared_with_forty_digits_where_they_are_defined(tmp_pat
     assert report.ok, report.lines
 
 
+@pytest.mark.filterwarnings("ignore:invalid value")
+def test_a_report_says_that_no_case_tells_anything(tmp_path):
+    far = Operation("far", "Far.", (x,), (y,), (Eq(y[n], Sum(log(x[n, i] - 100), i)),))
+    report = verify(far, generated(far, tmp_path))
+    assert not report.ok
+    assert "tell nothing: the equations have no value" in report.lines[0]
+    assert any("interval=" in line for line in report.lines)
+
+
 @pytest.mark.parametrize(
     "right, wrong, by",
     [
