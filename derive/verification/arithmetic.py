@@ -75,7 +75,7 @@ _SMOOTH: dict[type, Callable] = {
     scalars.silu: lambda x: x * _sigmoid(x),
     scalars.mish: lambda x: x * mpmath.tanh(mpmath.log1p(mpmath.exp(x))),
     scalars.gelu: lambda x: x * mpmath.ncdf(x),
-    scalars.gelu_tanh: lambda x: x * (1 + mpmath.tanh(_cubic(x))) / 2,
+    scalars.gelu_tanh: lambda x: x * _sigmoid(2 * _cubic(x)),  # 1 + tanh would cancel
     scalars.softsign: lambda x: x / (1 + abs(x)),
 }
 # Their slopes are measured; none of them has a kink.
