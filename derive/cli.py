@@ -38,14 +38,14 @@ from derive.errors import (
     UsageError,
     printable,
 )
-from derive.rendering import files
+from derive.output import files
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from derive.language import Operation
+    from derive.output.files import Change, Output
     from derive.pipeline import Build
-    from derive.rendering.files import Change, Output
 
 
 class _Commands(TyperGroup):

@@ -13,6 +13,9 @@ from pathlib import Path, PurePosixPath
 from shlex import quote
 from types import ModuleType
 
+from derive.backends.numpy.lower import Mathematics, lower
+from derive.backends.numpy.module import comment, render_module
+from derive.backends.numpy.package import family_file, index_file, typed_marker
 from derive.calculus.adjoint import adjoint
 from derive.calculus.checks import check, check_system
 from derive.calculus.derivation import Derivation, derivation, outline
@@ -21,7 +24,7 @@ from derive.calculus.statements import System
 from derive.errors import DefinitionError
 from derive.language.operation import Operation
 from derive.language.symbols import Access, Axis
-from derive.lowering.lower import Program, lower
+from derive.output.files import Output, intact, is_current, with_header
 from derive.passes import equations, lowered
 from derive.passes.separate_windows import with_separate_windows
 from derive.program.dependences import in_order
@@ -29,9 +32,6 @@ from derive.program.grammar import adding
 from derive.program.show import show as program_text
 from derive.prose.latex import render_latex
 from derive.prose.text import derivation_text
-from derive.rendering.files import Output, intact, is_current, with_header
-from derive.rendering.module import comment, render_module
-from derive.rendering.package import family_file, index_file, typed_marker
 from derive.templating import template_names, template_source
 from derive.verification.gate import Findings, examine
 
@@ -97,7 +97,7 @@ def rendered(
     return Build(operation, outputs, len(steps.steps))
 
 
-def _lowered(operation: Operation, system: System, steps: Derivation | None = None) -> Program:
+def _lowered(operation: Operation, system: System, steps: Derivation | None = None) -> Mathematics:
     """The program of a system, with comments that name the steps if there are any."""
     apart = with_separate_windows(system)
     describe = comment(steps, apart.order) if steps else lambda statement, adds: ""

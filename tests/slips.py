@@ -25,6 +25,8 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from derive.backends.numpy.lower import lower
+from derive.backends.numpy.module import render_module
 from derive.calculus.adjoint import Adjoint
 from derive.calculus.derivation import outline
 from derive.calculus.lift import to_system
@@ -32,8 +34,6 @@ from derive.calculus.statements import System
 from derive.errors import NotVerified, VerificationError
 from derive.language.operation import Operation
 from derive.language.symbols import Tensor
-from derive.lowering.lower import lower
-from derive.rendering.module import render_module
 from derive.verification import reference
 from derive.verification.arithmetic import NUMBERS
 from derive.verification.case import Case

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 import derive
 from derive import cli
 from derive.errors import DefinitionError, NotVerified, UsageError
-from derive.rendering.files import Output, with_header
+from derive.output.files import Output, with_header
 
 posix = pytest.mark.skipif(os.name != "posix", reason="links are a privilege on Windows")
 

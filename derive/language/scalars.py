@@ -1,8 +1,8 @@
 """The table of scalar functions: one row each, and nothing outside it can be used.
 
 A row says how a function is differentiated (closed over rows, through its own value ``y`` where
-that is cheaper) and how NumPy computes it stably. Names with an underscore are written out in the
-generated module itself, where NumPy has no such function or no stable one.
+that is cheaper) and how it is printed. How a target computes it stably is that target's to say
+(``FUNCTIONS`` of `derive.backends.numpy.functions`).
 """
 
 from __future__ import annotations
@@ -109,58 +109,50 @@ def _half_tanh_slope(x: Expr) -> Expr:
 
 @dataclass(frozen=True)
 class Scalar:
-    """One row: a function, its derivative as a function of ``(x, y)``, its NumPy name, its LaTeX.
-
-    ``numpy`` starts with ``np.`` for a ufunc, with ``_`` for a function of the generated module.
-    """
+    """One row: a function, its derivative as a function of ``(x, y)``, its LaTeX."""
 
     function: type
     derivative: Callable[[Expr, Expr], Expr]
-    numpy: str
     latex: str = ""
 
 
 SCALARS: dict[type, Scalar] = {
     row.function: row
     for row in (
-        Scalar(sympy.exp, lambda x, y: y, "np.exp"),
-        Scalar(sympy.log, lambda x, y: 1 / x, "np.log"),
-        Scalar(log1p, lambda x, y: 1 / (1 + x), "np.log1p", r"\operatorname{log1p}"),
-        Scalar(expm1, lambda x, y: sympy.exp(x), "np.expm1", r"\operatorname{expm1}"),
-        Scalar(sympy.tanh, lambda x, y: 1 - y**2, "np.tanh"),
-        Scalar(sympy.sinh, lambda x, y: sympy.cosh(x), "np.sinh"),
-        Scalar(sympy.cosh, lambda x, y: sympy.sinh(x), "np.cosh"),
-        Scalar(sympy.sin, lambda x, y: sympy.cos(x), "np.sin"),
-        Scalar(sympy.cos, lambda x, y: -sympy.sin(x), "np.cos"),
-        Scalar(sympy.tan, lambda x, y: 1 + y**2, "np.tan"),
-        Scalar(sympy.atan, lambda x, y: lorentzian(x), "np.arctan"),
+        Scalar(sympy.exp, lambda x, y: y),
+        Scalar(sympy.log, lambda x, y: 1 / x),
+        Scalar(log1p, lambda x, y: 1 / (1 + x), r"\operatorname{log1p}"),
+        Scalar(expm1, lambda x, y: sympy.exp(x), r"\operatorname{expm1}"),
+        Scalar(sympy.tanh, lambda x, y: 1 - y**2),
+        Scalar(sympy.sinh, lambda x, y: sympy.cosh(x)),
+        Scalar(sympy.cosh, lambda x, y: sympy.sinh(x)),
+        Scalar(sympy.sin, lambda x, y: sympy.cos(x)),
+        Scalar(sympy.cos, lambda x, y: -sympy.sin(x)),
+        Scalar(sympy.tan, lambda x, y: 1 + y**2),
+        Scalar(sympy.atan, lambda x, y: lorentzian(x)),
         Scalar(
             lorentzian,
             lambda x, y: -2 * bounded(x) * y**2,
-            "_lorentzian",
             r"\operatorname{lorentzian}",
         ),
-        Scalar(sympy.Abs, lambda x, y: sympy.sign(x), "np.abs"),
-        Scalar(sympy.sign, lambda x, y: Integer(0), "np.sign"),
+        Scalar(sympy.Abs, lambda x, y: sympy.sign(x)),
+        Scalar(sympy.sign, lambda x, y: Integer(0)),
         Scalar(
             sympy.erf,
             lambda x, y: 2 / sympy.sqrt(sympy.pi) * sympy.exp(-(bounded(x) ** 2)),
-            "_erf",
         ),
-        Scalar(normal_cdf, lambda x, y: normal_pdf(x), "_normal_cdf", r"\Phi"),
-        Scalar(normal_pdf, lambda x, y: -bounded(x) * y, "_normal_pdf", r"\varphi"),
-        Scalar(sigmoid, lambda x, y: y * (1 - y), "_sigmoid", r"\sigma"),
-        Scalar(softplus, lambda x, y: sigmoid(x), "_softplus", r"\operatorname{softplus}"),
+        Scalar(normal_cdf, lambda x, y: normal_pdf(x), r"\Phi"),
+        Scalar(normal_pdf, lambda x, y: -bounded(x) * y, r"\varphi"),
+        Scalar(sigmoid, lambda x, y: y * (1 - y), r"\sigma"),
+        Scalar(softplus, lambda x, y: sigmoid(x), r"\operatorname{softplus}"),
         Scalar(
             softsign,
             lambda x, y: 1 / (1 + sympy.Abs(x)) ** 2,
-            "_softsign",
             r"\operatorname{softsign}",
         ),
         Scalar(
             silu,
             _gate_slope(lambda x: sigmoid(x), lambda x: sigmoid(x) * (1 - sigmoid(x))),
-            "_silu",
             r"\operatorname{silu}",
         ),
         Scalar(
@@ -169,25 +161,22 @@ SCALARS: dict[type, Scalar] = {
                 lambda x: sympy.tanh(softplus(x)),
                 lambda x: (1 - sympy.tanh(softplus(x)) ** 2) * sigmoid(x),
             ),
-            "_mish",
             r"\operatorname{mish}",
         ),
         Scalar(
             gelu,
             _gate_slope(lambda x: normal_cdf(x), lambda x: normal_pdf(x)),
-            "_gelu",
             r"\operatorname{gelu}",
         ),
         Scalar(
             gelu_tanh,
             _gate_slope(_half_tanh, _half_tanh_slope),
-            "_gelu_tanh",
             r"\operatorname{gelu_{tanh}}",
         ),
-        Scalar(bounded, lambda x, y: Integer(1), "_bounded", r"\operatorname{bounded}"),
-        Scalar(relu, lambda x, y: step(x), "_relu", r"\operatorname{relu}"),
-        Scalar(step, lambda x, y: Integer(0), "_step", r"\operatorname{step}"),
-        Scalar(stop, lambda x, y: Integer(0), "_stop", r"\operatorname{stop}"),
+        Scalar(bounded, lambda x, y: Integer(1), r"\operatorname{bounded}"),
+        Scalar(relu, lambda x, y: step(x), r"\operatorname{relu}"),
+        Scalar(step, lambda x, y: Integer(0), r"\operatorname{step}"),
+        Scalar(stop, lambda x, y: Integer(0), r"\operatorname{stop}"),
     )
 }
 

@@ -17,9 +17,9 @@ import mpmath
 import sympy
 from sympy import Expr
 
+from derive.backends.numpy.functions import FUNCTIONS as NAMES
 from derive.calculus.selection import attains
 from derive.language import scalars
-from derive.language.scalars import SCALARS
 from derive.verification import field
 from derive.verification.number import Number, through
 
@@ -142,7 +142,7 @@ def _power_of_elements(base: Any, exponent: Any) -> Any:
     return field.as_element(base) ** exponent
 
 
-_NAMES = {f: row.numpy.removeprefix("np.").removeprefix("_") for f, row in SCALARS.items()}
+_NAMES = {f: name.removeprefix("np.").removeprefix("_") for f, name in NAMES.items()}
 FIELD = Arithmetic(
     FUNCTIONS | {f: partial(field.call, n) for f, n in _NAMES.items() if n in field.FUNCTIONS},
     lambda value: field.constant(float(value)),

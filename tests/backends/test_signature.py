@@ -65,7 +65,7 @@ def test_what_a_caller_can_see_is_told():
     assert signature(replace(GROUPED, requires=())).nonnegative == (P,)
 
 
-@pytest.mark.parametrize("word", ["np", "numpy", "lowering", "Literal"])
+@pytest.mark.parametrize("word", ["np", "numpy", "tree", "Literal"])
 def test_it_is_no_text_of_any_target(word):
     """C and others print it, too."""
     import derive.backends.signature as module

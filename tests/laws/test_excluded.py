@@ -14,8 +14,8 @@ import derive
 from derive.language import Maximum, axes, integers, option, parameter, sizes, tensor
 from derive.language.operation import Operation
 from derive.ops.activations import ELEMENTWISE
+from tests.backends.numpy.building import failures
 from tests.cases import SUBJECT, SUBJECTS
-from tests.lowering.building import failures
 
 NAN, INFINITY = np.nan, np.inf
 N, T, H, J = sizes("N T H J")

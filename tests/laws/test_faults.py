@@ -21,6 +21,7 @@ from sympy import (
     tanh,
 )
 
+from derive.backends.numpy.elementwise import constant_name
 from derive.errors import DefinitionError
 from derive.language import (
     Maximum,
@@ -38,7 +39,6 @@ from derive.language import (
     stop,
     tensor,
 )  # fmt: skip
-from derive.lowering.elementwise import constant_name
 from derive.pipeline import compile
 from tests.slopes import gradients_are_slopes, module_of, values_of
 

@@ -21,9 +21,8 @@ LAYERS = (
     "program",
     "passes",
     "arrays",
+    "output",
     "backends",
-    "lowering",
-    "rendering",
     "verification",
 )
 
@@ -369,6 +368,30 @@ def test_each_folder_imports_only_from_folders_above_it(layer):
             if top == "derive" and rest:
                 assert rest[0] in allowed, f"{path} imports {name}"
             assert top != "generated", path
+
+
+def written_and_said(path: Path) -> tuple[set[str], set[str]]:
+    """Names and attributes, and the strings that are no docstrings."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    written = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    written |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    alone = [node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)]
+    texts = (n for n in ast.walk(tree) if isinstance(n, ast.Constant) and n not in alone)
+    return written, {n.value for n in texts if isinstance(n.value, str)}
+
+
+@pytest.mark.parametrize("layer", LAYERS[: LAYERS.index("backends")])
+def test_the_back_end_alone_knows_numpy(layer):
+    """Neither NumPy nor the functions that modules carry, nor methods of arrays."""
+    support = {p.stem for p in (ROOT.parent / "templates/numpy/support").glob("*.py")}
+    methods = {"reshape", "transpose", "astype", "copyto", "ascontiguousarray", "matmul", "einsum"}
+    for path in (ROOT / layer).rglob("*.py"):
+        assert not any(name.split(".")[0] == "numpy" for name, _ in imports(path)), path
+        written, said = written_and_said(path)
+        assert not written & (methods | {"np"}), path
+        if path.name != "names.py":  # a module must not be called numpy
+            assert not said & (support | methods | {"np", "numpy"}), path
+            assert not any(word.startswith("np.") for word in said), path
 
 
 def test_nothing_of_the_engine_imports_the_operations():

@@ -10,12 +10,12 @@ from dataclasses import replace
 import pytest
 
 from derive import passes
+from derive.backends.numpy.lower import lower
+from derive.backends.numpy.module import render_module
 from derive.calculus.adjoint import adjoint
 from derive.calculus.derivation import outline
-from derive.lowering.lower import lower
 from derive.passes import PASSES
 from derive.passes.separate_windows import with_separate_windows
-from derive.rendering.module import render_module
 from derive.verification.cases import few
 from derive.verification.gate import examine
 from tests.cases import SUBJECT

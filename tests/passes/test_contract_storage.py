@@ -11,7 +11,7 @@ from derive.language import Operation, axes, parameter, sizes, state, tensor
 from derive.passes.contract_storage import contracted
 from derive.program.dependences import in_order
 from derive.program.grammar import Program, adding, computes, statements_of
-from tests.lowering.building import failures, loaded, text_of
+from tests.backends.numpy.building import failures, loaded, text_of
 
 T, N = sizes("T N")
 t, n, m = axes("t n m", T, N, N)

@@ -5,7 +5,7 @@ from sympy import Eq, Sum, tanh
 from derive.calculus.lift import to_system
 from derive.language import Maximum, Operation, axes, sizes, state, tensor
 from derive.passes.drop_copies import without_copies
-from tests.lowering.building import failures, text_of
+from tests.backends.numpy.building import failures, text_of
 
 N, C = sizes("N C")
 n, c = axes("n c", N, C)

@@ -8,7 +8,7 @@ from derive.calculus.statements import Statement
 from derive.language import Operation, axes, parameter, sizes, state, tensor
 from derive.passes.hoist_factors import with_factors_ahead
 from derive.program.grammar import adding, statements_of
-from tests.lowering.building import failures
+from tests.backends.numpy.building import failures
 
 T, N = sizes("T N")
 t, n, m = axes("t n m", T, N, N)

@@ -9,8 +9,8 @@ from derive.calculus.lift import to_system
 from derive.language import Operation, axes, option, parameter, size, sizes, tensor
 from derive.ops import shipped
 from derive.program.windows import windowed_product
-from tests.lowering.building import failures, program_of
-from tests.lowering.zoo import ZOO
+from tests.backends.numpy.building import failures, program_of
+from tests.backends.numpy.zoo import ZOO
 
 A, B, C, R, S = sizes("A B C R S")
 E, F = sizes("E F", minimum=1)

@@ -9,8 +9,8 @@ from derive.calculus.lift import to_system
 from derive.language import Operation, axes, parameter, sizes, state, tensor
 from derive.passes.stack import with_stacks
 from derive.program.grammar import Compute, adding
-from tests.lowering.building import failures, text_of
-from tests.lowering.textbook_lstm import textbook_lstm
+from tests.backends.numpy.building import failures, text_of
+from tests.backends.numpy.textbook_lstm import textbook_lstm
 
 T, N, H = sizes("T N H")
 t, n, j, k = axes("t n j k", T, N, H, H)

@@ -11,7 +11,7 @@ from derive.language import Operation, axes, parameter, sizes, state, tensor
 from derive.passes.tile_loops import tiled
 from derive.program.dependences import in_order
 from derive.program.grammar import Loop, Program, Tile, adding, statements_of
-from tests.lowering.building import loaded, text_of
+from tests.backends.numpy.building import loaded, text_of
 
 T, N = sizes("T N")
 t, n, m = axes("t n m", T, N, N)

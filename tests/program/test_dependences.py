@@ -9,7 +9,7 @@ from derive.errors import DefinitionError
 from derive.language import Operation, axes, axis, option, parameter, size, sizes, state, tensor
 from derive.program.dependences import in_order
 from derive.program.grammar import Loop, adding, statements_of
-from tests.lowering.zoo import ZOO
+from tests.backends.numpy.zoo import ZOO
 
 T, N, I = sizes("T N I")
 t, n, i = axes("t n i", T, N, I)
