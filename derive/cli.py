@@ -38,7 +38,7 @@ from derive.errors import (
     UsageError,
     printable,
 )
-from derive.output import files
+from derive.output import files, stamp
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -151,10 +151,14 @@ def build(
     ] = False,
 ) -> None:
     """Check modules and write them, with their derivations; only what has changed."""
+    start = perf_counter()
+    everything = not (names or no_verify)
+    if everything and not force and (count := stamp.unchanged(root := _directory((), out))):
+        _say(f"{root}: {count} unchanged ({perf_counter() - start:.1f} s)")
+        return
     from derive.pipeline import build as checked
     from derive.pipeline import rendered as unchecked
 
-    start = perf_counter()
     targets = _select(names)
     root = _directory(targets, out)
     known = {} if names or force or no_verify else _written(targets, root)
@@ -165,7 +169,10 @@ def build(
     if not refused:
         changes += files.orphans(outputs, root, complete=not names)
     left_alone = files.write(changes, force=force)
-    _remember_engine(root, everything=not names and not refused and not no_verify)
+    if everything and not refused:
+        stamp.remember(root, outputs)
+    else:
+        stamp.forget_others(root)
 
     _summarise(rendered, changes, left_alone, root, perf_counter() - start)
     for change in (c for c in left_alone if c.status == "leftover"):
@@ -339,13 +346,12 @@ def _read(file: str) -> list[_Target]:
 
 
 def _find(name: str) -> _Target:
-    from derive.ops import aliases
+    from derive.ops import aliases, find
 
-    shipped = _shipped()
-    try:
-        return shipped[aliases().get(name, name)]
-    except KeyError:
-        raise UsageError.unknown(name, [*shipped, *aliases()]) from None
+    if found := find(name):
+        family, operation = found
+        return _Target(operation, folder=family)
+    raise UsageError.unknown(name, [*_shipped(), *aliases()])
 
 
 def _directory(targets: Sequence[_Target], out: Path | None) -> Path:
@@ -389,29 +395,14 @@ _REASON = {
 _MANY = 8  # operations for which starting a second process pays
 
 
-_ENGINE = ".engine"  # beside the generated files: the hash of what wrote all of them
-
-
 def _written(targets: Sequence[_Target], root: Path) -> dict[str, Build]:
     """What need not be derived again, because neither its definition nor the engine has changed."""
-    from derive.pipeline import engine_hash, written
+    from derive.pipeline import written
 
-    stamp = root / _ENGINE
-    if not stamp.is_file() or stamp.read_text(encoding="utf-8") != engine_hash():
+    if not stamp.wrote(root):
         return {}
     found = {t.operation.name: written(t.operation, t.folder, root) for t in targets}
     return {name: build for name, build in found.items() if build is not None}
-
-
-def _remember_engine(root: Path, *, everything: bool) -> None:
-    """Note which engine wrote the files, if one wrote them all."""
-    from derive.pipeline import engine_hash
-
-    stamp, own = root / _ENGINE, engine_hash()
-    if everything:
-        stamp.write_text(own, encoding="utf-8")
-    elif stamp.is_file() and stamp.read_text(encoding="utf-8") != own:
-        stamp.unlink()
 
 
 def _render(
@@ -469,7 +460,7 @@ def _make(make: _Make, target: _Target) -> tuple[Build | NotVerified, float]:
 
 def _make_by_name(make: _Make, name: str) -> tuple[Build | NotVerified, float]:
     """The same in another process, which makes the operation itself."""
-    made, seconds = _make(make, _shipped()[name])
+    made, seconds = _make(make, _find(name))
     return (replace(made, operation=None) if not isinstance(made, NotVerified) else made), seconds
 
 

@@ -7,8 +7,6 @@ import hashlib
 import linecache
 import warnings
 from dataclasses import dataclass, replace
-from functools import cache
-from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from shlex import quote
 from types import ModuleType
@@ -32,7 +30,6 @@ from derive.program.grammar import adding
 from derive.program.show import show as program_text
 from derive.prose.latex import render_latex
 from derive.prose.text import derivation_text
-from derive.templating import template_names, template_source
 from derive.verification.gate import Findings, examine
 
 
@@ -128,7 +125,7 @@ def _derived(operation: Operation) -> tuple[System, Derivation]:
 def written(operation: Operation, folder: str, root: Path) -> Build | None:
     """What was generated before, if the definition has not changed since, nor anybody the files.
 
-    Says nothing of the engine: compare `engine_hash` with that of the time of writing.
+    Says nothing of the engine: see `derive.output.stamp`.
     """
     place, stamp = PurePosixPath(folder) / operation.name, definition_hash(operation)
     outputs = []
@@ -138,21 +135,6 @@ def written(operation: Operation, folder: str, root: Path) -> Build | None:
             return None
         outputs.append(Output(place.with_suffix(suffix), text))
     return Build(operation, tuple(outputs), 0)
-
-
-@cache
-def engine_hash() -> str:
-    """A hash of everything but definitions that generated files depend on."""
-    package = Path(__file__).resolve().parent
-    sources = [p for p in package.rglob("*.py") if p.parent != package / "ops"]
-    digest = hashlib.sha256()
-    for path in sorted(sources):
-        digest.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
-    for name in template_names():
-        digest.update(name.encode() + template_source(name).encode())
-    for library in ("sympy", "jinja2", "black"):
-        digest.update(version(library).encode())
-    return digest.hexdigest()[:16]
 
 
 def show(operation: Operation, format: str) -> str:

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 import derive
 from derive import cli
 from derive.errors import DefinitionError, NotVerified, UsageError
+from derive.output import stamp
 from derive.output.files import Output, with_header
 
 posix = pytest.mark.skipif(os.name != "posix", reason="links are a privilege on Windows")
@@ -43,6 +44,11 @@ class Engine:
     def shipped(self):
         return self.families
 
+    def find(self, name):
+        name = {"conv2d": "correlate2d"}.get(name, name)
+        pairs = [(family, o) for family, found in self.families.items() for o in found]
+        return next((pair for pair in pairs if pair[1].name == name), None)
+
     def build(self, operation, folder, file="", *, root):
         if "wrong" in operation.body:
             raise NotVerified(operation.name, "values", f"{operation.name} x[1]", "", "y is 2")
@@ -62,8 +68,8 @@ class Engine:
         )
         return SimpleNamespace(operation=operation, outputs=outputs, steps=7, findings=None)
 
-    def engine_hash(self):
-        return self.version
+    def engine_hash(self, definitions=False):
+        return f"{self.version} {self.families}" if definitions else self.version
 
     def written(self, operation, folder, root):
         done = (root / folder / f"{operation.name}.py").is_file()
@@ -100,7 +106,7 @@ def engine(monkeypatch, tmp_path) -> Engine:
     language.__dict__["Operation"] = Operation
     modules = {
         "derive.ops": SimpleNamespace(
-            shipped=stub.shipped, aliases=lambda: {"conv2d": "correlate2d"}
+            shipped=stub.shipped, find=stub.find, aliases=lambda: {"conv2d": "correlate2d"}
         ),
         "derive.pipeline": stub,
         "derive.verification": stub,
@@ -113,6 +119,7 @@ def engine(monkeypatch, tmp_path) -> Engine:
     del sys.modules["derive.language.load"]
     importlib.import_module("derive.language.load")
     monkeypatch.setattr(derive, "__file__", str(tmp_path / "site" / "derive" / "__init__.py"))
+    monkeypatch.setattr(stamp, "engine_hash", stub.engine_hash)
     monkeypatch.chdir(tmp_path)
     return stub
 

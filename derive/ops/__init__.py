@@ -1,9 +1,13 @@
 """The shipped operations: one family to a file, each listed here."""
 
-from functools import cache
-from importlib import import_module
+from __future__ import annotations
 
-from derive.language import Operation
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from derive.language import Operation
 
 FAMILIES = (
     "dense",
@@ -17,10 +21,27 @@ FAMILIES = (
 )
 
 
-@cache
+# Where modules were generated, if they were: which family has a name, without reading them all.
+_GENERATED = Path(__file__).resolve().parent.parent.parent / "generated"
+
+
 def shipped() -> dict[str, tuple[Operation, ...]]:
     """Every shipped operation, by family, in order."""
-    return {family: import_module(f"derive.ops.{family}").OPERATIONS for family in FAMILIES}
+    return {family: _operations(family) for family in FAMILIES}
+
+
+def _operations(family: str) -> tuple[Operation, ...]:
+    return import_module(f"derive.ops.{family}").OPERATIONS
+
+
+def find(name: str) -> tuple[str, Operation] | None:
+    """The shipped operation of a name or alias behind its family; the likely one is read first."""
+    likely = {path.parent.name for path in _GENERATED.glob(f"*/{name}.py")}
+    for family in sorted(FAMILIES, key=lambda family: family not in likely):
+        for operation in _operations(family):
+            if name in (operation.name, *operation.aliases):
+                return family, operation
+    return None
 
 
 def aliases() -> dict[str, str]:
