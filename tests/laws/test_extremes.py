@@ -42,7 +42,6 @@ HUGE_FAULTS = {
 if ALL:  # at an input that the sample leaves out
     HUGE_FAULTS["lstm_projected"] = "what is infinite meets a slope of 0 on the way back in time"
 OTHER_FAULTS = {
-    "conv_transpose1d": "the way that gathers multiplies weights by the zeros between strides",
     "signal_convolve2d": "rows beyond the image are skipped, and not 0 times a NaN of the kernel",
     "signal_correlate2d": "rows beyond the image are skipped, and not 0 times a NaN of the kernel",
 }
