@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from sympy import Expr
 
-from derive.calculus.statements import Statement
+from derive.calculus.statements import Statement, accesses
 from derive.language.symbols import Access, Axis, Bound, Tensor
 from derive.program.assignment import Assignment
 from derive.program.facts import writes_apart
@@ -67,9 +67,9 @@ def _kinds(program: Program) -> Iterator[str]:
         for read in {a for place in places for a in place.atoms(Access)}:
             if not read.tensor.integer:
                 yield f"{read} is real, in an index or a condition of {statement}"
-        whole = statement.op == "first" or statement.value.is_integer
-        if statement.target.tensor.integer and not whole:
-            yield f"{statement.target} holds integers, {statement.value} is none"
+        real = next((a for a in accesses(statement.value) if not a.tensor.integer), None)
+        if statement.target.tensor.integer and statement.op != "first" and real is not None:
+            yield f"{statement.target} holds integers, and {real} is real"
 
 
 def _names(body: Body, bound: tuple[Expr, ...]) -> Iterator[str]:
