@@ -185,6 +185,22 @@ def test_what_is_current_is_not_derived_again(engine):
     assert len(engine.derived) == 5
 
 
+def test_what_has_not_changed_is_seen_without_the_engine(engine, monkeypatch):
+    """Nor are definitions read: it takes hashes alone. What is not as it was is looked at."""
+    run("build", "--out", "out")
+    for text in ("another engine\n", ""):
+        stamp_file = Path("out/.engine")
+        kept = stamp_file.read_text()
+        stamp_file.write_text(text)
+        assert "7 unchanged" in run("build", "--out", "out").stderr
+        assert stamp_file.read_text() == kept
+    with monkeypatch.context() as broken:
+        broken.setattr(cli, "_select", None)  # nobody needs it
+        assert "7 unchanged" in run("build", "--out", "out").stderr
+    Path("out/dense/linear.py").unlink()
+    assert "1 written" in run("build", "--out", "out").stderr
+
+
 def test_without_a_command_everything_is_built_into_the_marked_directory():
     run("build", "linear", "--out", "generated")
     run()

@@ -59,9 +59,10 @@ def wrote(root: Path) -> bool:
 def unchanged(root: Path) -> int:
     """How many files of the folder are as this engine made them of the definitions that are; 0 if
     any is not."""
-    _, definitions, *files = _lines(root) or ["", ""]
-    if not wrote(root) or definitions != engine_hash(definitions=True):
+    lines = _lines(root)
+    if lines[:2] != [engine_hash(), engine_hash(definitions=True)]:
         return 0
+    files = lines[2:]
     told = (line.split(" ", 1) for line in files)
     same = all(_hash(_bytes(root / path)) == digest for digest, path in told)
     return len(files) if same else 0
