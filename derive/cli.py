@@ -20,7 +20,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 from itertools import repeat
-from multiprocessing import get_context
+from multiprocessing import get_all_start_methods, get_context
+from multiprocessing.context import BaseContext
 from pathlib import Path
 from signal import SIG_IGN, SIGINT, signal
 from time import perf_counter
@@ -429,22 +430,37 @@ def _made(targets: Sequence[_Target], make: _Make) -> list[tuple[Build | NotVeri
 
     console = _console()
     with ExitStack() as stack:
-        results = map(_make, repeat(make), targets)
+        ordered = list(targets)
+        results = map(_make, repeat(make), ordered)
         if len(targets) >= _MANY and not any(target.source for target in targets):
-            pool = ProcessPoolExecutor(mp_context=get_context("spawn"), initializer=_quiet)
+            # The longest first, or the last of them would run alone.
+            ordered.sort(key=lambda target: len(target.operation.equations), reverse=True)
+            pool = ProcessPoolExecutor(mp_context=_processes(), initializer=_quiet)
             stack.enter_context(pool)
-            names = [target.operation.name for target in targets]
+            names = [target.operation.name for target in ordered]
             results = pool.map(_make_by_name, repeat(make), names)
-        return list(
-            track(
-                results,
-                description="deriving and checking",
-                total=len(targets),
-                console=console,
-                transient=True,
-                disable=not console.is_terminal,
-            )
+        shown = track(
+            results,
+            description="deriving and checking",
+            total=len(targets),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
         )
+        made = {id(target): result for target, result in zip(ordered, shown, strict=True)}
+        return [made[id(target)] for target in targets]
+
+
+def _processes() -> BaseContext:
+    """How others are started: by one that has read all definitions, if the system can do that."""
+    if "forkserver" not in get_all_start_methods():
+        return get_context("spawn")
+    from derive.ops import FAMILIES
+
+    context = get_context("forkserver")
+    families = (f"derive.ops.{family}" for family in FAMILIES)
+    context.set_forkserver_preload(["derive.pipeline", *families])
+    return context
 
 
 def _make(make: _Make, target: _Target) -> tuple[Build | NotVerified, float]:
