@@ -54,6 +54,11 @@ def _cubic(x):
     return mpmath.sqrt(2 / mpmath.pi) * (x + mpmath.mpf("0.044715") * x**3)
 
 
+def _gated(gate: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """``x * gate(x)``, and 0 at minus infinity."""
+    return lambda x: mpmath.mpf(0) if x == -mpmath.inf else x * gate(x)
+
+
 _SMOOTH: dict[type, Callable] = {
     sympy.exp: mpmath.exp,
     sympy.log: mpmath.log,
@@ -72,11 +77,11 @@ _SMOOTH: dict[type, Callable] = {
     scalars.lorentzian: lambda x: 1 / (1 + x**2),
     scalars.normal_cdf: mpmath.ncdf,
     scalars.normal_pdf: mpmath.npdf,
-    scalars.silu: lambda x: x * _sigmoid(x),
-    scalars.mish: lambda x: x * mpmath.tanh(mpmath.log1p(mpmath.exp(x))),
-    scalars.gelu: lambda x: x * mpmath.ncdf(x),
-    scalars.gelu_tanh: lambda x: x * _sigmoid(2 * _cubic(x)),  # 1 + tanh would cancel
-    scalars.softsign: lambda x: x / (1 + abs(x)),
+    scalars.silu: _gated(_sigmoid),
+    scalars.mish: _gated(lambda x: mpmath.tanh(mpmath.log1p(mpmath.exp(x)))),
+    scalars.gelu: _gated(mpmath.ncdf),
+    scalars.gelu_tanh: _gated(lambda x: _sigmoid(2 * _cubic(x))),  # 1 + tanh would cancel
+    scalars.softsign: lambda x: mpmath.sign(x) if mpmath.isinf(x) else x / (1 + abs(x)),
 }
 # Their slopes are measured; none of them has a kink.
 

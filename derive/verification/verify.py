@@ -189,8 +189,10 @@ class Verification:
             )
         except (NoRule, ArithmeticError) as reason:
             # Where the equations meet infinity, floats have NaN on their way; the field has none.
+            # So they may in a call with an empty axis, whatever outputs without entries tell.
             expected = self.expected(case)
-            if not isinstance(reason, NoRule) and expected.calm and not expected.steep:
+            finite = expected.calm and not (expected.steep or case.is_empty)
+            if not isinstance(reason, NoRule) and finite:
                 raise
             self.no_rule[str(reason)] = None
             return self.differences(case, module)

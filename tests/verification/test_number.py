@@ -7,6 +7,8 @@ import mpmath
 import numpy as np
 import pytest
 
+from derive.language.scalars import gelu, gelu_tanh, mish, silu, softsign
+from derive.verification.arithmetic import FUNCTIONS
 from derive.verification.number import Evaluation, Number, evaluation, gradients, numbers, through
 
 
@@ -187,3 +189,13 @@ def test_what_is_too_small_for_a_float_is_not_told_from_0():
         with evaluation(dtype) as met:
             assert through(mpmath.exp)(leaf(-200.0)) > 0.0
         assert near(met) is unsure
+
+
+@pytest.mark.parametrize("function", [silu, mish, gelu, gelu_tanh, softsign])
+def test_functions_have_their_limits_at_infinity(function):
+    """0 far left, x far right; softsign tends to ±1. Far left nothing cancels, either."""
+    of = FUNCTIONS[function]
+    ends = [of(Number(side * mpmath.inf)).value for side in (-1, 1)]
+    assert ends == ([-1, 1] if function is softsign else [0, mpmath.inf])
+    with evaluation():
+        assert -1 <= of(Number(-30)).value < 0
