@@ -3,7 +3,7 @@
 from typing import Literal
 
 import pytest
-from sympy import Integer
+from sympy import Integer, Mod
 
 from derive.calculus.statements import Statement
 from derive.language import axes, sizes, state, tensor
@@ -96,11 +96,22 @@ def test_a_cotangent_that_grows_from_round_to_round_is_added_to():
     ]
 
 
+def test_what_an_earlier_round_has_written_is_added_to():
+    """h[n] has its part of h[n+1] when its round begins; a row of two is written by many rounds."""
+    back = Loop(n, (adds(h[n], x[n]), adds(h[n - 1], h[n] * b[n])), falling=True)
+    assert after(back, outputs=(h,))[2:] == ["  h[n] += x[n]", "  h[n − 1] += b[n]·h[n]"]
+    rows = tensor("rows", 2)
+    found = after(Loop(n, (adds(rows[Mod(n, 2)], x[n]),)), outputs=(rows,))
+    assert found[0] == "new rows = 0  [2]" and " += " in found[-1]
+
+
 def test_a_copy_holds_what_is_beyond_the_array_before_it_is_made():
     """y[n] = x[n−1], and 1 for n = 0."""
     one = tensor("one", N, outside=1)
     copy = program(adds(y[n], one[n - 1]), inputs=(one,), outputs=(y,))
     assert lines(allocated(copy))[0] == "new y = 1  [N]"
+    later = program(adds(y[n + 1], one[n - 1]), inputs=(one,), outputs=(y,))
+    assert lines(allocated(later))[0] == "new y = 0  [N]"
 
 
 # ---- where it is made ------------------------------------------------------------------------
@@ -118,8 +129,24 @@ def test_what_lives_in_one_round_is_made_there():
         "  k = b[n]·x[n]",
         "  y[n] = k",
     ]
+    assert after(LOCAL, outputs=(y, k))[0] == "new k = 0  [a number]"
     outside = after(LOCAL, adds(z[n], k[()]), outputs=(y, z))
     assert outside[0] == "new k = 0  [a number]"  # of no rounds at all
+
+
+def test_of_two_that_write_in_one_round_the_first_sets():
+    """In every round anew; z has an entry for each round, and is made once."""
+    two = adds(k[()], x[n], ()), adds(k[()], b[n], ()), adds(z[n], k[()]), adds(y[n], z[n])
+    assert after(Loop(n, two)) == [
+        "new z  [N]",
+        "new y  [N]",
+        "for n = 0 … N − 1:",
+        "  new k  [a number]",
+        "  k = x[n]",
+        "  k += b[n]",
+        "  z[n] = k",
+        "  y[n] = z[n]",
+    ]
 
 
 def test_what_is_as_long_as_a_part_is_made_for_each():
@@ -135,6 +162,21 @@ def test_what_is_as_long_as_a_part_is_made_for_each():
         "  own[n] = x[n + first]",
         "  y[n + first] = own[n]",
     ]
+
+
+def test_what_all_parts_add_to_is_made_once():
+    """A sum over n, part by part."""
+    first, last = Bound("first", N), Bound("last", N)
+    part = Axis("n", last - first)
+    total = adds(k[()], x[first + part], (part,))
+    assert after(Tile(n, first, last, Integer(1), (total,)), outputs=(k,)) == [
+        "new k = 0  [a number]",
+        "for each part of 0 ≤ n < N, from first to last:",
+        "  k += Σ_{n} x[n + first]",
+    ]
+    known = adds(z[first + part], x[first + part], (part,))
+    used = adds(y[first + part], z[first + part], (part,))
+    assert after(Tile(n, first, last, Integer(1), (known, used)))[0] == "new z  [N]"
 
 
 def under(name: str, *body) -> When:

@@ -1,7 +1,7 @@
 """Pass: what is read beyond an array is 0, or is in a copy that holds it."""
 
 import pytest
-from sympy import oo, tanh
+from sympy import tanh
 
 from derive.calculus.statements import Guard, Statement
 from derive.errors import DefinitionError
@@ -39,12 +39,32 @@ def test_a_factor_that_is_not_0_is_read_from_a_copy():
 
 def test_a_copy_has_an_index_for_all_that_moves():
     """A window under a function: N·U entries."""
-    assert after(adds(y[i], w[u] * tanh(1 + zero[i + u]), box=(i, u)))[0] == "x_at[i,u] += x[i + u]"
+    windows = adds(y[i], w[u] * tanh(1 + zero[i + u]), box=(i, u))
+    assert after(windows)[0] == "x_at[i,u] += x[i + u]"
+    shifted = adds(y[i], w[u] * tanh(1 + zero[i - 1]), box=(i, u))
+    assert after(shifted)[0] == "x_at[i] += x[i − 1]"
+
+
+def test_0_is_compared_with_the_others():
+    """Of w·x, the largest is 0 at least where one of x is beyond the array."""
+    largest = Statement((i, u), y[i], w[u] * zero[i + u - 1], op="max")
+    assert after(largest)[0] == "x_at[i,u] += x[i + u − 1]"
+
+
+def test_where_only_the_read_is_beyond_the_array_a_term_is_added():
+    """y[N] has a term, though x[N] is not there."""
+    assert after(adds(longer[i + 1], tanh(one[i + 1])))[0] == "x_at[i] += x[i + 1]"
 
 
 def test_terms_of_a_sum_are_skipped_each_for_itself():
     """x[i+1] − x[i]: of the last point, only the first term."""
     assert after(adds(y[i], zero[i + 1] - zero[i])) == ["y[i] += −x[i]", "y[i] += x[i + 1]"]
+
+
+def test_a_term_is_no_copy_of_all():
+    """y holds c[i] as well as what is beyond x."""
+    found = after(adds(y[i], c[i] + one[i - 1]))
+    assert sorted(found) == ["x_at[i] += x[i − 1]", "y[i] += c[i]", "y[i] += x_at[i]"]
 
 
 @pytest.mark.parametrize(
@@ -64,7 +84,7 @@ def test_a_copy_into_part_of_a_tensor_is_copied_first(statements):
     assert rest == after(*statements[1:])
 
 
-x_bar, low = tensor("x_bar", N), tensor("x", N, outside=-oo)
+x_bar = tensor("x_bar", N)
 STAYS = {
     "a factor is 0": adds(y[i], w[u] * zero[i + u - 1], box=(i, u)),
     "a copy of all holds it": adds(y[i], one[i - 1]),

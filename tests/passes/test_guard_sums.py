@@ -32,9 +32,9 @@ def test_an_infinite_factor_is_not_taken_out_of_a_sum_over_nothing():
 
 def test_what_is_computed_from_it_may_be_infinite_too():
     """However far."""
-    found = after(
-        LARGEST, Statement((), d[()], 2 * a[()]), Statement((q,), b[()], c[q] * d[()] ** 2)
-    )
+    twice = Statement((), tensor("twice")[()], 2 * a[()])
+    again = Statement((), d[()], 1 - tensor("twice")[()])
+    found = after(again, twice, LARGEST, Statement((q,), b[()], c[q] * d[()] ** 2))
     assert found[-1] == "b += Σ_{q: Q ≥ 1} c[q]·d²"
 
 

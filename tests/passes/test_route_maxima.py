@@ -1,5 +1,7 @@
 """Pass: what goes to the first point that attains a maximum is handed from point to point."""
 
+from dataclasses import replace
+
 import pytest
 from sympy import oo
 
@@ -75,6 +77,8 @@ ALSO = Statement((p,), y_bar[p], z[p], (Guard("eq", number[p]),))
 STAYS = {
     "it is an output": (PLAIN, [BACK], {number}),
     "two read it": (PLAIN, [BACK, ALSO], ()),
+    "whether it is the first": (PLAIN, [replace(BACK, where=(Guard("eq", number[p]),))], ()),
+    "once for each n": (PLAIN, [replace(BACK, domain=(p, u, n))], ()),
     "a factor": (PLAIN, [Statement((p, u), x_bar[2 * p + u], y_bar[p] * z[p], (FOUND,))], ()),
     "0 beyond x may be the first": (maximum(v[2 * p + u]), [BACK], ()),
     "0 beyond v may be in the first": (maximum(x[2 * p + u] + v[2 * p + u - 1]), [BACK], ()),

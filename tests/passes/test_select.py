@@ -68,6 +68,11 @@ def test_outputs_of_which_none_may_be_left_out_stand_under_no_condition():
     assert after(adds(a, x[n]), adds(y, a[n])) == ["a[n] += x[n]", "y[n] += a[n]"]
 
 
+def test_an_output_that_serves_no_gradient_stands_under_no_condition():
+    """d is asked for in every call."""
+    assert after(BOTH, X, W, adds(d, a[n]), wanted=WANTED)[-1] == "d[n] += a[n]"
+
+
 BESIDE = {
     "beside two": {x_bar: "x", w_bar: "w"},
     "beside one": {x_bar: "x"},

@@ -44,6 +44,15 @@ def test_a_named_value_has_no_more_axes_than_it_reads():
     assert forward == ["tanh_c[n] += tanh(c[n])", "tall[n,m] += tanh_c[n]·wide[n,m]"]
 
 
+def test_the_terms_of_a_sum_have_no_name_yet():
+    """Σ tanh(c[n]) is one number, and backward needs each term."""
+    forward, backward = after(
+        [adds(tensor("total")[()], tanh(c[n]))], [adds(o_bar[n], tanh(c[n]) ** 2)]
+    )
+    assert forward == ["tanh_c[n] += tanh(c[n])", "total += Σ_{n} tanh_c[n]"]
+    assert backward == ["o_bar[n] += tanh_c[n]²"]
+
+
 def test_what_has_a_name_is_read_under_it():
     """h = tanh(a) has the slope 1 − tanh²(a) = 1 − h²; entries before h[0] are not there."""
     slope = a_bar[n], h_bar[n] * (1 - tanh(a[n]) ** 2)

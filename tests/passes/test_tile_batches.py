@@ -4,7 +4,7 @@ import pytest
 from sympy import Max
 
 from derive.calculus.statements import Guard, Statement
-from derive.language import axes, integers, parameter, sizes, state, tensor
+from derive.language import axes, integers, parameter, sizes, tensor
 from derive.passes.tile_batches import tile_batches
 from derive.program.grammar import Module, Tile, Wanted, When, adding, statements_of
 from tests.passes.building import lines, program
@@ -75,7 +75,7 @@ def test_each_length_and_each_condition_has_parts_of_its_own():
     assert lines(found)[1:3] == ["if the gradient of z is wanted:", f"  {HEAD}"]
 
 
-maybe, late = tensor("maybe", N, X, optional=True), state("late", N, X)
+maybe, late = tensor("maybe", N, X, optional=True), tensor("late", N, X, offset=(-1, 0))
 k = integers("k", X, below=X)
 STAYS = {
     "once over its data": Statement((n, q), y[n], z[n, q]),
@@ -85,7 +85,7 @@ STAYS = {
     "other rows are read": Statement((n, q, v), z[n, q], x[N - 1 - n, q + v]),
     "all rows are read": Statement((n, m, q, v), z[n, q], x[n, q + v] * x[m, 0]),
     "it is another index, too": Statement((n, v), y[n], x[n, n + v]),
-    "not all rows": Statement((n, q, v), late[n, q], x[n, q + v]),
+    "rows from −1 on": Statement((n, q, v), late[n, q], x[n, q + v]),
     "a sum": Statement((n, q, v), tensor("s", Q)[q], x[n, q + v]),
 }
 
