@@ -1,6 +1,5 @@
 """Sums of products of any tensors over any indices: exact, forward and backward."""
 
-
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
