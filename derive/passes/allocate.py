@@ -47,13 +47,18 @@ def allocate(module: Module) -> Module:
 
 def allocated(program: Program) -> Program:
     """The program with an Allocate for each tensor that it makes; those that are there go first."""
-    bare = mapped(program.body, lambda b: () if isinstance(b, Allocate) else None)
-    program = replace(program, body=bare)
+    program = replace(program, body=mapped(program.body, _without_rooms))
     program = replace(program, body=_with_sets(program))
     made = dict.fromkeys(b.target for b in computes(program.body))
     body = _with_rooms(program.body, {t for t in made if t not in program.inputs}, program)
     missing = [t for t in program.outputs if t not in {*made, *program.inputs}]
     return _with_fills(replace(program, body=(*(_nothing(t, program) for t in missing), *body)))
+
+
+def _without_rooms(block: Block) -> Body | None:
+    """Nothing of a room, nor of a condition under which nothing else stood."""
+    nothing = isinstance(block, Allocate) or not any(bodies(block) or (block,))
+    return () if nothing else None
 
 
 def _nothing(tensor: Tensor, program: Program) -> Block:

@@ -9,7 +9,9 @@ from derive.calculus.lift import to_system
 from derive.language import Operation, axes, option, parameter, size, sizes, tensor
 from derive.ops import shipped
 from derive.program.windows import windowed_product
-from tests.backends.numpy.building import failures, program_of
+from derive.verification.cases import cases
+from derive.verification.verify import Verification, runs
+from tests.backends.numpy.building import failures, loaded, program_of
 from tests.backends.numpy.zoo import ZOO
 
 A, B, C, R, S = sizes("A B C R S")
@@ -96,10 +98,19 @@ def test_a_window_on_itself_or_under_a_function_is_none():
 
 
 def test_a_window_over_nothing_is_nothing():
-    """No places and no taps, under every strategy there is."""
+    """No places and no taps."""
     module = compile(ZOO["toeplitz"])
     output, residuals = module.forward(np.zeros(0), np.zeros(0))
-    strategies = getattr(module, "_STRATEGIES", {}).get("backward", (module._backward,))
-    for strategy in strategies:
-        found = strategy(residuals.sizes, output.dtype, ("x", "v"), output, *residuals[4:])
-        assert [gradient.shape for gradient in found] == [(0,), (0,)]
+    assert [gradient.shape for gradient in module.backward(output, residuals)] == [(0,), (0,)]
+
+
+def test_a_window_over_nothing_is_nothing_under_every_strategy():
+    """Cases with an empty axis, one by one."""
+    operation = ZOO["causal"]
+    empty = tuple(case for case in cases(operation) if case.is_empty)
+    verification, tried = Verification(operation, empty), set()
+    for case, module, strategy in runs(empty, loaded(operation)):
+        tried.add(strategy)
+        assert not verification.reference(case, module)[1], (case, strategy)
+        assert not verification.exact(case, module)[1], (case, strategy)
+    assert len(tried) >= 2

@@ -104,6 +104,7 @@ def test_what_depends_on_its_sibling_stays_apart():
     chained = Sum(V[j, k] * one[t, n, k], k)
     equations = (Eq(one[at], tanh(past(U) + x[at])), Eq(two[at], tanh(past(V) + chained)), PAIR[2])
     operation = recurrence(*equations)
+    assert loop(operation, "forward").count("np.matmul") == 2
     assert failures(operation, count=4) == []
 
 
