@@ -23,6 +23,7 @@ from derive.passes.lift_windows import lift_windows
 from derive.passes.route_maxima import route_maxima
 from derive.passes.schedule import schedule
 from derive.passes.select import select
+from derive.passes.share_sums import share_sums
 from derive.passes.share_values import share_values
 from derive.passes.simplify import simplify
 from derive.passes.stack import stack
@@ -51,6 +52,7 @@ PASSES = (
     Pass(route_maxima),
     Pass(hoist_factors),
     Pass(stack),
+    Pass(share_sums),
     Pass(guard_sums, needed=True),
     Pass(fill_outside, needed=True),
     Pass(schedule, needed=True),

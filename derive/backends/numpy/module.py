@@ -21,7 +21,7 @@ from derive.backends.numpy.docstrings import (
 )
 from derive.backends.numpy.integers import lower_integer
 from derive.backends.numpy.lower import Direction, Mathematics
-from derive.backends.numpy.text import program_text
+from derive.backends.numpy.text import WIDTH, program_text
 from derive.backends.numpy.tree import (
     Assign,
     If,
@@ -42,7 +42,7 @@ from derive.language.symbols import Tensor
 from derive.prose.text import statement_text
 from derive.templating import environment, template_names, template_source
 
-MODE = black.Mode(target_versions={TargetVersion.PY311}, line_length=100)
+MODE = black.Mode(target_versions={TargetVersion.PY311}, line_length=WIDTH)
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def comment(derivation: Derivation, order: Order) -> Describe:
             text = text.replace(" += ", " = ", 1)
         if statement.target.tensor in cotangents:
             text += f"    ({label_of(statement, derivation)})"
-        return "\n".join(wrap(text, 88, subsequent_indent="    ", break_long_words=False))
+        return text
 
     return describe
 

@@ -31,6 +31,7 @@ from derive.backends.numpy.tree import (
     Update,
 )
 
+WIDTH = 100  # of a line of a generated module
 _PRECEDENCE = {
     "or": 1,
     "and": 2,
@@ -118,7 +119,8 @@ def _lines(lines: Iterable[Line], margin: str) -> Iterable[str]:
         elif isinstance(line, Do):
             yield f"{margin}{expression_text(line.value)}"
         elif isinstance(line, Comment):
-            yield from (f"{margin}# {text}".rstrip() for text in line.text.splitlines())
+            for text in line.text.splitlines() or [""]:
+                yield from _remark(text, margin)
         elif isinstance(line, Return):
             yield f"{margin}return {_bare(line.value)}"
         elif isinstance(line, For):
@@ -165,6 +167,13 @@ _FIXED = "\0"  # a blank at which no line ends
 def _quoted(word: str) -> str:
     """Words inside an f-string, between double quotes: JSON escapes as Python does."""
     return json.dumps(word, ensure_ascii=False)[1:-1].replace("{", "{{").replace("}", "}}")
+
+
+def _remark(text: str, margin: str) -> Iterable[str]:
+    """A comment as wide as code may be."""
+    width = WIDTH - len(margin) - 2
+    for line in wrap(text, width, subsequent_indent="    ", break_long_words=False) or [""]:
+        yield f"{margin}# {line}".rstrip()
 
 
 def _block(lines: Iterable[Line], margin: str) -> Iterable[str]:

@@ -35,6 +35,7 @@ from derive.backends.numpy.tree import (
     numpy,
     tidied,
 )
+from derive.calculus.affine import affine, axes_in
 from derive.calculus.statements import Statement
 from derive.language.names import fresh
 from derive.language.order import Order
@@ -193,7 +194,28 @@ class Writer:
                 begins.pop()
             told = f"Row 0 of {tensor.name} is {tensor.name}[{', '.join(begins)}]."
             lines.insert(0, Comment(told))
+        if names := self.names_of_entries(tensor):
+            lines.insert(0, Comment(", ".join(names) + "."))
         return lines
+
+    def names_of_entries(self, tensor: Tensor) -> list[str]:
+        """What the entries of a stack were called before they were stacked."""
+        found: dict[int, dict[int, str]] = {}
+        for block in (b for b in computes(self.program.body) if b.target == tensor):
+            stacked = [origin.target for origin in block.origins]
+            known = {a for target in stacked for a in axes_in(target.index)}
+            for dimension, index in enumerate(block.statement.target.index):
+                place = affine(index)
+                new = [a for a in place.iterators if a not in known]
+                whole = place.constant.is_Integer and all(a.extent == len(stacked) for a in new)
+                if whole and len(place.iterators) == len(new):
+                    names = found.setdefault(dimension, {})
+                    names |= {int(place.constant) + i: t.tensor.name for i, t in enumerate(stacked)}
+        for dimension, names in found.items():
+            if tensor.shape[dimension] == len(names) > 1 and tensor.name not in names.values():
+                before = ":, " * dimension
+                return [f"{tensor.name}[{before}{i}] is {names[i]}" for i in sorted(names)]
+        return []
 
     def number(self, value: Expr) -> Node:
         printer = Elementwise(lambda access: Name(access.tensor.name))
