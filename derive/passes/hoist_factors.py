@@ -19,6 +19,7 @@ from derive.calculus.statements import Statement, names_in
 from derive.language.names import fresh
 from derive.language.symbols import Access, Axis, Tensor
 from derive.program.dependences import in_order
+from derive.program.facts import walks_whole
 from derive.program.grammar import Compute, Loop, Module, adding, computes, statements_of
 
 Computes = tuple[Compute, ...]
@@ -83,7 +84,7 @@ def _one_less(blocks: Computes, keep: set[Tensor]) -> Computes | None:
         target = made.target
         if made not in looped or target.tensor in keep or not _is_product(made):
             continue
-        if _known(made, looped[made])[0] == 1 or not _is_whole(made):
+        if _known(made, looped[made])[0] == 1 or not walks_whole(target):
             continue
         if sum(s.target.tensor == target.tensor for s in statements) > 1:
             continue
@@ -101,16 +102,6 @@ def _one_less(blocks: Computes, keep: set[Tensor]) -> Computes | None:
             if t is not one
         )
     return None
-
-
-def _is_whole(statement: Statement) -> bool:
-    target = statement.target
-    bare = [affine(i).bare for i in target.index]
-    whole = all(
-        isinstance(a, Axis) and a.extent == size and origin == 0
-        for a, size, origin in zip(bare, target.tensor.shape, target.tensor.offset, strict=True)
-    )
-    return whole and len(set(bare)) == len(bare)
 
 
 def _is_factor(access: Access, reader: Statement, made: Statement) -> bool:

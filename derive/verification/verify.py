@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -189,9 +190,10 @@ class Verification:
             )
         except (NoRule, ArithmeticError) as reason:
             # Where the equations meet infinity, floats have NaN on their way; the field has none.
-            # So they may in a call with an empty axis, whatever outputs without entries tell.
+            # So they may in a call with an empty axis, whatever outputs without entries tell, and
+            # where the field draws 0 for what a root is taken of.
             expected = self.expected(case)
-            finite = expected.calm and not (expected.steep or case.is_empty)
+            finite = expected.calm and not (expected.steep or case.is_empty or self.takes_roots)
             if not isinstance(reason, NoRule) and finite:
                 raise
             self.no_rule[str(reason)] = None
@@ -207,6 +209,13 @@ class Verification:
                 self.field_blind[case] = None
                 return 0, ""
         return 1, str(defect)
+
+    @cached_property
+    def takes_roots(self) -> bool:
+        """Whether a slope is infinite where the value is not."""
+        values = (statement.value for statement in self.system.statements)
+        powers = (power for value in values for power in value.atoms(sympy.Pow))
+        return any(p.base.has(Access) and p.exp.is_integer is not True for p in powers)
 
     def differences(self, case: Case, module: ModuleType) -> tuple[float, str]:
         """Compare gradients with central differences; draw again where these mean nothing."""

@@ -35,12 +35,12 @@ from derive.backends.numpy.tree import (
     numpy,
     tidied,
 )
-from derive.calculus.affine import affine, axes_in
+from derive.calculus.affine import axes_in
 from derive.calculus.statements import Statement
 from derive.language.names import fresh
 from derive.language.order import Order
 from derive.language.symbols import Access, Axis, Tensor
-from derive.program.facts import is_copy_with_fill, named, without_dimension
+from derive.program.facts import is_copy_with_fill, named, place, without_dimension
 from derive.program.grammar import (
     NEUTRAL,
     Allocate,
@@ -205,12 +205,12 @@ class Writer:
             stacked = [origin.target for origin in block.origins]
             known = {a for target in stacked for a in axes_in(target.index)}
             for dimension, index in enumerate(block.statement.target.index):
-                place = affine(index)
-                new = [a for a in place.iterators if a not in known]
-                whole = place.constant.is_Integer and all(a.extent == len(stacked) for a in new)
-                if whole and len(place.iterators) == len(new):
+                at = place(index)
+                new = [a for a in at.iterators if a not in known]
+                whole = at.constant.is_Integer and all(a.extent == len(stacked) for a in new)
+                if whole and len(at.iterators) == len(new):
                     names = found.setdefault(dimension, {})
-                    names |= {int(place.constant) + i: t.tensor.name for i, t in enumerate(stacked)}
+                    names |= {int(at.constant) + i: t.tensor.name for i, t in enumerate(stacked)}
         for dimension, names in found.items():
             if tensor.shape[dimension] == len(names) > 1 and tensor.name not in names.values():
                 before = ":, " * dimension
@@ -277,8 +277,8 @@ class Writer:
                 before += self.made(block.tensor)
                 self.filled.pop(block.tensor, None)
                 if block.fill is not None:  # in each round anew
-                    place = Subscript(Name(block.tensor.name), (Literal(...),))
-                    views.append(Assign(place, self.number(block.fill)))
+                    whole = Subscript(Name(block.tensor.name), (Literal(...),))
+                    views.append(Assign(whole, self.number(block.fill)))
         body = self.body((b for b in blocks if not isinstance(b, Allocate)), inner)
         start, stop = map(lower_integer, loop.ends)
         ends = (stop,) if start == Literal(0) else (start, stop)
@@ -303,8 +303,8 @@ class Writer:
                 key = access.tensor, row
                 if key not in rows:
                     rows[key] = self.row(access)
-                    place = Subscript(Name(access.tensor.name), (lower_integer(access.index[0]),))
-                    lines.append(Assign(Name(rows[key].name), place))
+                    entry = Subscript(Name(access.tensor.name), (lower_integer(access.index[0]),))
+                    lines.append(Assign(Name(rows[key].name), entry))
                 found[access] = Access(rows[key], *access.index[1:])
             if not found:
                 return None

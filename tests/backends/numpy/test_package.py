@@ -9,7 +9,7 @@ import pytest
 
 from derive.pipeline import package_files
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 USE = """\
 import numpy as np

@@ -10,9 +10,7 @@ import pytest
 from derive.backends.numpy.functions import FUNCTIONS as NAMES
 from derive.backends.numpy.module import MODE
 
-SUPPORT = sorted(
-    (Path(__file__).parent.parent.parent / "templates" / "numpy" / "support").glob("*.py")
-)
+SUPPORT = sorted((Path(__file__).parents[3] / "templates" / "numpy" / "support").glob("*.py"))
 
 
 @pytest.mark.parametrize("path", SUPPORT, ids=lambda path: path.stem)
