@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from sympy import Expr
+from sympy import Expr, Integer
 
 from derive.language.order import Order
 from derive.language.symbols import Axis, Bound
@@ -101,7 +101,7 @@ class _Printer:
 def _allocated(block: Allocate) -> str:
     tensor = block.tensor
     shape = " × ".join(map(_number, tensor.shape)) or "a number"
-    begins = ", ".join(f"from {first}" for first in tensor.offset if first)
+    begins = ", ".join(f"from {expression_text(Integer(o))}" for o in tensor.offset if o)
     kind = " of integers" if tensor.integer else ""
     fill = "" if block.fill is None else f" = {expression_text(block.fill)}"
     return f"new {tensor.name}{fill}  [{shape}{kind}{', ' * bool(begins)}{begins}]"
