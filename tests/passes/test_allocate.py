@@ -76,7 +76,7 @@ def test_parts_that_make_up_the_whole_are_set_without_a_fill():
     """h[−1], and h[0] … h[N−1] in a loop; y is written behind it."""
     step = Loop(n, (adds(h[n], h[n - 1] + x[n]),))
     assert after(adds(h[-1], h0[()], ()), step, adds(y[n], h[n])) == [
-        "new h  [(N + 1), from -1]",
+        "new h  [(N + 1), from −1]",
         "h[−1] = h0",
         "for n = 0 … N − 1:",
         "  h[n] = h[n − 1] + x[n]",
@@ -89,7 +89,7 @@ def test_a_cotangent_that_grows_from_round_to_round_is_added_to():
     """h̄[n−1] has its part of y already, but for n = 0: h̄[−1] begins with 0."""
     back = Loop(n, (adds(h[n - 1], h[n] * b[n]),), falling=True)
     assert after(adds(h[n], x[n]), back, outputs=(h,)) == [
-        "new h = 0  [(N + 1), from -1]",
+        "new h = 0  [(N + 1), from −1]",
         "h[n] = x[n]",
         "for n = N − 1 … 0:",
         "  h[n − 1] += b[n]·h[n]",
