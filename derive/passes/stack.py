@@ -260,9 +260,10 @@ def _common(names: Sequence[str]) -> str:
     words = [name.split("_") for name in names]
     shared = []
     for column in zip(*words, strict=False):
-        if len(set(column)) > 1:
-            break
-        shared.append(column[0])
+        letters = {word.rstrip("0123456789") for word in column}
+        if len(letters) > 1 or (len(set(column)) > 1 and len(min(letters)) == 1):
+            break  # factor and factor2 are of one word, l0 and l1 are not
+        shared.append(min(letters) if len(set(column)) > 1 else column[0])
     if not shared:
         for column in zip(*(reversed(w) for w in words), strict=False):
             if len(set(column)) > 1:

@@ -79,7 +79,9 @@ class Store:
             target, or write into one that is allocated before (see `Lowered.makes_target`).
         """
         body, makes_target = self.body(assign)
-        return Lowered(self.around(body), makes_target, self.values.elementwise.constants)
+        named = (Assign(name, steps) for steps, name in self.views.steps.items())
+        lines = self.around((*named, *body))
+        return Lowered(lines, makes_target, self.values.elementwise.constants)
 
     # ---- what stands around ----------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from derive.backends.numpy.tree import (
     NONE,
     Attribute,
     Binary,
+    Call,
     Literal,
     Name,
     Node,
@@ -26,6 +27,7 @@ from derive.backends.numpy.tree import (
     method,
     numpy,
 )
+from derive.language.names import fresh
 from derive.language.symbols import Access, Axis
 from derive.program.facts import part_of
 
@@ -82,6 +84,8 @@ class Views:
         bounds = (*nest.ahead, *(bound for _, inner in nest.loops for bound in inner))
         parts = (bound.axis for bound in bounds if isinstance(bound, Part))
         ends = {axis: part_of(axis, names) for axis in parts}
+        self.taken = {*names}
+        self.steps: dict[Call, Name] = {}  # slices that are named before they are used
         self.extents: Mapping[Axis, Extent] = {
             axis: Extent(Name(start.name), Name(stop.name)) for axis, (start, stop) in ends.items()
         }
@@ -172,13 +176,21 @@ class Views:
         step = abs(index.step)
         extent = self.extents.get(index.axis)
         if extent and index.step.is_positive and (step != 1 or isinstance(index.offset, Add)):
-            offset = lower_integer(index.offset)
-            return call("_steps", offset, lower_integer(step), extent.start, extent.stop)
+            return self.named_steps(index, extent)
         if start == Literal(0) and stop == lower_integer(index.size) and step == 1:
             return ALL
         return Slice(
             None if start == Literal(0) else start, stop, None if step == 1 else lower_integer(step)
         )
+
+    def named_steps(self, index: Index, extent: Extent) -> Name:
+        """A name for the slice that walks an axis in steps."""
+        assert index.axis is not None
+        offset, step = lower_integer(index.offset), lower_integer(index.step)
+        found = call("_steps", offset, step, extent.start, extent.stop)
+        if found not in self.steps:
+            self.steps[found] = Name(fresh(f"{index.axis.name}_at", self.taken))
+        return self.steps[found]
 
     def ends(self, index: Index) -> tuple[Node, Node]:
         """Where the slice begins and ends, upwards."""
