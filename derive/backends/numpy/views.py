@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from sympy import Add, Expr
+from sympy import Expr, Integer, Symbol
 
 from derive.arrays.grammar import Axes, Index, Nest, Part, View
 from derive.arrays.views import view_of
@@ -175,7 +175,8 @@ class Views:
         start, stop = self.ends(index)
         step = abs(index.step)
         extent = self.extents.get(index.axis)
-        if extent and index.step.is_positive and (step != 1 or isinstance(index.offset, Add)):
+        short = step == 1 and isinstance(index.offset, Integer | Symbol | Axis)
+        if extent and index.step.is_positive and not short:
             return self.named_steps(index, extent)
         if start == Literal(0) and stop == lower_integer(index.size) and step == 1:
             return ALL
