@@ -332,12 +332,12 @@ class _Lift:
         arguments of maxima and minima."""
         if not _needs_name(value):
             return value
-        function = value.func in SCALARS
-        if function and _needs_name(value.args[0]) and _goes_with(value):
-            function = False  # without what is left out, it is no function of 0, but nothing
-        if _is_named_whole(value) or (function and _needs_name(value.args[0])):
-            named = self.named(value.args[0] if function else value, domain, where)
-            return value.func(named) if function else named
+        inner = value.func in SCALARS and _needs_name(value.args[0])
+        if inner and _goes_with(value):
+            inner = False  # without what is left out, it is no function of 0, but nothing
+        if inner or _is_named_whole(value):
+            named = self.named(value.args[0] if inner else value, domain, where)
+            return value.func(named) if inner else named
         compared = isinstance(value, Max | Min)
         for long in (a for a in value.args if compared and _is_long(a)):
             self.refuse_absent(long)

@@ -24,7 +24,6 @@ from derive.backends.numpy.tree import (
     TupleOf,
     Unary,
     call,
-    method,
     numpy,
 )
 from derive.language.names import fresh
@@ -63,8 +62,7 @@ class Array:
         positions = tuple(self.axes.index(a) for a in order)
         if positions == (1, 0):
             return replace(self, node=Attribute(self.node, "T"), axes=order)
-        moved = method(self.node, "transpose", *(Literal(p) for p in positions))
-        return replace(self, node=moved, axes=order)
+        return replace(self, node=self.node.transpose(*positions), axes=order)
 
     def aligned(self, order: Axes) -> Node:
         """Ready to be broadcast against arrays whose axes are `order`."""
@@ -172,12 +170,11 @@ class Views:
             return lower_integer(index.offset)
         if index.whole and index.axis not in self.extents:
             return ALL
-        start, stop = self.ends(index)
-        step = abs(index.step)
-        extent = self.extents.get(index.axis)
+        step, extent = abs(index.step), self.extents.get(index.axis)
         short = step == 1 and isinstance(index.offset, Integer | Symbol | Axis)
         if extent and index.step.is_positive and not short:
             return self.named_steps(index, extent)
+        start, stop = self.ends(index)
         if start == Literal(0) and stop == lower_integer(index.size) and step == 1:
             return ALL
         return Slice(
