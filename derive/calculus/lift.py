@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import chain, count
 
 import sympy
@@ -87,6 +88,12 @@ def equation_with(part: Expr, operation: Operation, statement: Statement) -> Equ
 
 def to_system(operation: Operation) -> System:
     """Split the operation's equations into statements over boxes of indices."""
+    system = _statements_of(operation)
+    return replace(system, order=system.order.copy())  # which passes write into
+
+
+@cache
+def _statements_of(operation: Operation) -> System:
     return outputs_apart(lifted(operation))
 
 

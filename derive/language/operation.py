@@ -108,7 +108,7 @@ class Operation:
     aliases: tuple[str, ...] = ()
     source: str = ""
     cases: tuple[Mapping[str, Any], ...] = ()
-    order: Order = field(init=False, compare=False, repr=False)
+    order: Order = field(init=False, repr=False)  # two that differ in it alone are two
 
     def __post_init__(self) -> None:
         for field_name, kind in _FIELDS.items():

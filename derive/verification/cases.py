@@ -219,7 +219,7 @@ def _mask(features: Iterable[tuple], bits: dict[tuple, int]) -> int:
 def _candidates(formulas: Formulas, attempts: int = _ATTEMPTS) -> list[_Candidate]:
     """Random calls that meet the requirements, within the bound on work."""
     source = random.Random(2**61 - 1)
-    found = []
+    found: dict[str, _Candidate] = {}
     for _ in range(attempts):
         sizes = _random_sizes(formulas, source)
         plain = source.random() < 0.1
@@ -230,9 +230,10 @@ def _candidates(formulas: Formulas, attempts: int = _ATTEMPTS) -> list[_Candidat
         left_out = (t.name for t in formulas.operation.inputs if not t.required)
         absent = {name for name in left_out if source.random() < 0.3}
         values = _within_bound(formulas, sizes, options, source)
-        if values is not None:
-            found.append(_candidate(formulas, sizes, options, absent, values))
-    return found
+        said = f"{sizes} {options} {sorted(absent)}"
+        if values is not None and said not in found:
+            found[said] = _candidate(formulas, sizes, options, absent, values)
+    return [*found.values()]
 
 
 def _roomy(formulas: Formulas) -> list[_Candidate]:

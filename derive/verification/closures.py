@@ -6,6 +6,8 @@ import itertools
 import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from fractions import Fraction
+from functools import reduce
+from operator import add, mul
 from typing import Any
 
 import sympy
@@ -24,22 +26,6 @@ Environment = dict[str, Any]  # of sizes, settings and indices, by name
 Evaluate = Callable[[Environment], Any]
 
 
-def points(
-    axes: Sequence[Any], compiled: Callable[[Any], Evaluate], here: Environment
-) -> Iterator[Environment]:
-    """The environment at every point of a box, in row-major order."""
-    ranges: list[tuple[str, range]] = []
-    for axis in axes:
-        index, *ends = axis if isinstance(axis, tuple | sympy.Tuple) else (axis,)
-        first, last = ends or (index.lower, index.upper)
-        ranges.append(
-            (index.name, range(int(compiled(first)(here)), int(compiled(last)(here)) + 1))
-        )
-    names = [name for name, _ in ranges]
-    for point in itertools.product(*(numbers for _, numbers in ranges)):
-        yield {**here, **dict(zip(names, point, strict=True))}
-
-
 def maximum(values: Collection[Any]) -> Any:
     """The first of the largest; NaN if there is one, and -oo of nothing."""
     return largest(*values) if values else -math.inf
@@ -47,7 +33,7 @@ def maximum(values: Collection[Any]) -> Any:
 
 # Of no values: 0, -oo, and a number that no point has.
 REDUCTIONS: dict[str, Callable[[list[Any]], Any]] = {
-    "add": lambda values: sum(values[1:], values[0]) if values else 0,
+    "add": lambda values: reduce(add, values) if values else 0,
     "max": maximum,
     "first": lambda values: min(values, default=-1),
 }
@@ -103,11 +89,26 @@ class Compiler:
             self.known[value] = self.closure(value)
         return self.known[value]
 
+    def box(self, axes: Sequence[Any]) -> Callable[[Environment], Iterator[Environment]]:
+        """The environments at all points of a box, in row-major order."""
+        names, ends = [], []
+        for axis in axes:
+            index, *limits = axis if isinstance(axis, tuple | sympy.Tuple) else (axis,)
+            names.append(index.name)
+            ends.append(tuple(map(self.compiled, limits or (index.lower, index.upper))))
+
+        def points(here: Environment) -> Iterator[Environment]:
+            ranges = [range(int(first(here)), int(last(here)) + 1) for first, last in ends]
+            for point in itertools.product(*ranges):
+                yield {**here, **dict(zip(names, point, strict=True))}
+
+        return points
+
     def closure(self, value: Any) -> Evaluate:
         if isinstance(value, Access):
             tensor, read = value.tensor, self.read
             index = [self.compiled(i) for i in value.index]
-            return lambda here: read(tensor, tuple(int(i(here)) for i in index))
+            return lambda here: read(tensor, tuple([int(i(here)) for i in index]))
         if isinstance(value, Symbol | Idx):
             name = value.name
             return lambda here: here[name]
@@ -146,14 +147,17 @@ class Compiler:
             test, then, otherwise = parts
             return lambda here: then(here) if test(here) else otherwise(here)
         operation = self.operation(value)
-        return lambda here: operation(*(part(here) for part in parts))
+        if len(parts) == 2:  # nearly all operations; it saves a list for each entry
+            one, two = parts
+            return lambda here: operation(one(here), two(here))
+        return lambda here: operation(*[part(here) for part in parts])
 
     def operation(self, value: Any) -> Callable:
         """What makes one number of those that the arguments are."""
         if isinstance(value, Add):
-            return lambda *parts: sum(parts[1:], parts[0]) if parts else 0
+            return lambda *parts: reduce(add, parts) if parts else 0
         if isinstance(value, sympy.Mul):
-            return lambda *parts: math.prod(parts[1:], start=parts[0])
+            return lambda *parts: reduce(mul, parts)
         if isinstance(value, sympy.Pow):
             return self.numbers.power
         return (_COMPARISONS | dict(self.numbers.functions))[value.func]
@@ -198,11 +202,10 @@ class Compiler:
         if self.is_dropped(function):
             return lambda here: 0
         term = self.compiled(function)
-        axes = limits[::-1]  # SymPy lists the innermost first
+        points = self.box(limits[::-1])  # SymPy lists the innermost first
 
         def total(here: Environment) -> Any:
-            values = [term(there) for there in points(axes, self.compiled, here)]
-            return REDUCTIONS["add"](values)
+            return REDUCTIONS["add"]([term(there) for there in points(here)])
 
         return total
 
@@ -244,7 +247,8 @@ class Compiler:
             outside, self.beyond = self.beyond, before
             return None if outside and found == -math.inf else found
 
-        return lambda here: [entry(there) for there in points(limits, self.compiled, here)]
+        points = self.box(limits)
+        return lambda here: [entry(there) for there in points(here)]
 
     def guard(self, guard: Guard) -> Evaluate:
         """Whether a guard holds, as a function of the environment."""

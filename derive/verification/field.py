@@ -39,7 +39,8 @@ def _binary(method: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     """Convert the other operand exactly; leave the operation to it if it is no number."""
 
     def operation(self: Element, other: object) -> Any:
-        other = as_element(other)
+        if type(other) is not Element:  # nearly every operand is one already
+            other = as_element(other)
         return other if other is NotImplemented else method(self, other)
 
     return operation

@@ -26,8 +26,10 @@ import mpmath
 import numpy as np
 
 _DIGITS = 40
+_SHORT = 12  # characters of a number that somebody wrote
 _LEAST = -1024  # binary exponent; what is smaller is 0
 _NAN = mpmath.nan
+_ONE = mpmath.mpf(1)  # the slope of a sum by a summand
 _STEP = mpmath.mpf(10) ** -27  # third root of a rounding error of 80 digits
 _FUNCTION = 4  # roundings of a function, for one of a sum or product
 _serials = itertools.count()
@@ -87,10 +89,12 @@ class Number:
     Attributes
     ----------
     value : mpmath.mpf
-    parents : tuple of (Number, mpmath.mpf, float)
-        With the slope by each, and by how many roundings that is off. Empty for a constant. A
-        slope may be 0, which tells nothing beside one that is infinite; what a choice did not take
-        is no parent.
+    size : float
+        Of the value, without its sign.
+    parents : tuple of (Number, mpmath.mpf, float, float)
+        With the slope by each its size, and by how many roundings it is
+        off. Empty for a constant. A slope may be 0, which tells nothing beside one that is
+        infinite; what a choice did not take is no parent.
     active : bool
         Whether it is an input that is differentiated by, or depends on one.
     spread : float
@@ -100,23 +104,30 @@ class Number:
         for their opposites.
     """
 
-    __slots__ = ("active", "form", "parents", "serial", "spread", "value")
+    __slots__ = ("active", "form", "parents", "serial", "size", "spread", "value")
 
     def __init__(
         self,
         value: Any,
         parents: tuple = (),
         active: bool = False,
-        spread: float | None = None,
+        spread: float = 0.0,
+        roundings: int = 1,
         form: int | None = None,
     ) -> None:
+        """`spread` is what the operands contribute; with no roundings, the result is theirs."""
         self.value = value if isinstance(value, mpmath.mpf) else _real(value)
-        self.parents = tuple(p for p in parents if p[0].active)
+        self.size = abs(float(self.value))
+        self.parents = tuple([p for p in parents if p[0].active]) if parents else ()
         self.active = active or bool(self.parents)
-        self.spread = _rounded(self.value, 0) if spread is None else spread
         self.form = hash(self.value) if form is None else form
         self.serial = next(_serials)
         _, mantissa, exponent, bits = self.value._mpf_
+        if roundings and 0 < self.size < _now.tiny:
+            spread += 2 * _now.tiny
+        elif roundings and (spread or bits > _now.bits):  # or it needs no rounding
+            spread += roundings * self.size
+        self.spread = spread
         if mantissa and exponent + bits > _now.largest:
             self.value = mpmath.inf if self.value > 0 else -mpmath.inf
             _now.met_infinity = True
@@ -130,23 +141,26 @@ class Number:
         other = number(other)
         value = self.value + other.value
         same = self.form == -other.form and value == 0  # rounded alike, they cancel
-        spread = 0 if same else _rounded(value, self.spread + other.spread)
-        form = hash(("+", *sorted((self.form, other.form))))
-        return Number(value, ((self, 1, 0), (other, 1, 0)), spread=spread, form=form)
+        spread = 0.0 if same else self.spread + other.spread
+        by = ((self, _ONE, 1.0, 0.0), (other, _ONE, 1.0, 0.0))
+        return Number(value, by, spread=spread, form=_unordered("+", self, other))
 
     def __mul__(self, other: Any) -> Number:
         other = number(other)
         value = self.value * other.value
-        spread = self.spread and self.spread * abs(float(other.value))
-        spread += other.spread and other.spread * abs(float(self.value))
-        by = ((self, other.value, other.spread), (other, self.value, self.spread))
-        form = hash(("*", *sorted((self.form, other.form))))
-        return Number(value, by, spread=_rounded(value, spread), form=form)
+        spread = self.spread and self.spread * other.size
+        spread += other.spread and other.spread * self.size
+        by = (
+            (self, other.value, other.size, other.spread),
+            (other, self.value, self.size, self.spread),
+        )
+        return Number(value, by, spread=spread, form=_unordered("*", self, other))
 
     __radd__, __rmul__ = __add__, __mul__
 
     def __neg__(self) -> Number:
-        return Number(-self.value, ((self, -1, 0),), spread=self.spread, form=-self.form)
+        by = ((self, -1, 1.0, 0.0),)
+        return Number(-self.value, by, spread=self.spread, roundings=0, form=-self.form)
 
     def __sub__(self, other: Any) -> Number:
         return self + -number(other)
@@ -169,24 +183,24 @@ class Number:
         parents, spread = [], 0.0
         if power != 0 and (self.active or self.spread):
             slope = power * _power(base, power - 1)
+            steep = abs(float(slope))
             bend = abs(float((power - 1) * slope / base)) if base and power != 1 else 0
-            parents.append((self, slope, bend * self.spread + _FUNCTION * abs(float(slope))))
-            spread += self.spread and self.spread * abs(float(slope))
+            parents.append((self, slope, steep, bend * self.spread + _FUNCTION * steep))
+            spread += self.spread and self.spread * steep
         if (exponent.active or exponent.spread) and not (base == 0 and power > 0):
             slope = value * _real(mpmath.log(base)) if base else _NAN
             bend = abs(float(slope))
-            parents.append((exponent, slope, bend * (exponent.spread + _FUNCTION)))
+            parents.append((exponent, slope, bend, bend * (exponent.spread + _FUNCTION)))
             spread += exponent.spread and exponent.spread * bend
-        spread = _rounded(value, spread, _FUNCTION)
         form = hash(("**", self.form, exponent.form))
-        return Number(value, tuple(parents), spread=spread, form=form)
+        return Number(value, tuple(parents), spread=spread, roundings=_FUNCTION, form=form)
 
     def __rpow__(self, base: Any) -> Number:
         return number(base) ** self
 
     def __mod__(self, other: Any) -> Number:
         (self / other).to_nearest()  # where rounding decides, the rest may be anything
-        return Number(self.value % number(other).value, spread=self.spread)
+        return Number(self.value % number(other).value, spread=self.spread, roundings=0)
 
     def __eq__(self, other: object) -> bool:
         return self.compared(number(other)) == 0
@@ -233,7 +247,7 @@ class Number:
     @property
     def stopped(self) -> Number:
         """The same value, of no slope."""
-        return Number(self.value, spread=self.spread, form=self.form)
+        return Number(self.value, spread=self.spread, roundings=0, form=self.form)
 
     def __abs__(self) -> Number:
         return -self if self.value < 0 else self
@@ -276,16 +290,16 @@ def through(function: Callable[[Any], Any], saturates: bool = False) -> Callable
         here, form = value(x.value), hash((function, x.form))
         x.note_edge(here, value)
         if not (x.active or x.spread):
-            return Number(here, spread=_rounded(here, 0, _FUNCTION), form=form)
+            return Number(here, roundings=_FUNCTION, form=form)
         with mpmath.workdps(2 * _DIGITS):
             step = _STEP * max(1, abs(x.value))
             above, below = value(x.value + step), value(x.value - step)
             slope = (above - below) / (2 * step)
             bend = abs(float((above - 2 * value(x.value) + below) / step**2)) if x.spread else 0
         steep = abs(float(slope))
-        spread = _rounded(here, x.spread and x.spread * steep, _FUNCTION)
-        by = (x, slope, bend * x.spread + _FUNCTION * max(steep, float(saturates)))
-        return Number(here, (by,), spread=spread, form=form)
+        by = (x, slope, steep, bend * x.spread + _FUNCTION * max(steep, float(saturates)))
+        spread = x.spread and x.spread * steep
+        return Number(here, (by,), spread=spread, roundings=_FUNCTION, form=form)
 
     return apply
 
@@ -298,16 +312,18 @@ def gradients(outputs: Iterable[tuple[Any, Any]], inputs: Iterable[Number]) -> l
     outputs : iterable of (number, weight)
     inputs : iterable of Number
     """
-    slopes: dict[int, Any] = defaultdict(mpmath.mpf)
+    slopes: dict[int, Any] = {}
     spreads: dict[int, float] = defaultdict(float)
     found: dict[int, Number] = {}
     waiting: list[int] = []  # whoever is made later cannot be a parent, and comes first
 
     def add(node: Number, slope: Any) -> None:
-        slopes[node.serial] += slope
-        if node.serial not in found:
-            found[node.serial] = node
-            heappush(waiting, -node.serial)
+        serial = node.serial
+        if serial in found:
+            slopes[serial] += slope
+        else:
+            slopes[serial], found[serial] = slope, node
+            heappush(waiting, -serial)
 
     for output, weight in outputs:
         if isinstance(output, Number) and output.active:
@@ -316,33 +332,37 @@ def gradients(outputs: Iterable[tuple[Any, Any]], inputs: Iterable[Number]) -> l
         serial = -heappop(waiting)
         slope, spread = slopes[serial], spreads[serial]
         size = abs(float(slope))
-        for parent, factor, off in found[serial].parents:
-            steep = abs(float(factor))
-            add(parent, slope * factor)
+        for parent, factor, steep, off in found[serial].parents:
+            add(parent, slope if factor is _ONE else slope * factor)
             # As it is handed on, multiplied and added up.
             spreads[parent.serial] += spread * steep + size * off + 2 * size * steep
-    return [Number(slopes[leaf.serial], spread=spreads[leaf.serial]) for leaf in inputs]
+    return [
+        Number(slopes.get(leaf.serial, 0), spread=spreads[leaf.serial], roundings=0)
+        for leaf in inputs
+    ]
 
 
 def numbers(array: np.ndarray, active: bool = False) -> np.ndarray:
     """The entries as numbers that remember.
 
-    A float is the decimal that it prints as, as in a definition, so that 0.1 equals 1/10.
+    A float that prints short is the decimal that it prints as, as in a definition, so that 0.1
+    equals 1/10.
     """
-    entries = [Number(mpmath.mpf(repr(e)), active=active) for e in array.ravel().tolist()]
+    entries = [Number(_decimal(entry), active=active) for entry in array.ravel().tolist()]
     result = np.empty(len(entries), dtype=object)
     result[:] = entries
     return result.reshape(array.shape)
 
 
-def _rounded(value: Any, spread: float, roundings: int = 1) -> float:
-    """The spread of a result, from what its operands contribute; it may need no rounding."""
-    size = abs(float(value))
-    if 0 < size < _now.tiny:
-        return spread + 2 * _now.tiny
-    if not spread and value._mpf_[3] <= _now.bits:
-        return 0
-    return spread + roundings * size
+def _decimal(entry: float) -> Any:
+    text = repr(entry)
+    return mpmath.mpf(text if len(text) <= _SHORT else entry)
+
+
+def _unordered(operation: str, one: Number, other: Number) -> int:
+    """The form of a sum or product of two numbers."""
+    first, second = one.form, other.form
+    return hash((operation, first, second) if first < second else (operation, second, first))
 
 
 def _real(value: Any) -> Any:

@@ -26,7 +26,7 @@ from derive.language.maximum import Maximum
 from derive.language.operation import Equation, Operation, sides
 from derive.language.symbols import Tensor
 from derive.verification.arithmetic import NUMBERS, Arithmetic
-from derive.verification.closures import REDUCTIONS, Compiler, Environment, points
+from derive.verification.closures import REDUCTIONS, Compiler, Environment
 
 
 def as_written(operation: Operation) -> System:
@@ -142,7 +142,7 @@ class _Evaluation:
             value = self.compiler.compiled(statement.value)
             index = [self.compiler.compiled(i) for i in statement.target.index]
             guards = [self.compiler.guard(g) for g in statement.where]
-            for here in points(statement.domain, self.compiler.compiled, self.environment):
+            for here in self.compiler.box(statement.domain)(self.environment):
                 if all(holds(here) for holds in guards):
                     writers[tuple(int(i(here)) for i in index)].append((statement, value, here))
         self.writers[tensor] = writers
@@ -162,7 +162,8 @@ class _Evaluation:
             self.compiler.beyond |= tensor.outside == -sympy.oo
             return self.value(tensor.outside)
         if tensor in self.given:
-            return self.given[tensor][place]
+            found = self.memory[key] = self.given[tensor][place]
+            return found
         self.memory[key] = _WAITING
         values: list[Any] = []
         for statement, value, here in self.points(tensor).get(index, ()):

@@ -35,7 +35,7 @@ from derive.program.grammar import (
     When,
 )
 from derive.verification.arithmetic import NUMBERS, Arithmetic
-from derive.verification.closures import REDUCTIONS, Compiler, Environment, Evaluate, points
+from derive.verification.closures import REDUCTIONS, Compiler, Environment, Evaluate
 
 Place = tuple[int, ...]
 PART = 2  # points of an axis in a part of it: with few of them there is more than one part
@@ -287,7 +287,8 @@ class Interpreter:
         """The loops over the axes of a statement that nothing around it binds."""
         values, op, tensor = self.values, statement.op, statement.target.tensor
         axes = [a for a in statement.domain if a not in bound]
-        named = [a for a in axes if a in axes_in(statement.target.index)]
+        points = values.box(axes)
+        spots = values.box([a for a in axes if a in axes_in(statement.target.index)])
         place, value = values.place(statement.target), values.compiled(statement.value)
         number = values.compiled(rank(statement))
         guards = [values.guard(g) for g in statement.where]
@@ -295,11 +296,11 @@ class Interpreter:
 
         def compute() -> None:
             room, found = values.room(tensor), {}
-            for here in points(named, values.compiled, self.here) if sets else ():
+            for here in spots(self.here) if sets else ():
                 if (spot := place(here)) in found:
                     raise SetTwice(f"{tensor.name}{list(spot)} by {statement}")
                 found |= {spot: neutral} if room.holds(spot) else {}
-            for here in points(axes, values.compiled, self.here):
+            for here in points(self.here):
                 if all(holds(here) for holds in guards) and room.holds(spot := place(here)):
                     term = value(here)
                     if op == "first":

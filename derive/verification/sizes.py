@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from fractions import Fraction
 from functools import cache
@@ -56,7 +57,14 @@ class Formulas:
         self._below = {t.name: _Formula(t.below) for t in operation.inputs if t.integer}
         self._besides = {t.name: _Formula(t.besides) for t in operation.inputs if t.besides}
         self._compared = [_Formula(e) for e in _compared_with_integers(operation)]
-        self._boxes = [[_Formula(a.extent) for a in s.domain] for s in system.statements]
+        # A hundred statements go over a few boxes of a few extents: each is computed once.
+        extents: dict[Expr, int] = {}
+        self._boxes = [
+            tuple(extents.setdefault(a.extent, len(extents)) for a in s.domain)
+            for s in system.statements
+        ]
+        self._extents = [_Formula(extent) for extent in extents]
+        self._counts = Counter(map(tuple, map(sorted, self._boxes)))
         self._optional = [
             {a.tensor.name for a in s.entries if a.tensor.optional} for s in system.statements
         ]
@@ -132,13 +140,15 @@ class Formulas:
 
     def work(self, values: Values) -> int:
         """How many points the statements have together."""
-        return sum(prod(extent(values) for extent in box) for box in self._boxes)
+        extents = [extent(values) for extent in self._extents]
+        return sum(n * prod([extents[e] for e in box]) for box, n in self._counts.items())
 
     def long(self, values: Values, absent: Collection[str] = ()) -> Iterator[tuple[int, list[int]]]:
         """For each statement that reads nothing absent, which axes of its box are longer than 1."""
+        extents = [extent(values) for extent in self._extents]
         for number, (box, optional) in enumerate(zip(self._boxes, self._optional, strict=True)):
             if optional.isdisjoint(absent):
-                yield number, [i for i, extent in enumerate(box) if extent(values) > 1]
+                yield number, [i for i, extent in enumerate(box) if extents[extent] > 1]
 
     def remainders(self, values: Values) -> list[int]:
         """What each floor of the formulas drops."""

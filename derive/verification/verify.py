@@ -281,14 +281,19 @@ class Verification:
         self._known[case, name] = best
         return best
 
-    def kinks(self, case: Case) -> tuple[float, ...]:
-        """Numbers that the definition compares with, of either sign."""
+    @cached_property
+    def compared_with(self) -> frozenset[Any]:
+        """The numbers and settings in all that compares entries."""
         compared: set[Any] = set()
         for statement in self.system.statements:
             for node in statement.value.atoms(*_COMPARING):
                 if node.has(Access):
                     compared |= node.atoms(sympy.Number, Setting) | {sympy.Integer(0)}
-        real = (_told_apart(case.values.get(number, number)) for number in compared)
+        return frozenset(compared)
+
+    def kinks(self, case: Case) -> tuple[float, ...]:
+        """Numbers that the definition compares with, of either sign."""
+        real = (_told_apart(case.values.get(number, number)) for number in self.compared_with)
         near = {number for number in real if abs(number) < _FAR}
         return tuple(sorted({sign * number for number in near for sign in (1, -1)}))
 

@@ -4,12 +4,13 @@ Never NumPy's own: its broadcast errors name neither the argument nor the remedy
 """
 
 import re
+from functools import cache
 from itertools import chain
 
 import numpy as np
 import pytest
 
-from derive.verification.cases import _candidates
+from derive.verification.cases import Case, _candidates
 from derive.verification.sizes import formulas_of
 from tests.cases import SUBJECT, SUBJECTS, Subject
 
@@ -125,14 +126,20 @@ def test_options_of_other_operations():
     refused(lambda: LINEAR.apply(zeros(2, 4), zeros(2, 3)), ValueError, "weight", "3", "expected 4")
 
 
-def _arrays(subject: Subject):
-    """Arrays that all have axes, and options with which they can be called."""
+@cache
+def _case(subject: Subject) -> Case:
+    """A call in which all arrays are there and have axes."""
 
     def suits(case):
         return not case.is_empty and all(case.shapes.values())
 
     drawn = (candidate.case for candidate in _candidates(formulas_of(subject.operation)))
-    case = next(case for case in chain(subject.cases, drawn) if suits(case))
+    return next(case for case in chain(subject.cases, drawn) if suits(case))
+
+
+def _arrays(subject: Subject):
+    """Arrays that all have axes, and options with which they can be called."""
+    case = _case(subject)
     return case.draw(np.random.default_rng(0)), case.options
 
 
