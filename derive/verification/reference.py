@@ -26,7 +26,7 @@ from derive.language.maximum import Maximum
 from derive.language.operation import Equation, Operation, sides
 from derive.language.symbols import Tensor
 from derive.verification.arithmetic import NUMBERS, Arithmetic
-from derive.verification.closures import REDUCTIONS, Compiler, Environment
+from derive.verification.closures import REDUCTIONS, Compiler, Environment, Evaluate
 
 
 def as_written(operation: Operation) -> System:
@@ -79,6 +79,29 @@ def evaluate(
     return _Evaluation(system, arrays, sizes, numbers).outputs()
 
 
+class _Once(Compiler):
+    """Computes a sum or maximum once for all points that share it: no entry ever changes."""
+
+    def closure(self, value: Any) -> Evaluate:
+        compute = super().closure(value)
+        if not isinstance(value, Sum | Maximum):
+            return compute
+        names = sorted(index.name for index in _free(value))
+        known: dict[tuple[int, ...], tuple[Any, bool]] = {}
+
+        def once(here: Environment) -> Any:
+            key = tuple([here[name] for name in names])
+            if key not in known:
+                before, self.beyond = self.beyond, False
+                known[key] = compute(here), self.beyond
+                self.beyond = before
+            result, beyond = known[key]
+            self.beyond |= beyond
+            return result
+
+        return once
+
+
 _WAITING = object()  # stands for an entry while it is computed
 
 
@@ -89,7 +112,7 @@ class _Evaluation:
         self.given: dict[Tensor, np.ndarray] = {}
         left_out = {t for t in system.inputs if arrays.get(t.name) is None}
         absent = {t for t in left_out if t.default is None}
-        self.compiler = Compiler(self.read, absent, system.order, numbers)
+        self.compiler = _Once(self.read, absent, system.order, numbers)
         for tensor in system.inputs:
             if tensor not in left_out:
                 array = np.asarray(arrays[tensor.name])
