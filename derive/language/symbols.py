@@ -11,7 +11,7 @@ from collections.abc import Iterator as PythonIterator
 from collections.abc import Sequence
 from typing import Any, Self
 
-from sympy import Basic, Expr, Idx, Piecewise, Symbol, Tuple
+from sympy import Basic, Expr, Idx, Mul, Piecewise, Symbol, Tuple
 from sympy.core.symbol import Str
 from sympy.logic.boolalg import Boolean
 
@@ -129,7 +129,9 @@ class Axis(Idx):
 
     def __new__(cls, name, extent):
         if isinstance(extent, Tuple):  # SymPy rebuilds an expression from its arguments
-            extent = extent[1] + 1
+            # Its Abs turns a - b into -(b - a) wherever that stands, and leaves it so.
+            last = extent[1].replace(lambda e: e.is_Mul, lambda e: Mul(*e.args))
+            extent = last + 1
         if not isinstance(name, Symbol):
             name = Symbol(checked_name(name, "an axis"), integer=True)
         return Idx.__new__(cls, name, _extent(extent, str(name)))

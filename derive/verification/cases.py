@@ -118,11 +118,13 @@ def _plainness(candidate: _Candidate) -> tuple[bool, tuple[int, ...]]:
     return plain, (candidate.long, apart, min(candidate.work, _WORK))
 
 
-def _busyness(candidate: _Candidate) -> tuple[bool, int]:
-    """Every option said, with numbers that differ."""
+def _busyness(candidate: _Candidate) -> tuple[bool, tuple[int, int]]:
+    """Every option said, with numbers that differ; but none that puts statements out of effect."""
     said = candidate.case.options
     numbers = [n for v in said.values() if isinstance(v, tuple) for n in v]
-    return bool(said) and not candidate.case.is_empty, 4 * len(said) + len(set(map(str, numbers)))
+    effect = sum(feature[0] == "in effect" for feature in candidate.shows)
+    much = 4 * len(said) + len(set(map(str, numbers)))
+    return bool(said) and not candidate.case.is_empty, (effect, much)
 
 
 def _bareness(candidate: _Candidate) -> tuple[bool, int]:
@@ -163,11 +165,12 @@ class _Candidate:
 
 
 def _coarse(candidate: _Candidate) -> _Candidate:
-    """Without the axes of single statements: among many cases they come by themselves."""
+    """Without what single statements do: among many cases that comes by itself."""
+    single = ("long", "in effect")
     return replace(
         candidate,
-        shows=frozenset(f for f in candidate.shows if f[0] != "long"),
-        crossed=frozenset(f for f in candidate.crossed if f[1] != "long"),
+        shows=frozenset(f for f in candidate.shows if f[0] not in single),
+        crossed=frozenset(f for f in candidate.crossed if f[1] not in single),
     )
 
 
@@ -457,4 +460,5 @@ def _shows(formulas: Formulas, case: Case, values: Mapping[str, Any]):
     for number, places in formulas.long(values, absent):
         yield from (("long", number, place) for place in places)
         yield from (("long", number, *pair) for pair in combinations(places, 2))
+    yield from (("in effect", number) for number in formulas.in_effect(values))
     yield "all one", all(values[size.name] == 1 for size in formulas.free)

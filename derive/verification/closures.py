@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import reduce
 from operator import add, mul
@@ -22,7 +22,7 @@ from derive.language.order import Order
 from derive.language.symbols import Access, Tensor
 from derive.verification.arithmetic import NUMBERS, Arithmetic, largest
 
-Environment = dict[str, Any]  # of sizes, settings and indices, by name
+Environment = Mapping[str, Any]  # of sizes, settings and indices, by name
 Evaluate = Callable[[Environment], Any]
 
 
@@ -252,13 +252,17 @@ class Compiler:
 
     def guard(self, guard: Guard) -> Evaluate:
         """Whether a guard holds, as a function of the environment."""
-        expression, modulus = self.compiled(guard.expression), self.compiled(guard.modulus)
-        return {
-            "ge": lambda here: expression(here) >= 0,
-            "eq": lambda here: expression(here) == 0,
-            "divides": lambda here: expression(here) % modulus(here) == 0,
-            "indivisible": lambda here: expression(here) % modulus(here) != 0,
-        }[guard.kind]
+        return holds_when(guard.kind, self.compiled(guard.expression), self.compiled(guard.modulus))
+
+
+def holds_when(kind: str, expression: Evaluate, modulus: Evaluate) -> Evaluate:
+    """The condition of a guard, from its closures."""
+    return {
+        "ge": lambda here: expression(here) >= 0,
+        "eq": lambda here: expression(here) == 0,
+        "divides": lambda here: expression(here) % modulus(here) == 0,
+        "indivisible": lambda here: expression(here) % modulus(here) != 0,
+    }[kind]
 
 
 def _by_index(value: Any) -> bool:

@@ -18,6 +18,7 @@ from derive.errors import VerificationError
 from derive.language.operation import Operation, sides
 from derive.language.options import is_word
 from derive.language.symbols import Access, Axis, Size, Tensor
+from derive.verification.closures import holds_when
 
 Values = Mapping[str, Any]
 
@@ -68,6 +69,16 @@ class Formulas:
         self._optional = [
             {a.tensor.name for a in s.entries if a.tensor.optional} for s in system.statements
         ]
+        self._holds = [
+            [holds_when(g.kind, _compiled(g.expression), _compiled(g.modulus)) for g in s.where
+             if not (g.expression.has(Axis, Access) or g.modulus.has(Axis, Access))]
+            for s in system.statements
+        ]  # fmt: skip
+        self._reads = [{a.tensor.name for a in s.entries} for s in system.statements]
+        self._writers = {
+            tensor.name: [n for n, s in enumerate(system.statements) if s.target.tensor == tensor]
+            for tensor in system.tensors
+        }
         formulas = [s.formula for s in self.derived if s.formula is not None]
         floors = dict.fromkeys(floor for formula in formulas for floor in _floors(formula))
         self._floors = [
@@ -149,6 +160,17 @@ class Formulas:
         for number, (box, optional) in enumerate(zip(self._boxes, self._optional, strict=True)):
             if optional.isdisjoint(absent):
                 yield number, [i for i, extent in enumerate(box) if extents[extent] > 1]
+
+    def in_effect(self, values: Values) -> set[int]:
+        """The statements that reach an output, if settings decide on some of them."""
+        found: set[int] = set()
+        waiting = [t.name for t in self.operation.outputs] if any(self._holds) else []
+        while waiting:
+            for number in self._writers.get(waiting.pop(), ()):
+                if number not in found and all(holds(values) for holds in self._holds[number]):
+                    found.add(number)
+                    waiting += self._reads[number]
+        return found
 
     def remainders(self, values: Values) -> list[int]:
         """What each floor of the formulas drops."""

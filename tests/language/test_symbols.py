@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sympy import Eq, Idx, Piecewise, Sum
+from sympy import Abs, Eq, Idx, Piecewise, Sum, Symbol
 
 from derive import compile
 from derive.calculus.lift import to_system
@@ -22,6 +22,7 @@ from derive.language import (
     tensor,
 )
 from derive.language.names import RESERVED
+from derive.language.symbols import Axis, Bound, Size
 
 N, C = sizes("N C")
 n, c = axes("n c", N, C)
@@ -117,6 +118,13 @@ def test_axes_need_a_name_for_each_extent():
     """Too few extents are no axes."""
     with pytest.raises(DefinitionError, match="2 names and 1 extents"):
         axes("n c", N)
+
+
+def test_an_absolute_value_leaves_the_extents_inside_it_alone():
+    """SymPy's turns ``a - b`` into ``-(b - a)`` wherever it stands, limits of indices included."""
+    first, beyond = (Bound(name, Size("N")) for name in ("first", "beyond"))
+    part = axis("n", beyond - first)
+    assert Abs(Symbol("a") * part).atoms(Axis) == {part}
 
 
 def test_sympys_own_index_works_as_an_axis():
