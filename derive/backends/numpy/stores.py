@@ -28,6 +28,7 @@ from derive.backends.numpy.tree import (
     Update,
     call,
     method,
+    names_in,
     numpy,
 )
 from derive.backends.numpy.values import Values
@@ -79,20 +80,23 @@ class Store:
             target, or write into one that is allocated before (see `Lowered.makes_target`).
         """
         body, makes_target = self.body(assign)
-        named = (Assign(name, steps) for steps, name in self.views.steps.items())
-        lines = self.around((*named, *body))
-        return Lowered(lines, makes_target, self.values.elementwise.constants)
+        return Lowered(self.around(body), makes_target, self.values.elementwise.constants)
 
     # ---- what stands around ----------------------------------------------------------------
 
     def around(self, lines: tuple[Line, ...]) -> tuple[Line, ...]:
-        """Loops from the outside in."""
+        """Loops from the outside in; a slice is named in the outermost loop that knows its ends."""
+        slices = [Assign(name, steps) for steps, name in self.views.steps.items()]
         for axis, bounds in reversed(self.nest.loops):
+            parts = [self.part(bound) for bound in bounds if isinstance(bound, Part)]
+            known = {axis.name} | names_in([part.target for part in parts])
+            here = [one for one in slices if names_in(one.value) & known]
+            slices = [one for one in slices if one not in here]
             loop = call("range", lower_integer(axis.extent))
             if isinstance(self.nest.value, First):  # the first point that is met writes last
                 loop = call("reversed", loop)
-            lines = (For(Name(axis.name), loop, self.bounded(bounds, lines)),)
-        return self.bounded(self.nest.ahead, lines)
+            lines = (For(Name(axis.name), loop, self.bounded(bounds, (*here, *lines))),)
+        return self.bounded(self.nest.ahead, (*slices, *lines))
 
     def bounded(self, bounds: Iterable[Bound], lines: tuple[Line, ...]) -> tuple[Line, ...]:
         """Parts of axes first, then conditions around the rest."""
@@ -112,7 +116,7 @@ class Store:
             return Binary(">", size, place)
         return Binary("and", Binary(">=", place, Literal(0)), Binary("<", place, size))
 
-    def part(self, part: Part) -> Line:
+    def part(self, part: Part) -> Assign:
         """Where an axis starts and stops."""
         first, *others = map(_span, part.spans)
         for other in others:
