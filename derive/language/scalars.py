@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import sympy
 from mpmath.libmp import prec_to_dps
-from sympy import Expr, Function, Integer, Rational
+from sympy import Expr, Function, Integer, Rational, nan
 
 
 class Elementary(Function):
@@ -21,7 +21,10 @@ class Elementary(Function):
     nargs = 1
 
     def _eval_evalf(self, prec: int) -> Expr:
-        return _MEANINGS[self.func](self.args[0]).evalf(prec_to_dps(prec))
+        (number,) = self.args
+        if number is nan:  # of which SymPy, where it wants a sign, cannot have a single digit
+            return nan
+        return _MEANINGS[self.func](number).evalf(prec_to_dps(prec))
 
 
 class sigmoid(Elementary):

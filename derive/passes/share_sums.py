@@ -14,6 +14,7 @@ from derive.calculus.selection import reduced
 from derive.calculus.statements import Statement, names_in
 from derive.language.names import fresh
 from derive.language.symbols import Access
+from derive.program.facts import walks_whole
 from derive.program.grammar import Compute, Module, Program, adding, computes, statements_of
 
 
@@ -47,9 +48,11 @@ def _shared(program: Program) -> Program:
 
 
 def _is_sum(statement: Statement) -> bool:
-    """Whether something is added up, and not left out with an input."""
+    """Whether something is added up, not left out with an input, and at each entry once: where
+    points share an entry, `s` would be added as often."""
     given = not any(read.tensor.optional for read in statement.entries)
-    return statement.op == "add" and given and bool(reduced(statement))
+    once = walks_whole(statement.target)
+    return statement.op == "add" and given and once and bool(reduced(statement))
 
 
 def _form(statement: Statement) -> tuple:

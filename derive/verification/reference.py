@@ -142,17 +142,24 @@ class _Evaluation:
         limit = sys.getrecursionlimit()
         sys.setrecursionlimit(max(limit, 100_000))
         try:
-            found = {}
-            for tensor in self.system.outputs:
-                shape = self.shapes.get(tensor) or self.shape(tensor)
-                result = np.empty(shape, dtype=object)
-                for index in np.ndindex(*shape):
-                    shifted = tuple(i + o for i, o in zip(index, tensor.offset, strict=True))
-                    result[index] = self.read(tensor, shifted)
-                found[tensor.name] = result
+            found = {tensor.name: self.whole(tensor) for tensor in self.system.outputs}
+            if not all(array.size for array in found.values()):
+                # Whoever computes an output without entries computes what leads there: it is to
+                # be known whether that is infinite.
+                for tensor in self.shapes:
+                    self.whole(tensor)
             return found
         finally:
             sys.setrecursionlimit(limit)
+
+    def whole(self, tensor: Tensor) -> np.ndarray:
+        """Every entry."""
+        shape = self.shapes.get(tensor) or self.shape(tensor)
+        result = np.empty(shape, dtype=object)
+        for index in np.ndindex(*shape):
+            shifted = tuple(i + o for i, o in zip(index, tensor.offset, strict=True))
+            result[index] = self.read(tensor, shifted)
+        return result
 
     def points(self, tensor: Tensor) -> dict[tuple[int, ...], list]:
         """For each entry of a tensor, the statements and points that write it."""

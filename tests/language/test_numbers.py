@@ -1,11 +1,12 @@
 """A float of a definition is the decimal that it prints as."""
 
 import pytest
-from sympy import Eq, Float, Integer, Max, Rational, floor, oo, pi
+from sympy import Eq, Float, Integer, Max, Rational, floor, nan, oo, pi
 
 from derive.calculus.lift import equations_of
 from derive.language import Operation, axis, option, size, tensor
 from derive.language.numbers import decimal, exact
+from derive.language.scalars import SCALARS, Elementary
 
 N = size("N")
 i, x, y = axis("i", N), tensor("x", N), tensor("y", N)
@@ -59,3 +60,9 @@ def test_every_part_of_a_definition_is_exact():
     parts += [*framed.interval, operation.requires[0][0]]
     assert not any(part.atoms(Float) for part in parts)
     assert framed.interval == (Rational(1, 2), 2) and framed.outside == Rational(1, 10)
+
+
+@pytest.mark.parametrize("function", [f for f in SCALARS if issubclass(f, Elementary)])
+def test_the_sign_of_a_function_of_nan_is_not_known(function):
+    """SymPy asks for it with a single digit, of which it can make no nan."""
+    assert function(nan).is_extended_positive is not True

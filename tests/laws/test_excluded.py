@@ -319,6 +319,18 @@ def test_a_sum_over_nothing_of_the_largest_of_nothing():
         assert np.allclose(some, 3 * (np.exp(-1) if value.has(exp) else 1))
 
 
+def test_an_output_without_entries_hides_nothing_that_is_infinite():
+    """a·max_m w[m] is on no way to y, which has no entries where m has none; it is infinite."""
+    N, Q = sizes("N Q")
+    n, q, m = axes("n q m", N, Q, Q)
+    x, w, y, a = tensor("x", N), tensor("w", Q), tensor("y", Q), tensor("a")
+    equations = Eq(a[()], Sum(x[n], n) * Maximum(w[m], m)), Eq(y[q], a[()] + w[q])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        module = derive.compile(Operation("hidden", "H.", (x, w), (y,), equations))
+    assert module.apply(np.ones(3), np.ones(2)).tolist() == [4, 4]
+
+
 def test_the_slope_of_a_sum_over_nothing():
     """y[q,n] = h[n]²·max_m w[n] has no entries if q and m have none; nothing depends on h."""
     N, Q = sizes("N Q")

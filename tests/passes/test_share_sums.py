@@ -3,7 +3,7 @@
 import pytest
 
 from derive.calculus.statements import Guard, Statement
-from derive.language import axes, sizes, tensor
+from derive.language import axes, axis, integers, sizes, tensor
 from derive.passes.share_sums import share_sums
 from tests.passes.building import lines, module
 
@@ -12,6 +12,7 @@ n, t = axes("n t", N, T)
 a = tensor("a", T, N)
 b, c = tensor("b", N), tensor("c", N)
 maybe = tensor("maybe", T, N, optional=True)
+k, s = integers("k", N, below=N), axis("s", 2)
 
 
 def after(*statements) -> list[str]:
@@ -54,3 +55,12 @@ def test_what_is_no_sum_or_has_more_terms_stays():
     optional = adds(b[n], maybe[t, n]), adds(c[n], maybe[t, n])
     for statements in (plain, more, optional):
         assert not any("_sum" in line for line in after(*statements))
+
+
+@pytest.mark.parametrize("place", [k[n], n + s], ids=["a gather", "a window"])
+def test_points_that_share_an_entry_stay_apart(place):
+    """Each of them would add the whole sum."""
+    box = (t, n, s)
+    assert not any(
+        "_sum" in line for line in after(*(adds(y[place], a[t, n], box=box) for y in (b, c)))
+    )
