@@ -147,7 +147,9 @@ def explain(operation: Operation, direction: str, after: str = "") -> str:
     """The program of ``"forward"`` or ``"backward"``, as it is after a pass, or in the end."""
     system = with_separate_windows(_checked(operation))
     module = lowered(equations(operation.name, system, adjoint(system)), after=after)
-    return program_text(getattr(module, direction), module.order)
+    program = getattr(module, direction)
+    kept = module.saved if program is module.forward else ()
+    return program_text(program, module.order, kept)
 
 
 def compile(operation: Operation, *, verify: bool = True) -> ModuleType:

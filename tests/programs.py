@@ -150,7 +150,7 @@ class Pair:
     def __init__(self, module: Module, first: bool = True, numbers: Arithmetic = FIELD) -> None:
         self.module, self.first, self.numbers = module, first, numbers
         choices = (p.choice for p in (module.forward, module.backward))
-        forced = {choice.name: first for choice in choices if choice}
+        forced = {choice.names[0]: first for choice in choices if choice}
         self.forward = Interpreter(module.forward, numbers, forced)
         self.backward = Interpreter(module.backward, numbers, forced)
 

@@ -52,9 +52,10 @@ from derive.program.windows import Window, WindowedProduct, windowed_product
 Axes = tuple[Axis, ...]
 Moves = tuple[Statement, ...]
 
-# The output is lifted while its patches, filters × entries of the image, have at most so many times
-# the numbers that the output's channels × positions have, and the image has at most half as many
-# entries again as there are positions: the product runs over every entry of the image (measured).
+# The output is lifted while its patches (filters × entries of the image) hold at most PATCHES times
+# what those of the image would hold (channels × positions), taps aside, and while the image has at
+# most ENTRIES times as many entries as there are positions: the product runs over every entry of
+# the image (measured).
 PATCHES, ENTRIES = sympy.Integer(6), sympy.Rational(3, 2)
 
 
@@ -90,7 +91,7 @@ def _chosen(program: Program) -> Program:
         return plain
     if test == sympy.true:
         return slide
-    return replace(program, body=(Choice("slide", test, slide.body, plain.body),))
+    return replace(program, body=(Choice(("slide", "columns"), test, slide.body, plain.body),))
 
 
 def _slides_faster(product: WindowedProduct, output: bool) -> Iterable[Boolean]:

@@ -23,7 +23,7 @@ from sympy import Expr, Mod, expand
 from derive.calculus.affine import affine
 from derive.calculus.statements import Guard
 from derive.language.symbols import Access, Axis, Tensor
-from derive.program.boxes import Box, Held, Scope, Shift, Span, Written, implied, with_boxes
+from derive.program.boxes import Box, Held, Scope, Shift, Span, Test, Written, implied, with_boxes
 from derive.program.grammar import (
     ZERO,
     Allocate,
@@ -32,7 +32,6 @@ from derive.program.grammar import (
     Loop,
     Present,
     Program,
-    Test,
     Tile,
     Wanted,
     When,
@@ -94,9 +93,11 @@ class Assignment:
                 written = self.loop(block, written, scope)
             elif isinstance(block, Tile):
                 written = self.tile(block, written, scope)
+            elif isinstance(block, When):
+                written = self.branches(block.test, (block.body, ()), written, scope)
             else:
-                test = block.test if isinstance(block, When) else Test(block.test)
-                written = self.branches(test, (block.body, block.otherwise), written, scope)
+                ways = block.body, block.otherwise
+                written = self.branches(Test(block.test), ways, written, scope)
         return written
 
     def branches(

@@ -12,11 +12,20 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from sympy import Expr, expand
+from sympy.logic.boolalg import Boolean
 
 from derive.calculus.bounds import nonnegative
 from derive.calculus.statements import Guard
 from derive.language.symbols import Axis, Tensor
-from derive.program.grammar import ZERO, Present, Test, Wanted
+from derive.program.grammar import ZERO, Present, Wanted
+
+
+@dataclass(frozen=True)
+class Test:
+    """A condition on sizes and settings."""
+
+    condition: Boolean
+
 
 Held = tuple[Wanted | Present | Test, bool]  # a condition, and whether it holds
 Span = tuple[Expr, Expr]  # a least and a largest index
@@ -83,9 +92,6 @@ class Box:
         `after` makes the next round of one; `low` and `high` make the first and the last.
         """
         symbols = {*after, *low, *high}
-        tests = (test for test, _ in self.held if isinstance(test, Test))
-        if any(test.condition.free_symbols & symbols for test in tests):
-            return None
         moving = [d for d, span in enumerate(self.bounds or ()) if _names(span, symbols)]
         if self.bounds is None or len(moving) != 1:
             return None

@@ -11,6 +11,7 @@ from derive.calculus.bounds import inside
 from derive.calculus.statements import Statement
 from derive.language.names import fresh
 from derive.language.symbols import Access, Axis, Bound, Tensor
+from derive.program.grammar import Program, computes
 
 Axes = tuple[Axis, ...]
 
@@ -118,3 +119,22 @@ def is_copy_with_fill(statement: Statement) -> bool:
     if statement.op != "add" or statement.where or inside(value, statement.domain):
         return False
     return set(statement.domain) <= named(statement) and writes_apart(statement, ())
+
+
+def names_of_entries(program: Program, stack: Tensor) -> tuple[int, list[str]]:
+    """In which dimension tensors were stacked, and what they were called; no names if none were."""
+    found: dict[int, dict[int, str]] = {}
+    for block in (b for b in computes(program.body) if b.target == stack):
+        stacked = [origin.target for origin in block.origins]
+        known = {a for target in stacked for a in axes_in(target.index)}
+        for dimension, index in enumerate(block.statement.target.index):
+            at = place(index)
+            new = [a for a in at.iterators if a not in known]
+            whole = at.constant.is_Integer and all(a.extent == len(stacked) for a in new)
+            if whole and len(at.iterators) == len(new):
+                names = found.setdefault(dimension, {})
+                names |= {int(at.constant) + i: t.tensor.name for i, t in enumerate(stacked)}
+    for dimension, names in found.items():
+        if stack.shape[dimension] == len(names) > 1 and stack.name not in names.values():
+            return dimension, [names[i] for i in sorted(names)]
+    return 0, []

@@ -86,7 +86,8 @@ class Tile:
     start, stop : Symbol
         The ends of a part, which the body may name.
     elements : sympy.Expr
-        How many numbers the body computes for one point of the axis: a part fits the cache.
+        How many numbers a point of the axis takes, as the pass that makes the parts counts them: a
+        part is as long as fits the cache.
     columns : sympy.Expr or None
         How many columns a product has for one point, if there is one: a part has not too few.
     """
@@ -126,26 +127,21 @@ class Present:
 
 
 @dataclass(frozen=True)
-class Test:
-    """A condition on sizes and settings."""
-
-    condition: Boolean
-
-
-@dataclass(frozen=True)
 class When:
     """The body, if the test holds."""
 
-    test: Wanted | Present | Test
+    test: Wanted | Present
     body: Body
-    otherwise: Body = ()
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Two ways to compute the same, of which the first is the faster one if the test holds."""
+    """Two strategies to compute the same, of which the first is faster if the test holds.
 
-    name: str
+    The functions of a module are called by their `names`: `_backward_slide`, `_backward_columns`.
+    """
+
+    names: tuple[str, str]
     test: Boolean
     body: Body
     otherwise: Body
@@ -254,11 +250,9 @@ def walk(body: Iterable[Block]) -> Iterator[Block]:
 
 def bodies(block: Block) -> tuple[Body, ...]:
     """What stands inside of a block."""
-    if isinstance(block, Loop | Tile):
+    if isinstance(block, Loop | Tile | When):
         return (block.body,)
-    if isinstance(block, When | Choice):
-        return block.body, block.otherwise
-    return ()
+    return (block.body, block.otherwise) if isinstance(block, Choice) else ()
 
 
 def computes(body: Iterable[Block]) -> tuple[Compute, ...]:

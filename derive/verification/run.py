@@ -29,7 +29,6 @@ from derive.program.grammar import (
     Loop,
     Present,
     Program,
-    Test,
     Tile,
     Wanted,
     When,
@@ -233,9 +232,9 @@ class Interpreter:
                 case Allocate():
                     self.make(block.tensor, block.fill)
                 case When():
-                    self.body(block.body if self.holds(block.test) else block.otherwise)
+                    self.body(block.body if self.holds(block.test) else ())
                 case Choice():
-                    first = self.forced.get(block.name, None)
+                    first = self.forced.get(block.names[0])
                     first = self.value(block.test) if first is None else first
                     self.body(block.body if first else block.otherwise)
                 case Loop():
@@ -245,12 +244,10 @@ class Interpreter:
                 case _:
                     raise TypeError(block)
 
-    def holds(self, test: Wanted | Present | Test) -> bool:
+    def holds(self, test: Wanted | Present) -> bool:
         if isinstance(test, Wanted):
             return bool(test.names & self.wanted)
-        if isinstance(test, Present):
-            return self.rooms.keys() >= {*test.tensors}
-        return bool(self.value(test.condition))
+        return self.rooms.keys() >= {*test.tensors}
 
     def loop(self, loop: Loop) -> None:
         rounds = range(*(int(self.value(end)) for end in loop.ends))

@@ -157,7 +157,8 @@ def test_what_is_as_long_as_a_part_is_made_for_each():
     inner = adds(own[part], x[first + part], (part,)), adds(y[first + part], own[part], (part,))
     assert after(Tile(n, first, last, Integer(1), inner)) == [
         "new y  [N]",
-        "for each part of 0 ≤ n < N, from first to last:",
+        "for each part first ≤ n < last of 0 ≤ n < N, a number a point:",
+        "  (n counts from first)",
         "  new own  [(last − first)]",
         "  own[n] = x[n + first]",
         "  y[n + first] = own[n]",
@@ -171,7 +172,8 @@ def test_what_all_parts_add_to_is_made_once():
     total = adds(k[()], x[first + part], (part,))
     assert after(Tile(n, first, last, Integer(1), (total,)), outputs=(k,)) == [
         "new k = 0  [a number]",
-        "for each part of 0 ≤ n < N, from first to last:",
+        "for each part first ≤ n < last of 0 ≤ n < N, a number a point:",
+        "  (n counts from first)",
         "  k += Σ_{n} x[n + first]",
     ]
     known = adds(z[first + part], x[first + part], (part,))

@@ -27,14 +27,16 @@ def after(*body, outputs=(y,), wanted=None):
     return tile_batches(Module(given, program(), {})).forward
 
 
-HEAD = "for each part of 0 ≤ n < N, from n_start to n_stop:"
+HEAD = "for each part n_start ≤ n < n_stop of 0 ≤ n < N, {} numbers a point:"
+COUNTS = "  (n counts from n_start)"
 
 
 def test_statements_that_go_on_from_one_another_run_in_parts():
     """The example of the docstring: z is as large as a part, and has its own numbers."""
     found = after(*map(adding, (WINDOWS, SUMS)))
     assert lines(found) == [
-        HEAD,
+        HEAD.format("max(1, Q, X)"),
+        COUNTS,
         "  z[n,q] += Σ_{v} w[v]·x[n + n_start, q + v]",
         "  y[n + n_start] += Σ_{q} z[n,q]",
     ]
@@ -48,9 +50,9 @@ def test_statements_that_go_on_from_one_another_run_in_parts():
 def test_what_others_use_is_whole():
     """An output, or what is read behind: parts of it are written."""
     whole = "  z[n + n_start, q] += Σ_{v} w[v]·x[n + n_start, q + v]"
-    assert lines(after(*map(adding, (WINDOWS, SUMS)), outputs=(y, z)))[1] == whole
+    assert lines(after(*map(adding, (WINDOWS, SUMS)), outputs=(y, z)))[2] == whole
     other = Statement((q,), tensor("c", Q)[q], z[0, q])
-    assert lines(after(*map(adding, (WINDOWS, SUMS, other))))[1] == whole
+    assert lines(after(*map(adding, (WINDOWS, SUMS, other))))[2] == whole
 
 
 def test_a_part_that_is_added_to_several_times_is_emptied_first():
@@ -58,7 +60,7 @@ def test_a_part_that_is_added_to_several_times_is_emptied_first():
     x_bar, z_bar = tensor("x_bar", N, X), tensor("z_bar", N, Q)
     back = Statement((n, q, v), x_bar[n, q + v], z_bar[n, q] * w[v])
     found = after(adding(back), outputs=(x_bar,))
-    assert lines(found)[1:] == [
+    assert lines(found)[2:] == [
         "  x_bar[n + n_start, i1] = 0",
         "  x_bar[n + n_start, q + v] += z_bar[n + n_start, q]·w[v]",
     ]
@@ -72,7 +74,7 @@ def test_each_length_and_each_condition_has_parts_of_its_own():
     assert [str(tile.axis) for tile in tiles if isinstance(tile, Tile)] == ["n", "q"]
     under = When(Wanted(frozenset({"z"})), (adding(WINDOWS),))
     found = after(adding(SUMS), under, outputs=(z,), wanted={z: "z"})
-    assert lines(found)[1:3] == ["if the gradient of z is wanted:", f"  {HEAD}"]
+    assert lines(found)[1:3] == ["if the gradient of z is wanted:", "  " + HEAD.format("max(Q, X)")]
 
 
 maybe, late = tensor("maybe", N, X, optional=True), tensor("late", N, X, offset=(-1, 0))

@@ -19,9 +19,6 @@ from derive.program.grammar import (
     Wanted,
     When,
 )
-from derive.program.grammar import (
-    Test as Condition,
-)
 
 N, M = Size("N"), Size("M")
 n, m = Axis("n", N), Axis("m", M)
@@ -182,19 +179,12 @@ def test_a_narrower_condition_is_enough():
     assert unproved(wrong) == (z,)
 
 
-def test_a_condition_of_one_round_is_none_of_another():
-    under = When(Condition(n > 1), (sets(h[n], x[n]),))
-    late = When(Condition(n > 1), (sets(y[n], h[n - 1]),))
-    body = Allocate(h), Allocate(y, Integer(0)), Loop(n, (late, under))
-    assert unproved(program(*body)) == (h,)
-
-
 def test_the_ways_of_a_choice_are_apart():
     mine, other = Tensor("z", ((N,),)), Tensor("z", ((N,), (M,)))
     one = Allocate(mine), sets(mine[n], x[n]), Allocate(y), sets(y[n], mine[n])
     two = Allocate(other), sets(other[n, m], x[n], box=(n, m)), Allocate(y), COPY
-    assert faults(program(Choice("way", N > 1, one, two))) == []
-    assert unproved(program(Choice("way", N > 1, one, two[:-1]))) == (y,)
+    assert faults(program(Choice(("one", "other"), N > 1, one, two))) == []
+    assert unproved(program(Choice(("one", "other"), N > 1, one, two[:-1]))) == (y,)
 
 
 # ---- names and kinds -----------------------------------------------------------------------

@@ -69,7 +69,7 @@ def test_rooms_parts_and_what_may_be_skipped():
     found = lines_of(When(Wanted(frozenset({"x", "w"})), (part, given)))
     assert found[-5:] == [
         "if the gradient of w or x is wanted:",
-        "  for each part of 0 ≤ t < T, from first to last:",
+        "  for each part first ≤ t < last of 0 ≤ t < T, N numbers a point:",
         "    new y = 0  [T × N]",
         "  if b is given:",
         "    y[t,n] += b[n]",

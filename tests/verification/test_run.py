@@ -176,9 +176,12 @@ def test_what_is_no_block_is_refused():
 def test_a_choice_follows_its_test_or_is_forced():
     one, other = (Compute(Statement((n,), y[n], x[n] * k), "set") for k in (1, 10))
     program = Program(
-        "test", (x,), (y,), (Choice("way", N > 1, (Allocate(y), one), (Allocate(y), other)),)
+        "test",
+        (x,),
+        (y,),
+        (Choice(("one", "other"), N > 1, (Allocate(y), one), (Allocate(y), other)),),
     )
-    found = [Interpreter(program, forced=f) for f in ({}, {"way": True}, {"way": False})]
+    found = [Interpreter(program, forced=f) for f in ({}, {"one": True}, {"one": False})]
     assert [f({x: [5]}, {N: 1})[y].tolist() for f in found] == [[50], [5], [50]]
 
 

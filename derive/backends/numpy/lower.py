@@ -83,7 +83,7 @@ def lower(
         choice = program.choice
         if choice is None:
             return Direction((Variant("", lines(program)),))
-        ways = ((choice.name, choice.body), ("columns", choice.otherwise))
+        ways = zip(choice.names, (choice.body, choice.otherwise), strict=True)
         variants = tuple(Variant(w, lines(replace(program, body=body))) for w, body in ways)
         return Direction(variants, choice.test)
 

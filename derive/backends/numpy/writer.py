@@ -35,12 +35,16 @@ from derive.backends.numpy.tree import (
     numpy,
     tidied,
 )
-from derive.calculus.affine import axes_in
 from derive.calculus.statements import Statement
 from derive.language.names import fresh
 from derive.language.order import Order
 from derive.language.symbols import Access, Axis, Tensor
-from derive.program.facts import is_copy_with_fill, named, place, without_dimension
+from derive.program.facts import (
+    is_copy_with_fill,
+    named,
+    names_of_entries,
+    without_dimension,
+)
 from derive.program.grammar import (
     NEUTRAL,
     Allocate,
@@ -194,28 +198,11 @@ class Writer:
                 begins.pop()
             told = f"Row 0 of {tensor.name} is {tensor.name}[{', '.join(begins)}]."
             lines.insert(0, Comment(told))
-        if names := self.names_of_entries(tensor):
-            lines.insert(0, Comment(", ".join(names) + "."))
+        dimension, names = names_of_entries(self.program, tensor)
+        if names:
+            rows = (f"{tensor.name}[{':, ' * dimension}{i}] is {n}" for i, n in enumerate(names))
+            lines.insert(0, Comment(", ".join(rows) + "."))
         return lines
-
-    def names_of_entries(self, tensor: Tensor) -> list[str]:
-        """What the entries of a stack were called before they were stacked."""
-        found: dict[int, dict[int, str]] = {}
-        for block in (b for b in computes(self.program.body) if b.target == tensor):
-            stacked = [origin.target for origin in block.origins]
-            known = {a for target in stacked for a in axes_in(target.index)}
-            for dimension, index in enumerate(block.statement.target.index):
-                at = place(index)
-                new = [a for a in at.iterators if a not in known]
-                whole = at.constant.is_Integer and all(a.extent == len(stacked) for a in new)
-                if whole and len(at.iterators) == len(new):
-                    names = found.setdefault(dimension, {})
-                    names |= {int(at.constant) + i: t.tensor.name for i, t in enumerate(stacked)}
-        for dimension, names in found.items():
-            if tensor.shape[dimension] == len(names) > 1 and tensor.name not in names.values():
-                before = ":, " * dimension
-                return [f"{tensor.name}[{before}{i}] is {names[i]}" for i in sorted(names)]
-        return []
 
     def number(self, value: Expr) -> Node:
         printer = Elementwise(lambda access: Name(access.tensor.name))
