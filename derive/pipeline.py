@@ -23,7 +23,7 @@ from derive.errors import DefinitionError
 from derive.language.operation import Operation
 from derive.language.symbols import Access, Axis
 from derive.output.files import Output, intact, is_current, with_header
-from derive.passes import equations, lowered
+from derive.passes import after_passes, equations
 from derive.passes.separate_windows import with_separate_windows
 from derive.program.dependences import in_order
 from derive.program.grammar import adding
@@ -80,7 +80,7 @@ def rendered(
 ) -> Build:
     """What `build` would write; the files say that they were checked, or that they were not."""
     system, steps = _derived(operation)
-    module = render_module(_lowered(operation, system, steps), steps)
+    module = render_module(_mathematics(operation, system, steps), steps)
     paper = render_latex(steps)
 
     stamp = definition_hash(operation)
@@ -94,8 +94,10 @@ def rendered(
     return Build(operation, outputs, len(steps.steps))
 
 
-def _lowered(operation: Operation, system: System, steps: Derivation | None = None) -> Mathematics:
-    """The program of a system, with comments that name the steps if there are any."""
+def _mathematics(
+    operation: Operation, system: System, steps: Derivation | None = None
+) -> Mathematics:
+    """The lines of both directions; their comments name the steps, if there are any."""
     apart = with_separate_windows(system)
     describe = comment(steps, apart.order) if steps else lambda statement, adds: ""
     return lower(operation.name, apart, adjoint(apart), describe)
@@ -146,7 +148,7 @@ def show(operation: Operation, format: str) -> str:
 def explain(operation: Operation, direction: str, after: str = "") -> str:
     """The program of ``"forward"`` or ``"backward"``, as it is after a pass, or in the end."""
     system = with_separate_windows(_checked(operation))
-    module = lowered(equations(operation.name, system, adjoint(system)), after=after)
+    module = after_passes(equations(operation.name, system, adjoint(system)), after=after)
     program = getattr(module, direction)
     kept = module.saved if program is module.forward else ()
     return program_text(program, module.order, kept)
@@ -181,8 +183,8 @@ def compile(operation: Operation, *, verify: bool = True) -> ModuleType:
     """
     system = _checked(operation)
     # Nobody reads the text, so it names no steps, and is not laid out.
-    program, whole = _lowered(operation, system), outline(operation, adjoint(system))
-    text = render_module(program, whole, layout=False)
+    lines, whole = _mathematics(operation, system), outline(operation, adjoint(system))
+    text = render_module(lines, whole, layout=False)
     if verify:
         for clause in examine(operation, text).unchecked:
             warnings.warn(f"{operation.name} was checked {clause}", stacklevel=2)

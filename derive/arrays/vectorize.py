@@ -291,7 +291,7 @@ class _Vectorizer:
         masked = set(self.masked_axes)
         touched = [f for f in factors if masked & set(f.axes)]
         rest = [f for f in factors if f not in touched]
-        if any(masked - set(f.axes) for f in touched[1:] and touched):
+        if len(touched) > 1 and any(masked - set(f.axes) for f in touched):
             # What one factor tells of a point no other knows: it is their product that is cut.
             axes = tuple(a for a in order if any(a in f.axes for f in touched))
             whole = touched[0]

@@ -5,8 +5,9 @@ For every access ``A[psi(i)]`` in the value of a statement ``T[phi(i)] += value`
     adjoint    A_bar[psi(i)]  +=  T_bar[phi(i)] * d value / d A[psi(i)]     over the same box
     tangent    T_dot[phi(i)]  +=  d value / d A[psi(i)] * A_dot[psi(i)]     over the same box
 
-Nothing is solved and no operation has a gradient of its own. Because reads outside a tensor yield
-a constant and writes outside it vanish, neither rule needs guards beyond those of the statement.
+A maximum first becomes a sum over the point that it selects (`selection`). Nothing is solved, and
+no operation has a gradient of its own. Because reads outside a tensor yield a constant and writes
+outside it vanish, neither rule needs guards beyond those of the statement.
 (Griewank and Walther, "Evaluating Derivatives", 2nd ed., SIAM 2008, chapter 3.)
 """
 

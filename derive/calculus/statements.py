@@ -131,7 +131,7 @@ def names_in(statements: Iterable[Statement]) -> set[str]:
         found |= {tensor.name for tensor in tensors}
         guards = (e for g in statement.where for e in (g.expression, g.modulus))
         parts = [statement.target, statement.value, *guards, *statement.domain]
-        parts += [e for axis in statement.domain for e in (axis.extent,)]
+        parts += [axis.extent for axis in statement.domain]
         parts += [extent for tensor in tensors for extent in tensor.shape]
         found |= {symbol.name for part in parts for symbol in part.free_symbols}  # type: ignore
     return found

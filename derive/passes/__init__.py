@@ -50,18 +50,18 @@ PASSES = (
     Pass(share_values),
     Pass(drop_copies),
     Pass(route_maxima),
-    Pass(hoist_factors),
+    Pass(hoist_factors),  # names what it takes out of a loop, so that stack finds it
     Pass(stack),
-    Pass(share_sums),
+    Pass(share_sums),  # of stacks, too
     Pass(guard_sums, needed=True),
     Pass(fill_outside, needed=True),
-    Pass(schedule, needed=True),
+    Pass(schedule, needed=True),  # statements are in no order before it, and in one behind it
     Pass(lift_windows),
     Pass(contract_storage),
-    Pass(tile_loops),
-    Pass(select, needed=True),
-    Pass(tile_batches),
-    Pass(allocate, needed=True),
+    Pass(tile_loops),  # behind contract_storage: what lives in a round is in no part
+    Pass(select, needed=True),  # a part or a loop stands under one condition
+    Pass(tile_batches),  # and parts of a batch are those of what is asked for together
+    Pass(allocate, needed=True),  # last: who writes first depends on all of the above
 )
 
 
@@ -83,7 +83,7 @@ def equations(name: str, system: System, adjoint: Adjoint) -> Module:
     )
 
 
-def lowered(module: Module, without: Collection[str] = (), after: str = "") -> Module:
+def after_passes(module: Module, without: Collection[str] = (), after: str = "") -> Module:
     """The module after all passes but those named, or up to one of them.
 
     Raises
@@ -101,7 +101,7 @@ def lowered(module: Module, without: Collection[str] = (), after: str = "") -> M
             optional = ", ".join(sorted(OPTIONAL))
             raise UsageError(f"{name!r} cannot be left out; of the passes, {optional} can.")
     for row in PASSES:
-        if row.needed or row.name not in without:
+        if row.name not in without:
             module = row.run(module)
         if row.name == after:
             return module

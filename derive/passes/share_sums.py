@@ -48,8 +48,8 @@ def _shared(program: Program) -> Program:
 
 
 def _is_sum(statement: Statement) -> bool:
-    """Whether something is added up, not left out with an input, and at each entry once: where
-    points share an entry, `s` would be added as often."""
+    """Whether this adds up points, reads no input that may be left out, and gives each entry its
+    own points: otherwise each of them would add all of `s`."""
     given = not any(read.tensor.optional for read in statement.entries)
     once = walks_whole(statement.target)
     return statement.op == "add" and given and once and bool(reduced(statement))

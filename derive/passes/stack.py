@@ -236,10 +236,6 @@ def _differences(run: Sequence[Statement]) -> list[tuple[Tensor, ...]] | None:
     return found
 
 
-def _tensors(statement: Statement) -> set[Tensor]:
-    return {a.tensor for a in (statement.target, *statement.entries)}
-
-
 def _family(tensors: tuple[Tensor, ...], inputs: set[Tensor], taken: set[str]) -> Family:
     position = 0 if tensors[0] in inputs else max(tensors[0].rank - 1, 0)
     name = fresh(f"stacked_{_common([t.name for t in tensors])}", taken)

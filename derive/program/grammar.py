@@ -5,7 +5,7 @@
 
 A program says what is computed in which order, which parts of it a call may skip, and who makes an
 array. How an array is computed is the business of those who print it. Everything is frozen, so that
-passes build new programs; nothing is text.
+passes build new programs; no expression is text.
 """
 
 from __future__ import annotations

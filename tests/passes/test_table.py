@@ -8,7 +8,7 @@ from sympy import Eq
 from derive.calculus.adjoint import adjoint
 from derive.errors import BrokenProgram, UsageError
 from derive.language import Operation, axes, sizes, tensor
-from derive.passes import OPTIONAL, PASSES, Pass, equations, lowered
+from derive.passes import OPTIONAL, PASSES, Pass, after_passes, equations
 from derive.pipeline import explain
 from derive.program.grammar import Allocate
 from tests.passes.building import lines
@@ -28,7 +28,10 @@ def module():
 @pytest.mark.parametrize("after", ["stak", "separate_windows"])
 def test_a_pass_that_there_is_not_is_refused(after):
     names = ", ".join(row.name for row in PASSES)
-    for ask in (lambda: lowered(module(), after=after), lambda: explain(TWICE, "forward", after)):
+    for ask in (
+        lambda: after_passes(module(), after=after),
+        lambda: explain(TWICE, "forward", after),
+    ):
         with pytest.raises(UsageError) as refusal:
             ask()
         assert str(refusal.value) == f"{after!r} is no pass; the passes are {names}."
@@ -37,8 +40,8 @@ def test_a_pass_that_there_is_not_is_refused(after):
 @pytest.mark.parametrize("without", ["stak", "allocate"])
 def test_what_cannot_be_left_out_is_refused(without):
     with pytest.raises(UsageError, match=f"'{without}' cannot be left out; of the passes, .* can"):
-        lowered(module(), without=(without,))
-    plain = lowered(module(), without=OPTIONAL)
+        after_passes(module(), without=(without,))
+    plain = after_passes(module(), without=OPTIONAL)
     assert lines(plain.forward) == ["new y  [N]", "y[n] = 2·x[n]"]
 
 
@@ -55,12 +58,15 @@ def test_no_program_leaves_that_breaks_the_rules(monkeypatch):
     rows = (*PASSES, Pass(forget))
     monkeypatch.setattr("derive.passes.PASSES", rows)
     with pytest.raises(BrokenProgram) as refusal:
-        lowered(module())
+        after_passes(module())
     assert refusal.value.program == "twice, forwards"
     assert "y is written and was not made" in str(refusal.value)
     assert "Most likely this is a defect of derive" in str(refusal.value)
     # not asked at the end
-    assert lines(lowered(module(), after="allocate").forward) == ["new y  [N]", "y[n] = 2·x[n]"]
+    assert lines(after_passes(module(), after="allocate").forward) == [
+        "new y  [N]",
+        "y[n] = 2·x[n]",
+    ]
 
 
 def test_each_direction_has_a_name_of_its_own():

@@ -161,10 +161,6 @@ def test_what_is_written_under_a_condition_is_known_under_it():
     start = Allocate(z), Allocate(y, Integer(0))
     assert unproved(program(*start, under, read, inputs=inputs)) == (z,)
     assert unproved(program(*start, under, When(given, (read,)), inputs=inputs)) == ()
-    both = replace(under, otherwise=(sets(z[n], x[n]),))
-    assert unproved(program(*start, both, read, inputs=inputs)) == ()
-    less = replace(under, otherwise=(sets(z[0], x[0], box=()),))
-    assert unproved(program(*start, less, read, inputs=inputs)) == (z,)
     assert unproved(program(*start, sets(y[n], bias[n]), inputs=inputs)) == (bias,)
 
 

@@ -13,7 +13,7 @@ from derive.backends.numpy.writer import Describe, Needs, Writer
 from derive.calculus.adjoint import Adjoint
 from derive.calculus.statements import System
 from derive.language.symbols import Tensor
-from derive.passes import OPTIONAL, equations, lowered
+from derive.passes import OPTIONAL, after_passes, equations
 from derive.program.grammar import Program, statements_of
 
 
@@ -73,7 +73,7 @@ def lower(
         Without those that may be left out: slow, and as correct.
     """
     needs = Needs()
-    module = lowered(equations(name, system, adjoint), without=() if passes else OPTIONAL)
+    module = after_passes(equations(name, system, adjoint), without=() if passes else OPTIONAL)
     finite = finite_tensors(statements_of(module.forward.body), module.order)
 
     def lines(program: Program) -> tuple[Line, ...]:

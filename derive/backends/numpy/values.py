@@ -125,6 +125,8 @@ class Values:
         batch, rows, columns = value.batch, value.rows, value.columns
         summed = tuple(a for a in left.axes if a in value.summed)
         lie = _lies(left, summed, batch), _lies(right, summed, batch)
+        # The factors change places where both then lie in memory as they are read, or where the
+        # result has its columns first.
         first = bool(columns) and (not rows or keep.index(columns[0]) < keep.index(rows[0]))
         if lie == ("right", "left") or (first and lie != ("left", "right")):
             left, right, rows, columns = right, left, columns, rows

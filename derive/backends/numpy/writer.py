@@ -52,7 +52,6 @@ from derive.program.grammar import (
     Body,
     Compute,
     Loop,
-    Present,
     Program,
     Tile,
     Wanted,
@@ -170,7 +169,6 @@ class Writer:
         lines += [line for t in made if t in self.waiting for line in self.made(t)]
         if isinstance(block.test, Wanted):
             return [*before, If(_asked(block.test.names), tuple(lines))]
-        assert isinstance(block.test, Present)
         return [*before, If(_present(block.test.tensors), tuple(lines))]
 
     def rooms(self, block: Block) -> list[Line]:
