@@ -87,6 +87,15 @@ class _Vectorizer:
         for view in (self.target, *self.views.values()):
             yield from view.indices
 
+    def fixed_places(self) -> Iterable[Index]:
+        """Where integers are read at one place of an axis that may be empty, to be indices or in
+        conditions."""
+        read = (a for a in self.statement.entries if a not in self.views)
+        for access in read:
+            for index in self.view(access, True).indices:
+                if index.axis is None and not (index.gathered or index.inside):
+                    yield index
+
     def masking(self) -> tuple[Guard, ...]:
         """Conditions that differ from entry to entry of an array: those that read integers."""
         free = set(self.inner)
@@ -139,6 +148,8 @@ class _Vectorizer:
                 spans = narrow.setdefault(index.axis, [])
                 if span not in spans:
                     spans.append(span)
+        for index in self.fixed_places():
+            found.append((axes_in((index.offset,)), Only(Inside(index.offset, index.size))))
         for guard in self.statement.where:
             if guard in self.masks or guard in within:
                 continue
@@ -163,7 +174,7 @@ class _Vectorizer:
         """Whether no two points write the same entry and none is left out."""
         if not set(self.statement.where) <= set(self.masks):
             return False
-        if any(not index.inside for index in self.every_index()):
+        if any(not index.inside for index in self.every_index()) or any(self.fixed_places()):
             return False
         if any(index.gathered for index in self.target.indices):
             return False
@@ -241,7 +252,7 @@ class _Vectorizer:
         """The number of the first point that meets the condition."""
         gone = tuple(a for a in reduced(self.statement) if a not in self.loops)
         test = self.map(self.statement.value, (*self.keep, *gone))
-        return First(test, self.masks, gone, rank(self.statement))
+        return First(test, self.masks, gone, rank(self.statement, self.outer))
 
     def reduction(self, op: Literal["add", "max"], neutral: Expr) -> Value:
         """The largest of the values, or the sum of integers."""

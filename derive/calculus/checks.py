@@ -361,6 +361,14 @@ def _check_integers(operation: Operation, equation: Equation) -> None:
 def _check_functions(operation: Operation, equation: Equation, value: Expr) -> None:
     if isinstance(value, Access | Axis) or value.is_Atom:
         return
+    if isinstance(value, ArgMaximum):
+        raise _error(
+            operation,
+            f"{value} is an integer, and stands in an equation of real numbers",
+            equation,
+            "Give it a tensor of its own, made by integers(...): Eq(k[n], ArgMaximum(...)), and "
+            "read k[n].",
+        )
     plain = all(access.tensor.integer for access in value.atoms(Access))
     allowed = isinstance(value, _ARITHMETIC) or value.func in SCALARS
     if not allowed and not (plain and isinstance(value, _INTEGER_FUNCTIONS)):
@@ -433,15 +441,17 @@ def _check_inside(operation: Operation, statement: Statement, access: Access) ->
                 if point is None:
                     continue
                 where = ", ".join(f"{s} = {v}" for s, v in point.items())
-            remedy = f"Say what {tensor.name} reads there, for instance "
-            remedy += f'tensor("{tensor.name}", ..., outside=0), change the index, or give a size '
-            remedy += "that must not be 0 minimum=1."
+            remedy = "Change the index, or give a size that must not be 0 minimum=1."
+            if not tensor.integer:
+                remedy = f"Say what {tensor.name} reads there, for instance "
+                remedy += f'tensor("{tensor.name}", ..., outside=0), change the index, or give a '
+                remedy += "size that must not be 0 minimum=1."
             if min(tensor.offset) < 0 == origin:
                 remedy += "\nA state begins at -1 along one axis, its first; a tensor with an "
                 remedy += "offset for each axis, such as offset=(-1, -1), begins so along several."
             raise DefinitionError(
                 operation.name,
-                f"{access} can leave {tensor.name}: its index {position}, {index}, is outside "
+                f"{access} can leave {tensor.name}: {index}, its index {position}, is outside "
                 f"{origin} .. {origin + size - 1} for {where}",
                 equation=_shortened(equation_with(access, operation, statement)),
                 remedy=remedy,

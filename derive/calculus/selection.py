@@ -13,7 +13,7 @@ Derivatives", 2nd ed., SIAM 2008, section 14.1: one of the pieces that are activ
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from sympy import Expr, Function, Integer
@@ -73,11 +73,13 @@ def selected(statement: Statement, system: System) -> Statement:
     return replace(statement, where=(*statement.where, guard), op="add")
 
 
-def rank(statement: Statement) -> Expr:
-    """The number of a point in row-major order of the axes that are run over."""
+def rank(statement: Statement, outer: Collection[Axis] = ()) -> Expr:
+    """The number of a point in row-major order of the axes that are run over; those of loops around
+    are not, whether the target names them or has one row for all rounds."""
     number: Expr = Integer(0)
     for axis in reduced(statement):
-        number = number * axis.extent + axis
+        if axis not in outer:
+            number = number * axis.extent + axis
     return number
 
 

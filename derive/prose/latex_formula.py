@@ -16,7 +16,16 @@ from derive.language.order import Order
 from derive.language.scalars import SCALARS
 from derive.language.symbols import Axis, Tensor
 from derive.prose.formula import ATOM, FUNCTION_NAMES, PRODUCT, Formula, Piece
-from derive.prose.latex_lines import BREAK, condition_lines, ended, joined, width, wrapped
+from derive.prose.latex_lines import (
+    BREAK,
+    LONG,
+    case_rows,
+    condition_lines,
+    ended,
+    joined,
+    width,
+    wrapped,
+)
 from derive.prose.latex_text import GREEK, escaped
 from derive.prose.order import by_target
 
@@ -77,10 +86,13 @@ class Latex(Formula):
     def quotient(self, over: Piece, under: Piece, in_index: bool) -> Piece:
         if in_index:
             return f"{self.bracketed(over, PRODUCT)} / {self.bracketed(under, ATOM)}", PRODUCT
+        if width(over[0]) > LONG:  # a fraction cannot be broken, and a product can
+            one = joined(rf"\frac{{1}}{{{under[0]}}}")
+            return self.product([one, self.bracketed(over, PRODUCT)]), PRODUCT
         return joined(rf"\frac{{{over[0]}}}{{{under[0]}}}"), PRODUCT
 
     def power(self, base: str, exponent: Expr) -> str:
-        return f"{base}^{{{self.expression(exponent)}}}"
+        return f"{base}^{{{joined(self.expression(exponent))}}}"
 
     def function(self, function: Any, arguments: list[str]) -> str:
         inside = f",{BREAK} ".join(arguments)
@@ -101,8 +113,8 @@ class Latex(Formula):
         return f"{name}({inside})"
 
     def cases(self, pieces: list[tuple[str, str]]) -> str:
-        rows = r" \\ ".join(f"{v} & {_if(c)}" for v, c in pieces)
-        return joined(rf"\begin{{cases}} {rows} \end{{cases}}")
+        rows = r" \\ ".join(row for v, c in pieces for row in case_rows(v, _if(c)))
+        return rf"\begin{{cases}} {rows} \end{{cases}}"
 
     def total(self, indices: list[str], conditions: list[str], name: str) -> str:
         rows = [",".join(indices)] * bool(indices) + conditions

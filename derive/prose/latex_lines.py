@@ -9,6 +9,7 @@ from collections.abc import Iterator
 BREAK = "\x1f"
 
 WIDTH = 96.0  # of a line of the document, in widths of a letter
+LONG = 0.6 * WIDTH  # of what leaves no room for others beside it
 _INDENT = 4.0
 
 _TOKEN = re.compile(r"\\[a-zA-Z]+|\\.|.", re.DOTALL)
@@ -131,6 +132,13 @@ def condition_lines(words: str, conditions: list[str], head: float) -> list[str]
     blank = rf"\phantom{{\text{{{words}}}}}"
     first, *rest = found
     return [rf"& \quad\text{{{words}}}{first}", *(rf"& \quad{blank}{c}" for c in rest)]
+
+
+def case_rows(value: str, condition: str) -> list[str]:
+    """Rows of a ``cases``: a long value goes on in the next row, and its condition stands last."""
+    room = WIDTH - 2 * _INDENT - width(condition)
+    *first, last = _filled(list(_pieces(value)), "", max(room, WIDTH / 3), _INDENT)
+    return [*(f"{line} &" for line in first), joined(f"{last} & {condition}")]
 
 
 def ended(lines: list[str]) -> list[str]:

@@ -152,9 +152,9 @@ def as_element(number: object) -> Any:
         meant = rational(float(number))
         if meant is None:
             raise NoRule(
-                f"there is no telling which number the float {number} stands for: divide an array "
-                "by integers, call a function of the seam, or name the number as a constant of "
-                "the module"
+                # Printers divide arrays by integers, call a function of the seam, or name the
+                # number as a constant of the module.
+                f"there is no telling which number the float {number} stands for"
             )
         number = meant
     if isinstance(number, Fraction):

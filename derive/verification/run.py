@@ -287,7 +287,7 @@ class Interpreter:
         points = values.box(axes)
         spots = values.box([a for a in axes if a in axes_in(statement.target.index)])
         place, value = values.place(statement.target), values.compiled(statement.value)
-        number = values.compiled(rank(statement))
+        number = values.compiled(rank(statement, bound))
         guards = [values.guard(g) for g in statement.where]
         joined, neutral = _JOINED[op], REDUCTIONS[op]([])
 

@@ -330,7 +330,7 @@ def test_a_mark_may_be_a_large_number():
 def test_a_condition_that_excludes_another_number_does_not_help(number):
     right = Piecewise((z[n, label[n]], sympy.Ne(label[n], number)), (0, True))
     message = refused(Eq(y[n], right), inputs=(z, label))
-    assert "label[n], is outside 0 .. C - 1 for some entries of label" in message
+    assert "label[n], its index 1, is outside 0 .. C - 1 for some entries of label" in message
     assert f"  y[n] = Piecewise((z[n, label[n]], Ne(label[n], {number})), (0, True))" in message
 
 

@@ -73,7 +73,7 @@ def test_what_cannot_be_meant_is_refused(words):
 
 def test_an_access_that_can_leave_its_tensor_names_index_and_sizes():
     """Without `outside` there is nothing to read there."""
-    with pytest.raises(DefinitionError, match=r"w\[n\] can leave w: its index 0, n"):
+    with pytest.raises(DefinitionError, match=r"w\[n\] can leave w: n, its index 0,"):
         compile(defined(Eq(y[n], w[n])))
 
 

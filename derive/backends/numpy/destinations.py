@@ -235,8 +235,15 @@ class Destinations:
         numbers = [item for item in node.items if not isinstance(item, Slice)]
         if len(numbers) >= len(self.arrays.get(node.value.id, ())):
             return False  # a number, which would not change with the array
+        if not all(isinstance(i, Slice) or self.is_number(i) for i in node.items):
+            return False  # a copy, as all that arrays of indices give
         used = names_in(node.items)
         return bool(used & names_in(self.loop.variable)) and not used & _assigned(self.loop.body)
+
+    def is_number(self, item: Node) -> bool:
+        """Whether an index is made of numbers alone."""
+        plain = not any(isinstance(part, Call | Subscript) for part in _parts(item))
+        return plain and not names_in(item) & self.arrays.keys()
 
     def name(self, wish: str) -> Name:
         """A name that nothing else has."""

@@ -51,7 +51,8 @@ class Integers:
         if isinstance(e, Access):
             if not e.index:
                 return call("int", Name(e.tensor.name))
-            return Subscript(Name(e.tensor.name), tuple(self.lower(i) for i in e.index))
+            places = (i - o for i, o in zip(e.index, e.tensor.offset, strict=True))
+            return Subscript(Name(e.tensor.name), tuple(map(self.lower, places)))
         if isinstance(e, sympy.Symbol | Axis):
             return Name(e.name)
         if isinstance(e, sympy.Add):

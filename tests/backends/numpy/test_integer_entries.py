@@ -5,8 +5,10 @@ import pytest
 from sympy import And, Eq, Max, Min, Mod, Ne, Or, Piecewise, Sum, ceiling, floor
 
 import derive
+from derive.errors import DefinitionError
 from derive.language import (
     Access,
+    ArgMaximum,
     Maximum,
     Operation,
     accumulate,
@@ -14,9 +16,12 @@ from derive.language import (
     axis,
     integers,
     parameter,
+    size,
     sizes,
+    state,
     tensor,
 )
+from derive.language.symbols import Tensor
 from tests.backends.numpy.building import failures
 
 N, C, K, M, P, T, U = sizes("N C K M P T U")
@@ -147,3 +152,75 @@ def test_integers_are_computed_by_equations(name, passes):
     given = (entries,) if value.has(Access) else ()
     operation = Operation("computed", "Integers.", (framed, vp, *given), (yp,), equations)
     assert failures(operation, passes=passes) == []
+
+
+# ---- within a loop over time --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("passes", [True, False], ids=["passes", "fallback"])
+def test_what_arrays_of_indices_read_is_a_copy(passes):
+    """h[t − 1, k, beam[t,k], m]: its gradient is added to the array, and not to a copy."""
+    h, source, out = state("h", T, K, N, M), tensor("s", T, K, N, M), tensor("o", T, K, N, M)
+    beam = integers("beam", T, K, below=N)
+    step = source[t, k, i, m] * h[t - 1, k, beam[t, k], m] + source[t, k, i, m]
+    equations = Eq(h[-1, k, i, m], 0), Eq(h[t, k, i, m], step), Eq(out[t, k, i, m], h[t, k, i, m])
+    operation = Operation("beams", "Integers.", (source, beam), (out,), equations)
+    assert failures(operation, passes=passes) == []
+    module = derive.compile(operation)
+    _, kept = module.forward(np.array([2.0, 3.0]).reshape(2, 1, 1, 1), np.zeros((2, 1), int))
+    assert module.backward(np.ones((2, 1, 1, 1)), kept).s.ravel().tolist() == [4, 3]
+
+
+def test_what_is_added_where_integers_say_is_there_in_the_same_round():
+    """A memory of three cells, of which one is written to in each step."""
+    cell = axis("cell", 3)
+    memory, written, out = state("h", T, N, 3, M), tensor("w", T, N, 3, M), tensor("o", T, N, 3, M)
+    source, at = tensor("s", T, N, M), integers("at", T, N, below=3)
+    equations = (
+        Eq(memory[-1, i, cell, m], 0),
+        accumulate(written[t, i, at[t, i], m], source[t, i, m] * (memory[t - 1, i, 0, m] + 1)),
+        Eq(memory[t, i, cell, m], memory[t - 1, i, cell, m] + written[t, i, cell, m]),
+        Eq(out[t, i, cell, m], memory[t, i, cell, m]),
+    )
+    operation = Operation("memory", "Integers.", (source, at), (out,), equations)
+    assert failures(operation) == []
+    found = derive.compile(operation).apply(np.full((1, 1, 1), 2.0), np.array([[1]]))
+    assert found.ravel().tolist() == [0, 2, 0]
+
+
+@pytest.mark.parametrize("passes", [True, False], ids=["passes", "fallback"])
+def test_a_decoder_is_fed_its_own_choice(passes):
+    """The number of the largest logit counts words, and no steps, whatever row it is kept in."""
+    words = size("V", minimum=1)
+    word = axis("v", words)
+    embedding, weight = parameter("E", words), parameter("W", words)
+    h, drive, logits = state("h", T), tensor("d", T), tensor("logits", T, words)
+    token = Tensor("token", ((T + 1,),), offset=(-1,), integer=True, below=words)
+    equations = (
+        Eq(h[-1], 0),
+        Eq(token[-1], 0),
+        Eq(h[t], drive[t] + h[t - 1] / 2 + embedding[token[t - 1]]),
+        Eq(logits[t, word], weight[word] * h[t]),
+        Eq(token[t], ArgMaximum(logits[t, word], word)),
+    )
+    decoder = Operation("decoder", "Greedy.", (drive, embedding, weight), (logits,), equations)
+    assert failures(decoder, passes=passes) == []
+    found = derive.compile(decoder).apply(np.ones(3), np.array([0.1, 0.2]), np.array([1.0, 2.0]))
+    assert np.allclose(found[:, 0], [1.1, 1.75, 2.075])
+
+
+def test_integers_at_one_place_of_an_axis_that_may_be_empty():
+    """Σ_i table[k[i,0]]·table[k[i,j]]: without any j there is nothing to compute."""
+    table, word = parameter("table", M), integers("word", N, C, below=M)
+    value = Sum(table[word[i, 0]] * table[word[i, j]], i)
+    operation = Operation("pairs", "Integers.", (table, word), (yc,), (Eq(yc[j], value),))
+    assert failures(operation) == []
+    module = derive.compile(operation)
+    found, kept = module.forward(np.ones(2), np.zeros((3, 0), int))
+    assert found.shape == (0,) and module.backward(found, kept).table.tolist() == [0, 0]
+
+
+def test_the_place_of_a_maximum_has_a_tensor_of_its_own():
+    best = Eq(y[i], ArgMaximum(a[i, j], j) * x[i])
+    with pytest.raises(DefinitionError, match=r"is an integer.*\n.*\n.*integers\(\.\.\.\)"):
+        derive.compile(Operation("best", "Integers.", (a, x), (y,), (best,)))
