@@ -45,6 +45,8 @@ SUM, PRODUCT, POWER, ATOM = range(4)
 
 Piece = tuple[str, int]
 
+_MANY = 7  # zeros that nobody counts
+
 
 class Formula(ABC):
     """Print expressions, guards, statements and phrases.
@@ -138,6 +140,9 @@ class Formula(ABC):
         if is_decimal(e):
             text = self.decimal(*decimal(abs(e)).lower().partition("e")[::2])
             return (self.sum_of([(True, text)]), SUM) if e.is_negative else (text, ATOM)
+        if e.is_Integer and (zeros := _zeros(e)) >= _MANY:
+            text = self.decimal(str(abs(e) // 10**zeros), str(zeros))
+            return (self.sum_of([(True, text)]), SUM) if e.is_negative else (text, PRODUCT)
         if e.is_Rational and not e.is_Integer:
             return self.quotient(self.piece(Integer(e.p)), self.piece(Integer(e.q)), in_index)
         if e.is_number and e.is_Atom:
@@ -393,6 +398,12 @@ class Formula(ABC):
 
 
 FUNCTION_NAMES = {floor: "floor", ceiling: "ceil", Max: "max", Min: "min", Mod: "mod"}
+
+
+def _zeros(number: Expr) -> int:
+    """How many zeros an integer ends in."""
+    digits = str(number)
+    return len(digits) - len(digits.rstrip("0"))
 
 
 def _by_index(expression: Expr) -> bool:

@@ -126,6 +126,8 @@ class Latex(Formula):
         return joined(rf"{command}_{{{under}}}")
 
     def delta(self, left: str, right: str) -> str:
+        if width(left + right) > LONG:  # a subscript cannot be broken
+            return rf"\bigl[{left} {BREAK}= {right}\bigr]"
         return joined(rf"\delta_{{{left},\,{right}}}")
 
     def brackets(self, inside: str) -> str:
@@ -147,7 +149,8 @@ class Latex(Formula):
         return rf"\text{{{text}}}"
 
     def decimal(self, digits: str, exponent: str) -> str:
-        return rf"{digits} \cdot 10^{{{exponent}}}" if exponent else digits
+        power = f"10^{{{exponent}}}" if exponent else ""
+        return power if power and digits == "1" else rf"{digits} \cdot {power}" if power else digits
 
     def plain(self, text: str) -> str:
         return escaped(text)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 BREAK = "\x1f"
 
 WIDTH = 96.0  # of a line of the document, in widths of a letter
+_AND = r"\text{ and }"
 LONG = 0.6 * WIDTH  # of what leaves no room for others beside it
 _INDENT = 4.0
 
@@ -45,8 +46,9 @@ def width(formula: str) -> float:
         return width(text[: block.start()]) + widest + width(text[end:])
     if block:
         inside, end = _cases(text, block.end())
-        widest = max(width(row) for row in _rows(inside))
-        return width(text[: block.start()]) + widest + 3 + width(text[end:])
+        columns = zip(*(row.rpartition("&")[::2] for row in _rows(inside)), strict=True)
+        widest = sum(max(map(width, column)) for column in columns)
+        return width(text[: block.start()]) + widest + 4 + width(text[end:])
     small = re.search(r"[_^]\{", text)
     if small:
         inside, end = _group(text, small.end() - 1)
@@ -130,15 +132,23 @@ def condition_lines(words: str, conditions: list[str], head: float) -> list[str]
     if width(words + together) + head < WIDTH - 8:
         return [rf"& \quad\text{{{words}}}{together}"]
     blank = rf"\phantom{{\text{{{words}}}}}"
-    first, *rest = found
-    return [rf"& \quad\text{{{words}}}{first}", *(rf"& \quad{blank}{c}" for c in rest)]
+    room = WIDTH - head - width(words) - 2 * _INDENT
+    rows = [row for c in conditions for row in _filled(list(_pieces(c)), "", room, _INDENT)]
+    first, *rest = rows
+    return [rf"& \quad\text{{{words}}}{first}", *(rf"& \quad{blank}{row}" for row in rest)]
 
 
 def case_rows(value: str, condition: str) -> list[str]:
     """Rows of a ``cases``: a long value goes on in the next row, and its condition stands last."""
-    room = WIDTH - 2 * _INDENT - width(condition)
-    *first, last = _filled(list(_pieces(value)), "", max(room, WIDTH / 3), _INDENT)
-    return [*(f"{line} &" for line in first), joined(f"{last} & {condition}")]
+    rows = [condition]
+    if width(condition) > WIDTH / 3:
+        first, *others = condition.split(_AND)
+        rows = [first, *(rf"\text{{and }}{other}" for other in others)]
+    room = WIDTH - 2 * _INDENT - max(map(width, rows))
+    *above, last = _filled(list(_pieces(value)), "", max(room, WIDTH / 3), _INDENT)
+    values = [*above, last, *[""] * (len(rows) - 1)]
+    beside = [*[""] * len(above), *map(joined, rows)]
+    return [f"{value} & {row}".rstrip() for value, row in zip(values, beside, strict=True)]
 
 
 def ended(lines: list[str]) -> list[str]:

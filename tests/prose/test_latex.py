@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from sympy import Eq, Piecewise, Sum, tanh
@@ -22,6 +23,7 @@ from derive.prose.latex_formula import barred, name_latex, setting_symbols
 from derive.prose.latex_lines import BREAK, WIDTH, joined, width, wrapped
 from derive.prose.latex_text import escaped
 
+DOCUMENTS = sorted((Path(__file__).parents[2] / "generated").glob("*/*.tex"))
 SHIPPED = {operation.name: operation for operation in (*OPERATIONS, linear)}
 RECURRENT = {operation.name: operation for operation in NETWORKS}
 
@@ -188,17 +190,26 @@ def test_the_same_bytes_whatever_the_hash_seed():
     assert len(found) == 1
 
 
-@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
-@pytest.mark.parametrize(
-    "name",
-    ["correlate3d", "conv_transpose3d", "linear", "nonlinear", "lstm", "lstm_clipped", "gru_cell"],
-)
-def test_it_compiles_and_nothing_runs_off_the_page(name, tmp_path):
-    operation = ({"nonlinear": nonlinear} | SHIPPED | RECURRENT)[name]
-    (tmp_path / "d.tex").write_text(document(operation))
+def compiled(text: str, folder: Path) -> None:
+    """What pdflatex makes of a document: a page that nothing runs off."""
+    (folder / "d.tex").write_text(text, encoding="utf-8")
     done = subprocess.run(
         ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "d.tex"],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
+        cwd=folder, capture_output=True, text=True, errors="replace", check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-2000:]
     assert "Overfull" not in done.stdout
+
+
+TEX = pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+
+
+@TEX
+def test_a_document_of_strange_words_compiles(tmp_path):
+    compiled(document(nonlinear), tmp_path)
+
+
+@TEX
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.stem)
+def test_it_compiles_and_nothing_runs_off_the_page(path, tmp_path):
+    compiled(path.read_text(encoding="utf-8"), tmp_path)
