@@ -16,24 +16,27 @@ from sympy import Integer, Symbol
 from derive.calculus.bounds import nonnegative
 from derive.calculus.line import Line
 from derive.calculus.normal import put
-from derive.calculus.sifting import vanishing
+from derive.calculus.sifting import decided, vanishing
 from derive.calculus.statements import Statement
 from derive.calculus.step import Becomes, listing
-from derive.language.symbols import Access, Axis
+from derive.language.symbols import Access, Axis, Tensor
 
 
 def set_boundary_apart(line: Line) -> None:
-    """Record the change of index, and what vanishes in the rows that it sets apart."""
+    """Record the change of index, without what vanishes in the rows that it sets apart."""
     for position, first in enumerate(line.target.offset):
         if first >= 0 or not _all_rows(line.current, position):
             continue
         old: Axis = next(iter(line.current[0].target.index[position].atoms(Axis)))
         new = _shorter(old, first, line)
-        rest = [_moved(s, old, new, first) for s in line.current]
-        rows = [_at(s, old, row) for row in range(-first) for s in line.current]
+        rest = decided(_moved(s, old, new, first) for s in line.current)
+        rows = decided(_at(s, old, row) for row in range(-first) for s in line.current)
         because = (Becomes(old, new - first), "; what comes before the beginning stands apart")
-        line.add("change of index", (*rest, *rows), because)
-        _drop_zeros(line)
+        terms, zeros = _without_zeros((*rest, *rows))
+        if zeros:
+            verb = " are 0" if len(zeros) > 1 else " is 0"
+            because = (*because, ", where ", *listing(zeros), verb)
+        line.add("change of index", terms, because)
 
 
 def _all_rows(terms: Sequence[Statement], position: int) -> bool:
@@ -60,14 +63,11 @@ def _at(term: Statement, old: Axis, row: int) -> Statement:
     return replace(put(term, {old: Integer(row)}), domain=domain)
 
 
-def _drop_zeros(line: Line) -> None:
-    """y_bar[-1]  →  0        y_bar being 0 outside its range"""
-    zeros = {s: access for s in line.current for access in vanishing(s) if _outside(access, s)}
-    kept = [s for s in line.current if s not in zeros]
-    if zeros and kept:
-        named = tuple(dict.fromkeys(zeros.values()))
-        verb = " are" if len(named) > 1 else " is"
-        line.add("zero extension", kept, (*listing(named), verb, " outside its range, hence 0"))
+def _without_zeros(terms: Sequence[Statement]) -> tuple[Sequence[Statement], tuple[Tensor, ...]]:
+    """y_bar[-1]  →  0        y_bar being 0 outside its range; unless nothing were left"""
+    zeros = {s: access.tensor for s in terms for access in vanishing(s) if _outside(access, s)}
+    kept = [s for s in terms if s not in zeros]
+    return (kept, tuple(dict.fromkeys(zeros.values()))) if kept else (terms, ())
 
 
 def _outside(access: Access, term: Statement) -> bool:

@@ -21,17 +21,26 @@ from derive.language.symbols import Access, Axis, Tensor
 
 @dataclass(frozen=True)
 class Slope:
-    """A statement, an entry it reads, and the derivative of its value by this entry."""
+    """A statement, an entry it reads, and the derivative of its value by this entry.
+
+    Of a maximum it is the statement that holds for the point which attains it.
+    """
 
     statement: Statement
     read: Access
     slope: Expr
+    of_maximum: bool = False
 
 
 def slopes_by(system: System, tensor: Tensor, bars: dict[Tensor, Tensor]) -> tuple[Slope, ...]:
     """Everything through which a tensor reaches the outputs."""
     found = (
-        Slope(selected(statement, system), read, partial(statement.value, read, system.order))
+        Slope(
+            selected(statement, system),
+            read,
+            partial(statement.value, read, system.order),
+            statement.op == "max",
+        )
         for statement in system.statements
         if statement.target.tensor in bars
         for read in statement.reads
@@ -98,6 +107,10 @@ def linearity(
     compared = dict.fromkeys(e for s in slopes for e in extrema(s.statement.value, s.read))
     if any(s.slope.has(s.read) for s in slopes):
         rule, words = "derivative of the value", ("by the rules for functions of one number",)
+    elif any(s.of_maximum for s in slopes):
+        rule, words = "derivative of a maximum", (
+            "1 at the largest entry, the first one of several, and 0 elsewhere",
+        )
     else:
         rule, words = "linearity", ("what does not depend on ", by, " comes before the derivative")
     if compared:

@@ -210,7 +210,7 @@ def _specialise(line: Line) -> None:
     ones = sifting.unit_moduli(line.current)
     if ones:
         line.assuming = tuple(Equal(symbol, one) for symbol, one in ones.items())
-        after = [sifting.specialise(s, ones) for s in line.current]
+        after = sifting.decided(sifting.specialise(s, ones) for s in line.current)
         line.add("special case", after, ("every number is divisible by 1",))
         line.read()
     before = line.steps[-1]

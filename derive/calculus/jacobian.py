@@ -25,6 +25,7 @@ from derive.calculus.diagonal import equates, merge_diagonal
 from derive.calculus.line import Line
 from derive.calculus.loops import Loop
 from derive.calculus.normal import put, tidy
+from derive.calculus.sifting import possible
 from derive.calculus.statements import Guard, Statement, System
 from derive.calculus.step import PartialDerivative, Phrase, TotalDerivative, listing
 from derive.language.names import fresh
@@ -224,7 +225,7 @@ def _insert(line: Line, block: _Block) -> None:
     after = []
     for way in block.ways:
         for choice in itertools.product(*block.slopes(way)):
-            after.append(_product(block, way, choice))
+            after += filter(possible, [_product(block, way, choice)])
     line.deltas = True
     words = ("the slope of each statement; entries of a tensor are independent of each other",)
     line.add("partial derivatives", after, words)

@@ -13,7 +13,7 @@ from dataclasses import replace
 import sympy
 from sympy import Expr, Integer
 
-from derive.calculus.bounds import inside, nonnegative
+from derive.calculus.bounds import excluded, inside, nonnegative
 from derive.calculus.normal import divided, fraction, index_form, index_forms, put, sign_of, tidy
 from derive.calculus.statements import Guard, Statement
 from derive.calculus.step import Becomes, Equal, Phrase, bound, every_access, free_axes, listing
@@ -116,8 +116,27 @@ def specialise(term: Statement, values: dict[Expr, Expr]) -> Statement:
     narrowed = {a: Axis(a.label, a.extent.xreplace(values)) for a in term.domain}
     narrowed = {a: b for a, b in narrowed.items() if a != b}
     special = put(term.substitute(narrowed), values)
-    where = tuple(g for g in special.where if g.kind != "divides" or g.modulus != 1)
-    return replace(special, where=where)
+    return special
+
+
+def possible(term: Statement) -> bool:
+    """Whether its conditions are not known to exclude every point, be it together."""
+    for guard in term.where:
+        if guard.kind == "indivisible" and _divides(guard):
+            return False
+        others = tuple(g for g in term.where if g is not guard)
+        if guard.kind == "ge" and nonnegative(-guard.expression - 1, term.domain, others):
+            return False
+    return not excluded(term.where, term.domain)
+
+
+def decided(terms: Iterable[Statement]) -> list[Statement]:
+    """The terms that are possible, without conditions that hold at every point."""
+    return [
+        replace(term, where=tuple(g for g in term.where if not _implied(g, term.domain)))
+        for term in terms
+        if possible(term)
+    ]
 
 
 def unit_moduli(terms: Iterable[Statement]) -> dict[Expr, Expr]:
@@ -219,9 +238,11 @@ def _implied(guard: Guard, domain: tuple[Axis, ...]) -> bool:
         return nonnegative(guard.expression, domain)
     if guard.kind == "eq":
         return tidy(guard.expression) == 0
-    if guard.kind == "divides":
-        return not divided(sympy.expand(guard.expression / guard.modulus))
-    return False
+    return guard.kind == "divides" and _divides(guard)
+
+
+def _divides(guard: Guard) -> bool:
+    return not divided(sympy.expand(guard.expression / guard.modulus))
 
 
 def _implied_by_reading(guard: Guard, access: Access, domain: tuple[Axis, ...]) -> bool:

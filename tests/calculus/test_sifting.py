@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sympy import floor, tanh
+from sympy import Integer, floor, tanh
 
 from derive.calculus import sifting
 from derive.calculus.normal import tidy
@@ -177,7 +177,7 @@ def test_specialise():
     )
     ones = sifting.unit_moduli([general])
     assert ones == {STRIDE: 1}
-    special = sifting.specialise(general, ones)
+    (special,) = sifting.decided([sifting.specialise(general, ones)])
     assert special.value == y_bar[h - 2 * u] * w[u]
     assert not any(g.kind == "divides" for g in special.where)
     assert same(general, special, 1)
@@ -201,3 +201,17 @@ def test_reuse_forward_only_within_the_tensor():
 def test_an_access_is_rebuilt_not_changed():
     entry = y_bar[h]
     assert entry.xreplace({h: u}) == Access(y_bar, u)
+
+
+def test_what_numbers_decide_is_not_said():
+    """0 ≥ 0 goes, s | 0 goes, and a term under −1 ≥ 0, s ∤ 0, or h ≥ 1 with h ≤ 0 goes whole."""
+    always = Guard("ge", Integer(0)), Guard("divides", Integer(0), STRIDE), Guard("ge", h)
+    (kept,) = sifting.decided([Statement((h,), target, w[0], (*always, Guard("ge", h - 1)))])
+    assert kept.where == (Guard("ge", h - 1),)
+    never = [
+        (Guard("ge", Integer(-1)),),
+        (Guard("indivisible", Integer(0), STRIDE),),
+        (Guard("ge", h - 1), Guard("ge", -h)),
+    ]
+    for where in never:
+        assert sifting.decided([Statement((h,), target, w[0], where)]) == []

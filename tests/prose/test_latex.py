@@ -213,3 +213,16 @@ def test_a_document_of_strange_words_compiles(tmp_path):
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.stem)
 def test_it_compiles_and_nothing_runs_off_the_page(path, tmp_path):
     compiled(path.read_text(encoding="utf-8"), tmp_path)
+
+
+# A number, a sign, a number: with nothing on either side that would make more of it.
+DECIDED = re.compile(r"[\[{} ]-?\d+ (\\ge|\\le|\\ne|=|<|>|\\not\\mid) -?\d+[\],} \\]")
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.stem)
+def test_no_condition_is_printed_that_numbers_decide(path):
+    """Neither 0 ≥ 1 nor s | 0: the term is not there, or the condition is not."""
+    text = path.read_text(encoding="utf-8")
+    text = text[text.index(r"\section*{Gradients}") :]
+    assert not DECIDED.search(text)
+    assert r"\mid 0" not in text
