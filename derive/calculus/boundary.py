@@ -1,9 +1,13 @@
-"""What comes before the beginning of a state gets an equation of its own.
+"""Rows of a tensor that get equations of their own.
+
+What comes before the beginning of a state does:
 
     h_bar[t' - 1] = f(t')      becomes      h_bar[t] = f(t + 1)    and    h_bar[-1] = f(0)
 
 A state begins at -1 and every index at 0, so all its rows at once are those at ``t' - 1``. Readers
-look for the row at t.
+look for the row at t. And so do rows that are read by their numbers, such as those of gates:
+
+    a_bar[i] = f δ(i, 0) + g δ(i, 1)      becomes      a_bar[0] = f    and    a_bar[1] = g
 """
 
 from __future__ import annotations
@@ -11,14 +15,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sympy import Integer, Symbol
+from sympy import Expr, Integer, Symbol
 
 from derive.calculus.bounds import nonnegative
 from derive.calculus.line import Line
 from derive.calculus.normal import put
 from derive.calculus.sifting import decided, vanishing
-from derive.calculus.statements import Statement
-from derive.calculus.step import Becomes, listing
+from derive.calculus.statements import Guard, Statement
+from derive.calculus.step import Becomes, Equal, listing
 from derive.language.symbols import Access, Axis, Tensor
 
 
@@ -37,6 +41,35 @@ def set_boundary_apart(line: Line) -> None:
             verb = " are 0" if len(zeros) > 1 else " is 0"
             because = (*because, ", where ", *listing(zeros), verb)
         line.add("change of index", terms, because)
+
+
+def set_rows_apart(line: Line) -> None:
+    """Solve δ between an index of the result and numbers, if every term has one."""
+    for index in line.current[0].target.index:
+        if not isinstance(index, Axis) or any(
+            s.target != line.current[0].target for s in line.current
+        ):
+            continue
+        found = [(s, _numbered(s, index)) for s in line.current]
+        if all(guard for _, guard in found):
+            rows = [_row(s, index, guard) for s, guard in found if guard]
+            numbers = dict.fromkeys(Equal(index, row) for row, _ in rows)
+            line.add("rows apart", [term for _, term in rows], listing(numbers))
+
+
+def _numbered(term: Statement, axis: Axis) -> Guard | None:
+    """The δ that gives an index of the result a number."""
+    deltas = (g for g in term.where if g.kind == "eq")
+    return next((g for g in deltas if (g.expression - axis).is_Integer), None) or next(
+        (g for g in term.where if g.kind == "eq" and (g.expression + axis).is_Integer), None
+    )
+
+
+def _row(term: Statement, axis: Axis, delta: Guard) -> tuple[Expr, Statement]:
+    """The row that a term belongs to, and the term as one of that row."""
+    number = next(n for n in (axis - delta.expression, axis + delta.expression) if n.is_Integer)
+    kept = tuple(g for g in term.where if g is not delta)
+    return number, _at(replace(term, where=kept), axis, int(number))
 
 
 def _all_rows(terms: Sequence[Statement], position: int) -> bool:

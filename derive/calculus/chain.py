@@ -144,6 +144,13 @@ class Names:
 
     def __init__(self, system: System, slopes: Sequence[Slope]) -> None:
         self.taken = {t.name for t in system.tensors}
+        # The author's word for an axis, where its entries are read by their numbers alone.
+        self.words = {
+            (s.target.tensor, position): index.name
+            for s in system.statements
+            for position, index in enumerate(s.target.index)
+            if isinstance(index, Axis)
+        }
         for each in slopes:
             self.taken |= {a.name for a in each.statement.domain}
             self.taken |= {s.name for a in each.statement.reads for s in a.free_symbols}
@@ -154,9 +161,11 @@ class Names:
         twin.taken = set(self.taken)
         return twin
 
-    def new(self, extent: Expr, like: Axis | None) -> Axis:
+    def new(self, extent: Expr, like: Axis | None, word: str = "") -> Axis:
         if like is not None:
             name = like.name + "'"
+        elif word:
+            name = word
         else:
             own = [extent.name.lower()] if isinstance(extent, Symbol) else []
             own = [x for x in own if len(x) == 1]
@@ -172,7 +181,8 @@ class Names:
         found = []
         for position, extent in enumerate(tensor.shape):
             bare = [r.index[position] for r in reads if isinstance(r.index[position], Axis)]
-            found.append(self.new(extent, bare[0] if bare else None))  # type: ignore[arg-type]
+            word = self.words.get((tensor, position), "")
+            found.append(self.new(extent, bare[0] if bare else None, word))  # type: ignore[arg-type]
         return tuple(found)
 
     def entries(

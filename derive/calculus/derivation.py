@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from derive.calculus import sifting
 from derive.calculus.adjoint import Adjoint
-from derive.calculus.boundary import set_boundary_apart
+from derive.calculus.boundary import set_boundary_apart, set_rows_apart
 from derive.calculus.chain import differentiate, slopes_by
 from derive.calculus.differentiate import extrema
 from derive.calculus.jacobian import jacobian_lines
@@ -196,6 +196,8 @@ def _sift(line: Line, values: tuple[Statement, ...], order: Order) -> None:
     """All rules in their order."""
     line.apply("reuse forward values", reuse_forward(values, order), line.deltas)
     for name, rule, deltas in RULES:
+        if rule is sifting.keep_residual:
+            set_rows_apart(line)
         applied = line.apply(name, rule, deltas)
         if applied and rule is sifting.sift_bare:
             line.rename()

@@ -201,9 +201,7 @@ class _Gate:
 
     def exact(self, case: Case, module: ModuleType, subsets: bool = False) -> str:
         expected = self.expected(case)
-        if expected.meets_infinity or (
-            expected.has_gap and (expected.steep or not expected.calm)
-        ):
+        if expected.meets_infinity or (expected.has_gap and (expected.steep or not expected.calm)):
             raise _Untold("what is infinite, such as the largest of nothing, has no slope")
         return self.verification.exact(case, module, subsets=subsets)[1]
 

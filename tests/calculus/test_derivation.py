@@ -300,3 +300,20 @@ def test_time():
     start = perf_counter()
     derivation(operation, system, reverse)
     assert perf_counter() - start < 0.5  # 0.1 s on an idle machine
+
+
+def test_rows_that_are_read_by_number_have_equations_of_their_own():
+    """Each without a δ, and the index has the author's word until then."""
+    pair, part, out, one = tensor("pair", N, 2), axis("part", 2), tensor("out", N), tensor("one", N)
+    equations = (
+        Eq(pair[n, part], one[n] * (part + 1)),
+        Eq(out[n], tanh(pair[n, 0]) * softplus(pair[n, 1])),
+    )
+    operation = Operation("gated", "A test.", (one,), (out,), equations)
+    system = to_system(operation)
+    found = derivation(operation, system, adjoint(system))
+    steps = next(steps for bar, steps in found.gradients.items() if bar.name == "pair_bar")
+    (number, last) = next((i, s) for i, s in enumerate(steps) if s.rule == "rows apart")
+    assert [str(s.target.index[1]) for s in last.shown] == ["0", "1"]
+    assert all(g.kind != "eq" for s in last.shown for g in s.where)
+    assert {str(s.target.index[1]) for s in steps[number - 1].shown} == {"part"}
