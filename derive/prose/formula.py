@@ -46,6 +46,7 @@ SUM, PRODUCT, POWER, ATOM = range(4)
 Piece = tuple[str, int]
 
 _MANY = 7  # zeros that nobody counts
+_DIGITS = 12  # of a number, its point included, that somebody reads
 
 
 class Formula(ABC):
@@ -138,7 +139,9 @@ class Formula(ABC):
         if isinstance(e, Tensor):
             return self.tensor(e), ATOM
         if is_decimal(e):
-            text = self.decimal(*decimal(abs(e)).lower().partition("e")[::2])
+            digits, _, exponent = decimal(abs(e)).lower().partition("e")
+            more = "…" if len(digits) > _DIGITS else ""
+            text = self.decimal(digits[:_DIGITS] + more, exponent)
             return (self.sum_of([(True, text)]), SUM) if e.is_negative else (text, ATOM)
         if e.is_Integer and (zeros := _zeros(e)) >= _MANY:
             text = self.decimal(str(abs(e) // 10**zeros), str(zeros))

@@ -149,6 +149,7 @@ class Latex(Formula):
         return rf"\text{{{text}}}"
 
     def decimal(self, digits: str, exponent: str) -> str:
+        digits = digits.replace("…", r"\ldots")
         power = f"10^{{{exponent}}}" if exponent else ""
         return power if power and digits == "1" else rf"{digits} \cdot {power}" if power else digits
 
@@ -216,15 +217,16 @@ def barred(symbol: str) -> str:
 
 
 def setting_symbols(options: Iterable[Option], used: set[str]) -> dict[Setting, str]:
-    """A textbook letter for each option where one is free, with axis and side attached."""
+    """A textbook letter for each option where one is free, else its first word, or all of its name;
+    with axis and side attached, which leave room for three letters."""
     used = set(used)
     found: dict[Setting, str] = {}
     for option in options:
-        first = option.name[0]
-        short = rf"\mathrm{{{option.name.replace('_', '')[:3]}}}"
-        letter = GREEK.get(option.name) or next(
-            (c for c in (first.lower(), first.upper()) if c not in used), short
-        )
+        first, word = option.name[0], option.name.partition("_")[0]
+        word = word[:3] if len(option.settings) > 1 and len(word) > 5 else word
+        whole = option.name.replace("_", r"\_")
+        wishes = (first.lower(), first.upper(), rf"\mathrm{{{word}}}", rf"\mathrm{{{whole}}}")
+        letter = GREEK.get(option.name) or next(w for w in wishes if w not in used)
         used.add(letter)
         for setting in option.settings:
             parts = setting.name[len(option.name) :].strip("_").split("_")

@@ -101,8 +101,10 @@ def test_options_get_free_letters():
     assert list(symbols.values()) == [
         "s_{h}", "s_{w}", r"\mathrm{pad}_{h}^{-}", r"\mathrm{pad}_{h}^{+}",
     ]  # fmt: skip
-    no_bias = option("no_bias", 0)  # an underscore before a brace would be an error of LaTeX
-    assert list(setting_symbols((no_bias,), {"n", "N"}).values()) == [r"\mathrm{nob}"]
+    both = option("no_bias", 0), option("no_mean", 0)
+    assert list(setting_symbols(both, {"n", "N"}).values()) == [
+        r"\mathrm{no}", r"\mathrm{no\_mean}",
+    ]  # fmt: skip
 
 
 def test_long_formulas_are_broken_and_stay_within_the_page():
@@ -138,8 +140,8 @@ KATEX = frozenset(
     re.findall(
         r"\w+",
         "begin end bar overline mathit mathrm frac partial sum max substack delta left right text "
-        "lfloor rfloor lceil rceil quad ge le ne mid not to times mathrel tanh exp log phantom "
-        "operatorname bigl bigr Bigl Bigr alpha beta",
+        "lfloor rfloor lceil rceil ldots quad ge le ne mid not to times mathrel tanh exp log "
+        "phantom operatorname bigl bigr Bigl Bigr alpha beta",
     )
 )
 
