@@ -210,10 +210,10 @@ def name_latex(name: str) -> str:
 
 
 def barred(symbol: str) -> str:
-    """A bar of fitting width over a symbol, but not over its subscript."""
+    """A bar over all of a word, and over a letter without its subscript."""
     head, mark, tail = symbol.partition("_")
-    wide = len(head) > 1 and not head.startswith(tuple(GREEK.values()))
-    return (rf"\overline{{{head}}}" if wide else rf"\bar{{{head}}}") + mark + tail
+    word = len(head) > 1 and not head.startswith(tuple(GREEK.values()))
+    return rf"\overline{{{symbol}}}" if word else rf"\bar{{{head}}}{mark}{tail}"
 
 
 def setting_symbols(options: Iterable[Option], used: set[str]) -> dict[Setting, str]:

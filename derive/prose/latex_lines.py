@@ -10,6 +10,7 @@ BREAK = "\x1f"
 
 WIDTH = 96.0  # of a line of the document, in widths of a letter
 _AND = r"\text{ and }"
+_TOTALS = (r"\sum", r"\max", r"\operatorname*")
 LONG = 0.6 * WIDTH  # of what leaves no room for others beside it
 _INDENT = 4.0
 
@@ -171,9 +172,10 @@ def _filled(
     """Fill lines, ending each where the fewest brackets are open, best of all before a sign, if
     that leaves it a quarter full.
 
-    Lines after the first are indented.
+    Lines after the first are indented; one that goes on with a product says so.
     """
     lines: list[str] = []
+    dot = ""
     while pieces:
         total, fits = 0.0, 0
         for _, wide, _ in pieces:
@@ -191,8 +193,9 @@ def _filled(
                     best, least = position, (depth, within)
             fits = best
         text = "".join(p for p, _, _ in pieces[:fits]).strip()
-        lines.append(prefix + (r"\quad " if lines else "") + text)
-        pieces = pieces[fits:]
+        lines.append(prefix + (r"\quad " if lines else "") + dot + text.removesuffix(r"\,"))
+        last, pieces = pieces[fits - 1][0].lstrip("+- "), pieces[fits:]
+        dot = r"\cdot " if last.endswith(r"\,") and not last.startswith(_TOTALS) else ""
         if len(lines) == 1:
             room -= indent
     return lines

@@ -90,8 +90,9 @@ def test_names(name, latex):
     assert name_latex(name) == latex
 
 
-def test_a_bar_does_not_reach_over_a_subscript():
+def test_a_bar_reaches_over_a_word_and_not_over_the_subscript_of_a_letter():
     assert barred("h_{0}") == r"\bar{h}_{0}"
+    assert barred(r"\mathit{input}_{\mathit{gate}}") == r"\overline{\mathit{input}_{\mathit{gate}}}"
 
 
 def test_options_get_free_letters():
@@ -140,7 +141,7 @@ KATEX = frozenset(
     re.findall(
         r"\w+",
         "begin end bar overline mathit mathrm frac partial sum max substack delta left right text "
-        "lfloor rfloor lceil rceil ldots quad ge le ne mid not to times mathrel tanh exp log "
+        "lfloor rfloor lceil rceil cdot ldots quad ge le ne mid not to times mathrel tanh exp log "
         "phantom operatorname bigl bigr Bigl Bigr alpha beta",
     )
 )
