@@ -33,6 +33,7 @@ class _Window:
     step: Expr
     free_step: Expr
     tap_step: Expr
+    start: Expr
 
 
 def read_form(terms: Sequence[Statement], rest: bool = True, detail: bool = True) -> Phrase:
@@ -110,12 +111,11 @@ def _windows(term: Statement, image: Access, kernel: Access) -> list[_Window]:
             sign_of(alone[taps[0]]),  # type: ignore[index]
         ]
         if None not in signs:
-            sizes = (
-                form.coefficient(a) * s for a, s in zip((moving[0], taps[0]), signs, strict=False)
-            )
-            found.append(
-                _Window(moving[0], taps[0], *(s == 1 for s in signs), step, *sizes)  # type: ignore
-            )
+            rises = [sign == 1 for sign in signs]
+            steps = [
+                form.coefficient(a) * s for a, s in ((moving[0], signs[0]), (taps[0], signs[1]))
+            ]
+            found.append(_Window(moving[0], taps[0], *rises, step, *steps, form.constant))  # type: ignore
     return found
 
 
@@ -142,8 +142,15 @@ def _window_words(image: Tensor, kernel: Tensor, windows: list[_Window], detail:
         return ()
     if first.rises_with_tap:
         return ("the correlation of ", *both, *places)
-    full = "full convolution of " if image.outside == 0 else "convolution of "
-    return ("the ", full, *both, *places)
+    if image.outside != 0:
+        return ("the convolution of ", *both, *places)
+    starts = [w.start for w in windows]
+    inner: Phrase = ()
+    if detail and any(start != 0 for start in starts):
+        where: Phrase = tuple(x for start in starts for x in (", ", start))[1:]
+        where = ("(", *where, ")") if len(starts) > 1 else where
+        inner = (", from its entry ", *where, " on")
+    return ("the full convolution of ", *both, *places, *inner)
 
 
 def _product_words(term: Statement, left: Access, right: Access) -> Phrase:

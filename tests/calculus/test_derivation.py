@@ -159,6 +159,8 @@ def test_the_gradient_of_a_correlation_is_a_full_convolution():
         "that is, the correlation of y_bar with weight rotated by 180 degrees, summed over k"
     )
     assert "zeros between its entries" in found["x_bar"][0]
+    # what padding has added to the image is not handed on
+    assert "from its entry (padding_h_low, padding_w_low) on" in found["x_bar"][0]
     assert found["weight_bar"][0].startswith("the correlation of x with y_bar")
     assert found["bias_bar"] == ["the sum of y_bar over n, p and q"]
 
@@ -313,7 +315,7 @@ def test_rows_that_are_read_by_number_have_equations_of_their_own():
     system = to_system(operation)
     found = derivation(operation, system, adjoint(system))
     steps = next(steps for bar, steps in found.gradients.items() if bar.name == "pair_bar")
-    (number, last) = next((i, s) for i, s in enumerate(steps) if s.rule == "rows apart")
+    number, last = next((i, s) for i, s in enumerate(steps) if s.rule == "rows apart")
     assert [str(s.target.index[1]) for s in last.shown] == ["0", "1"]
     assert all(g.kind != "eq" for s in last.shown for g in s.where)
     assert {str(s.target.index[1]) for s in steps[number - 1].shown} == {"part"}
