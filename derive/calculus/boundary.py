@@ -36,6 +36,8 @@ def set_boundary_apart(line: Line) -> None:
         rest = decided(_moved(s, old, new, first) for s in line.current)
         rows = decided(_at(s, old, row) for row in range(-first) for s in line.current)
         because = (Becomes(old, new - first), "; what comes before the beginning stands apart")
+        if not (rest or rows):
+            continue
         terms, zeros = _without_zeros((*rest, *rows))
         if zeros:
             verb = " are 0" if len(zeros) > 1 else " is 0"
@@ -46,22 +48,20 @@ def set_boundary_apart(line: Line) -> None:
 def set_rows_apart(line: Line) -> None:
     """Solve δ between an index of the result and numbers, if every term has one."""
     for index in line.current[0].target.index:
-        if not isinstance(index, Axis) or any(
-            s.target != line.current[0].target for s in line.current
-        ):
-            continue
-        found = [(s, _numbered(s, index)) for s in line.current]
-        if all(guard for _, guard in found):
-            rows = [_row(s, index, guard) for s, guard in found if guard]
-            numbers = dict.fromkeys(Equal(index, row) for row, _ in rows)
+        alike = all(s.target == line.current[0].target for s in line.current)
+        found = {s: _numbered(s, index) for s in line.current} if isinstance(index, Axis) else {}
+        if alike and found and all(found.values()):
+            rows = [_row(s, index, delta) for s, delta in found.items() if delta]
+            numbers = dict.fromkeys(Equal(index, number) for number, _ in rows)
             line.add("rows apart", [term for _, term in rows], listing(numbers))
 
 
 def _numbered(term: Statement, axis: Axis) -> Guard | None:
     """The δ that gives an index of the result a number."""
     deltas = (g for g in term.where if g.kind == "eq")
-    return next((g for g in deltas if (g.expression - axis).is_Integer), None) or next(
-        (g for g in term.where if g.kind == "eq" and (g.expression + axis).is_Integer), None
+    signs = (1, -1)
+    return next(
+        (g for g in deltas if any((g.expression + s * axis).is_Integer for s in signs)), None
     )
 
 

@@ -210,9 +210,8 @@ def _sift(line: Line, values: tuple[Statement, ...], order: Order) -> None:
 def _specialise(line: Line) -> None:
     """What becomes of divisions where what divides is 1, and the flip that follows."""
     ones = sifting.unit_moduli(line.current)
-    if ones:
+    if after := sifting.decided(sifting.specialise(s, ones) for s in line.current if ones):
         line.assuming = tuple(Equal(symbol, one) for symbol, one in ones.items())
-        after = sifting.decided(sifting.specialise(s, ones) for s in line.current)
         line.add("special case", after, ("every number is divisible by 1",))
         line.read()
     before = line.steps[-1]
