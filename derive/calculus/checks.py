@@ -384,6 +384,8 @@ def _check_functions(operation: Operation, equation: Equation, value: Expr) -> N
     if isinstance(value, Piecewise):
         read = {access for _, condition in value.args for access in condition.atoms(Access)}
         about_integers = all(access.tensor.integer for access in read)
+        if not about_integers:
+            _check_one_term(operation, equation, value)
         for piece, condition in value.args:
             _check_functions(operation, equation, piece)
             for part in () if about_integers else condition.atoms(sympy.core.relational.Relational):
@@ -421,6 +423,22 @@ def check_system(operation: Operation, system: System) -> None:
     check_integers(operation, system)
     _check_once(operation)
     _check_read(operation)
+
+
+def _check_one_term(operation: Operation, equation: Equation, cases: Piecewise) -> None:
+    """Cases that data decide are one term, which goes with what is left out: the slope of a case
+    that does not read it would stay."""
+    read = [
+        {a.tensor for a in piece.atoms(Access) if a.tensor.optional} for piece, _ in cases.args
+    ]
+    if some := sorted(set.union(*read) - set.intersection(*read), key=str):
+        raise _error(
+            operation,
+            f"{some[0].name} may be left out, and stands in some cases of {cases} alone: there is "
+            "no telling whether these or all of them are dropped",
+            equation,
+            "Give it a default instead of optional=True, or add a term of its own.",
+        )
 
 
 def _check_inside(operation: Operation, statement: Statement, access: Access) -> None:

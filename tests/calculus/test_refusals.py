@@ -402,3 +402,15 @@ def test_what_is_no_operation_is_refused(thing):
 def test_an_operation_is_shown_in_short():
     operation = Operation("short", "A test.", (x, b), (y,), (Eq(y[n], x[n]),))
     assert repr(operation) == "<Operation short: x, b -> y>"
+
+
+def test_what_may_be_left_out_stands_in_all_cases_that_data_decide():
+    """f[n]·d[n] goes with d; whether f[n] goes, too, nobody has said."""
+    f, d, out = tensor("f", N), tensor("d", N, optional=True), tensor("out", N)
+    some = Piecewise((f[n], f[n] > 0), (d[n] * f[n], True))
+    with pytest.raises(DefinitionError, match="d may be left out, and stands in some cases of"):
+        compile(Operation("some", "A test.", (f, d), (out,), (Eq(out[n], some),)))
+    whole = Piecewise((d[n] * f[n], f[n] > 0), (d[n] * f[n] ** 2, True))
+    module = compile(Operation("all", "A test.", (f, d), (out,), (Eq(out[n], whole),)))
+    found, kept = module.forward(np.array([2.0, -3.0]))
+    assert found.tolist() == [0, 0] and module.backward(np.ones(2), kept).f.tolist() == [0, 0]
