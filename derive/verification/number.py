@@ -92,9 +92,9 @@ class Number:
     size : float
         Of the value, without its sign.
     parents : tuple of (Number, mpmath.mpf, float, float)
-        With the slope by each its size, and by how many roundings it is
-        off. Empty for a constant. A slope may be 0, which tells nothing beside one that is
-        infinite; what a choice did not take is no parent.
+        With the slope by each, its size, and by how many roundings it is off. Empty for a constant.
+        A slope may be 0, which tells nothing beside one that is infinite; what a choice did not
+        take is no parent.
     active : bool
         Whether it is an input that is differentiated by, or depends on one.
     spread : float
