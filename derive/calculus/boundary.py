@@ -15,13 +15,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sympy import Expr, Integer, Symbol
+from sympy import Integer, Symbol
 
 from derive.calculus.bounds import nonnegative
 from derive.calculus.line import Line
 from derive.calculus.normal import put
 from derive.calculus.sifting import decided, vanishing
-from derive.calculus.statements import Guard, Statement
+from derive.calculus.statements import Statement
 from derive.calculus.step import Becomes, Equal, listing
 from derive.language.symbols import Access, Axis, Tensor
 
@@ -49,27 +49,21 @@ def set_rows_apart(line: Line) -> None:
     """Solve δ between an index of the result and numbers, if every term has one."""
     for index in line.current[0].target.index:
         alike = all(s.target == line.current[0].target for s in line.current)
-        found = {s: _numbered(s, index) for s in line.current} if isinstance(index, Axis) else {}
-        if alike and found and all(found.values()):
-            rows = [_row(s, index, delta) for s, delta in found.items() if delta]
+        found = [_row(s, index) for s in line.current] if isinstance(index, Axis) else []
+        rows = [row for row in found if row]
+        if alike and found and len(rows) == len(found):
             numbers = dict.fromkeys(Equal(index, number) for number, _ in rows)
             line.add("rows apart", [term for _, term in rows], listing(numbers))
 
 
-def _numbered(term: Statement, axis: Axis) -> Guard | None:
-    """The δ that gives an index of the result a number."""
-    deltas = (g for g in term.where if g.kind == "eq")
-    signs = (1, -1)
-    return next(
-        (g for g in deltas if any((g.expression + s * axis).is_Integer for s in signs)), None
-    )
-
-
-def _row(term: Statement, axis: Axis, delta: Guard) -> tuple[Expr, Statement]:
-    """The row that a term belongs to, and the term as one of that row."""
-    number = next(n for n in (axis - delta.expression, axis + delta.expression) if n.is_Integer)
-    kept = tuple(g for g in term.where if g is not delta)
-    return number, _at(replace(term, where=kept), axis, int(number))
+def _row(term: Statement, axis: Axis) -> tuple[Integer, Statement] | None:
+    """The row that a δ gives to a term, and the term as one of that row."""
+    for delta in (g for g in term.where if g.kind == "eq"):
+        for number in (axis - delta.expression, axis + delta.expression):
+            if isinstance(number, Integer):
+                kept = tuple(g for g in term.where if g is not delta)
+                return number, _at(replace(term, where=kept), axis, int(number))
+    return None
 
 
 def _all_rows(terms: Sequence[Statement], position: int) -> bool:

@@ -115,8 +115,7 @@ def specialise(term: Statement, values: dict[Expr, Expr]) -> Statement:
     """s | h − u and y[(h − u)/s]  →  y[h − u]        for s = 1"""
     narrowed = {a: Axis(a.label, a.extent.xreplace(values)) for a in term.domain}
     narrowed = {a: b for a, b in narrowed.items() if a != b}
-    special = put(term.substitute(narrowed), values)
-    return special
+    return put(term.substitute(narrowed), values)
 
 
 def possible(term: Statement) -> bool:
