@@ -7,7 +7,7 @@ import pytest
 from sympy import Eq, Piecewise, Sum
 
 from derive.calculus.plain import ABSENT, GIVEN, plain, special
-from derive.errors import DefinitionError
+from derive.errors import DefinitionError, VerificationError
 from derive.language import Operation, axes, integers, option, parameter, size, sizes, tensor
 from derive.language.options import is_word
 from derive.language.symbols import Size
@@ -52,26 +52,30 @@ def test_the_plain_case_computes_what_the_general_one_does(name):
 @pytest.mark.parametrize("name", [n for n, o in SHIPPED.items() if o.options or len(o.inputs) > 1])
 def test_so_does_any_other_special_case(name):
     operation, source = SHIPPED[name], random.Random(name)
-    choices = {o.name: source.choice(o.samples) for o in operation.options if o.samples}
     spare = [t.name for t in operation.inputs if not t.required]
-    choices |= dict.fromkeys(source.sample(spare, len(spare) // 2), GIVEN)
-    assert_same(operation, choices)
+    for _ in range(50):  # a padding may be too large for a kernel
+        choices = {o.name: source.choice(o.samples) for o in operation.options if o.samples}
+        choices |= dict.fromkeys(source.sample(spare, len(spare) // 2), GIVEN)
+        try:
+            few(special(operation, choices))
+        except VerificationError:
+            continue
+        return assert_same(operation, choices)
+    pytest.fail("no choices that go together")
 
 
 N, I, O, U = sizes("N I O U")
 n, i, o, u = axes("n i o u", N, I, O, U)
 stride = option("stride", 1, minimum=1, meaning="step")
 X, W, B = tensor("x", N, I), parameter("w", O, I), parameter("b", O, optional=True)
-Y, Z = tensor("y", N, O), tensor("z", N, O)
+Z = tensor("z", N, O)
 LENGTH = integers("length", N, below=I + 1, default=I)
 MASK = tensor("mask", N, optional=True)
 
 
 def masked() -> Operation:
     value = Sum(Piecewise((W[o, i] * X[n, i], i < LENGTH[n]), (0, True)), i) + B[o] + MASK[n]
-    return Operation(
-        "masked", "", (X, W, B, LENGTH, MASK), (Z,), (Eq(Y[n, o], value), Eq(Z[n, o], Y[n, o]))
-    )
+    return Operation("masked", "", (X, W, B, LENGTH, MASK), (Z,), (Eq(Z[n, o], value),))
 
 
 def test_what_is_left_out_leaves_no_trace():
@@ -87,8 +91,8 @@ def test_inputs_may_be_chosen():
 def test_an_input_stays_without_which_others_would_have_no_effect():
     """Left out, the matrix that multiplies it would be left out as well."""
     start = tensor("start", I, optional=True)
-    y = Eq(Y[n, o], X[n, 0] + Sum(W[o, i] * start[i], i))
-    assert "start" in [t.name for t in plain(Operation("y", "", (X, W, start), (Y,), (y,))).inputs]
+    z = Eq(Z[n, o], X[n, 0] + Sum(W[o, i] * start[i], i))
+    assert "start" in [t.name for t in plain(Operation("z", "", (X, W, start), (Z,), (z,))).inputs]
 
 
 def test_a_setting_that_is_neutral_is_bound_and_any_other_stays():
@@ -106,7 +110,7 @@ def test_a_setting_that_is_neutral_is_bound_and_any_other_stays():
 
 def test_one_group_is_no_axis():
     (equation,) = lines(plain(SHIPPED["correlate1d"]))
-    assert equation == "y[n,k,p] = bias[k] + Σ_{c,u} x[n, c, p + u]·weight[k,c,u]"
+    assert equation == "y[n,k,q] = bias[k] + Σ_{c,v} x[n, c, q + v]·weight[k,c,v]"
 
 
 def test_unknown_names_and_values_are_refused():
