@@ -111,6 +111,22 @@ def special(operation: Operation, choices: Mapping[str, Any]) -> Operation:
     )
 
 
+def distinction(general: Operation, narrow: Operation, choices: Mapping[str, Any]) -> str:
+    """What is special of a special case, as a sentence; empty if nothing is."""
+    kept, there = {o.name for o in narrow.options}, {t.name for t in narrow.inputs}
+    values = {o.name: choices.get(o.name, o.default) for o in general.options if o.name not in kept}
+    said = [f"{name} = {value}" for name, value in values.items()]
+    absent = [t.name for t in general.inputs if t.name not in there]
+    clauses = [_listed(said)] if said else []
+    if absent:
+        clauses.append(f"{_listed(absent)} {'are' if len(absent) > 1 else 'is'} left out")
+    return f"Here {', and '.join(clauses)}." if clauses else ""
+
+
+def _listed(items: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(items[:-1]), items[-1])))
+
+
 def _positive(size: Size) -> Size:
     """A size that is at least 1: of nothing, textbooks do not speak."""
     return Size(size.name, None, max(size.minimum, 1), size.packed)
@@ -256,4 +272,4 @@ def _only_names(left: Access, right: Expr) -> bool:
     return plain and {*left.index} == {*right.index} and len({*right.index}) == len(right.index)
 
 
-__all__ = ["ABSENT", "GIVEN", "plain", "special"]
+__all__ = ["ABSENT", "GIVEN", "distinction", "plain", "special"]

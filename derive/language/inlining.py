@@ -257,10 +257,11 @@ class Inlining:
         """What indices mean, by the names that they have now."""
         found = {axis.name: axis for axis in self.operation.axes}
         named = {name: ",".join(a.name for a in self.axes(axis)) for name, axis in found.items()}
-        return {
-            ",".join(named.get(letter, letter) for letter in key.split(",")): meaning
-            for key, meaning in self.operation.legend.items()
+        keys = {
+            key: [name for letter in key.split(",") if (name := named.get(letter, letter))]
+            for key in self.operation.legend
         }
+        return {",".join(names): self.operation.legend[key] for key, names in keys.items() if names}
 
     def requirements(self) -> Iterable[tuple[Basic, str]]:
         """What the part says of its sizes, where those of the whole do not say it themselves."""
