@@ -18,9 +18,10 @@ from derive.calculus.step import Step, listing
 from derive.language.options import Setting
 from derive.language.symbols import Axis, Size
 from derive.prose.formula import PRODUCT
-from derive.prose.latex_formula import Latex, name_latex, setting_symbols
-from derive.prose.latex_lines import BREAK, joined
+from derive.prose.latex_formula import Latex, name_latex
 from derive.prose.latex_text import escaped
+from derive.prose.names import named, setting_names
+from derive.prose.typeset import BREAK, joined
 from derive.templating import environment
 
 
@@ -125,7 +126,7 @@ def printer_of(derivation: Derivation) -> Latex:
         for statement in (*step.before, *step.after):
             used |= {a.name.rstrip("'") for a in statement.domain}
     used |= {s.name for s in _names(derivation) if isinstance(s, Size)}
-    settings = setting_symbols(derivation.operation.options, used)
+    settings = setting_names(derivation.operation.options, used)
     bars = {bar: tensor for tensor, bar in derivation.cotangent.items()}
     return Latex(derivation.order, derivation.axes, derivation.written, settings, bars)
 
@@ -166,7 +167,7 @@ def _indices(key: str) -> str:
     """Names as symbols, and anything else as text."""
     names = [part.strip() for part in key.split(",")]
     if all(name.isascii() and name.isidentifier() for name in names):
-        return f"${', '.join(map(name_latex, names))}$"
+        return f"${', '.join(name_latex(named(name)) for name in names)}$"
     return escaped(key)
 
 
