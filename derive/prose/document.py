@@ -152,7 +152,7 @@ def _chapter(case: Case, printer: Typeset, all_steps: bool, labelled: bool) -> C
         definition=tuple(printer.display(definition)),
         tensors=tuple(_tensor_rows(derivation, printer)),
         symbols=tuple(_symbol_rows(derivation, printer)),
-        forward=tuple(printer.lines(_named(derivation))),
+        forward=tuple(printer.lines(named) if (named := _named(derivation)) else ()),
         given=", ".join(map(printer.inline, outputs)),
         wanted=", ".join(map(printer.inline, wanted)),
         sections=tuple(

@@ -158,7 +158,7 @@ class Formula(ABC):
             return self.multiplied(e, in_index)
         if isinstance(e, Pow):
             if e.exp.is_negative:
-                return self.quotient(("1", ATOM), self.piece(1 / e, in_index), in_index)
+                return self.quotient(self.piece(Integer(1)), self.piece(1 / e, in_index), in_index)
             return self.power(self.expression(e.base, ATOM, in_index), e.exp), POWER
         if isinstance(e, Sum | Maximum):
             function, *limits = e.args
@@ -284,7 +284,7 @@ class Formula(ABC):
             sign = "|" if guard.kind == "divides" else "∤"
             modulus = self.expression(guard.modulus, PRODUCT)
             return self.relation(sign, modulus, self.expression(guard.expression))
-        left, right = sides(guard.expression)
+        left, right = sides(guard.expression, alone=guard.kind == "eq")
         sign = "≥" if guard.kind == "ge" else "="
         if sign == "≥" and sympy.expand(left - right + guard.expression) == 0:
             sign = "≤"  # an entry that stood with a minus sign stands on the left
@@ -308,7 +308,7 @@ class Formula(ABC):
                 continue
             left.remove(other)
             last = sympy.expand(guard.expression + other.expression)
-            inner = self.relation("≤", "0", self.expression(guard.expression))
+            inner = self.relation("≤", self.expression(0), self.expression(guard.expression))
             if isinstance(last, Add) and last.as_coeff_Add()[0] == -1:
                 found.append(self.relation("<", inner, self.expression(last + 1)))
             else:
