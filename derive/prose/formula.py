@@ -149,7 +149,7 @@ class Formula(ABC):
         if e.is_Rational and not e.is_Integer:
             return self.quotient(self.piece(Integer(e.p)), self.piece(Integer(e.q)), in_index)
         if e.is_number and e.is_Atom:
-            return self.symbol(e), SUM if e.is_negative else ATOM
+            return self.symbol(e), SUM if e.is_extended_negative else ATOM
         if e.is_Symbol or isinstance(e, Axis):
             return self.symbol(e), ATOM
         if isinstance(e, Add):

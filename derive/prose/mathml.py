@@ -40,7 +40,7 @@ class MathML(Typeset):
         return symbol + (f"<mo>{'′' * len(name.primes)}</mo>" if name.primes else "")
 
     def number(self, number: Any) -> str:
-        sign = '<mo form="prefix">−</mo>' * bool(number.is_negative)
+        sign = '<mo form="prefix">−</mo>' * bool(number.is_extended_negative)
         digits = _NUMBERS.get(abs(number), str(abs(number)))
         return f"{sign}<mn>{escape(digits)}</mn>"
 
