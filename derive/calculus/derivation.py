@@ -19,7 +19,6 @@ from derive.calculus.jacobian import jacobian_lines
 from derive.calculus.lift import equations_of
 from derive.calculus.line import Line
 from derive.calculus.loops import loops
-from derive.calculus.reading import read_form
 from derive.calculus.reuse import forward_values, reuse_forward
 from derive.calculus.statements import Statement, System
 from derive.calculus.step import Equal, Step, TotalDerivative
@@ -219,10 +218,8 @@ def _specialise(line: Line) -> None:
     if line.steps[-1] is not before:
         line.read()
         last = line.steps[-1]
-        if before.reading and last.reading:
-            first, second = read_form(before.shown, rest=False), read_form(last.shown, detail=False)
-            both = (*first, "; that is, ", *second) if first and second else last.reading
-            line.steps[-1] = replace(last, reading=both)
+        if before.forms and last.forms:
+            line.steps[-1] = replace(last, forms=(*before.forms, *last.forms))
 
 
 def _cycle(bar: Tensor, scatter: dict[Tensor, list[Statement]]) -> frozenset[Tensor]:
