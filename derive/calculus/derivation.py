@@ -79,6 +79,18 @@ class Derivation:
         return tuple(step for steps in lines for step in steps)
 
     @property
+    def given(self) -> tuple[Tensor, ...]:
+        """The cotangents of the outputs from which everything follows."""
+        bars = (self.cotangent.get(tensor) for tensor in self.operation.outputs)
+        return tuple(bar for bar in bars if bar is not None)
+
+    @property
+    def wanted(self) -> tuple[Tensor, ...]:
+        """The cotangents of inputs that follow; an input that no output varies with has none."""
+        bars = (self.cotangent.get(tensor) for tensor in self.operation.inputs)
+        return tuple(bar for bar in bars if bar in self.gradients)
+
+    @property
     def lifted(self) -> bool:
         """Whether statements were named that the author did not name."""
         return len({s.target.tensor for s in self.forward}) > len(

@@ -96,9 +96,6 @@ def document(derivation: Derivation) -> Document:
     definition = [(left, sign, right) for sign, left, right in
                   map(printer.sides_of, derivation.definition)]  # fmt: skip
     forward = printer.lines(derivation.forward) if derivation.lifted else []
-    bars = derivation.cotangent
-    outputs = [printer.tensor(bars[t]) for t in operation.outputs if t in bars]
-    wanted = [printer.tensor(bars[t]) for t in operation.inputs if t in bars]
     return Document(
         title=escaped(operation.name),
         summary=escaped(operation.summary),
@@ -111,8 +108,8 @@ def document(derivation: Derivation) -> Document:
         tensors=tuple(_tensor_rows(derivation, printer)),
         symbols=tuple(_symbol_rows(derivation, printer)),
         forward=tuple(forward),
-        given=", ".join(f"${o}$" for o in outputs),
-        wanted=", ".join(f"${w}$" for w in wanted),
+        given=", ".join(f"${printer.tensor(bar)}$" for bar in derivation.given),
+        wanted=", ".join(f"${printer.tensor(bar)}$" for bar in derivation.wanted),
         sections=tuple(_sections(derivation, printer)),
         blocks=tuple(_blocks(derivation, printer)),
     )

@@ -33,6 +33,12 @@ _SIGNS = {
     "≥": r"\ge", "≤": r"\le", "≠": r"\ne", "|": r"\mid", "∤": r"\not\mid", "→": r"\to",
     "+=": r"\mathrel{+}=",
 }  # fmt: skip
+# Before conditions that stand below a formula: which points of the box it goes over.
+_ONLY = {
+    "add": "summed only where ",
+    "max": "the largest of those where ",
+    "first": "the first largest of those where ",
+}
 _KNOWN = (sympy.exp, sympy.log, sympy.tanh, sympy.sinh, sympy.cosh, sympy.sin, sympy.cos, sympy.tan)
 
 
@@ -168,7 +174,7 @@ class Latex(Formula):
                 kept = [g for g in group[0].where if not (deltas and g.kind == "eq")]
                 where = tuple(g for g in group[0].where if g not in kept)
                 if kept:
-                    words = "summed only where " if bound(group[0]) else "only where "
+                    words = _ONLY[group[0].op] if bound(group[0]) else "only where "
                     room = width(self.entry(group[0].target))
                     below = condition_lines(words, self.guards(kept), room)
                 group = [replace(group[0], where=where)]

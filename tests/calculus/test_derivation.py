@@ -173,8 +173,8 @@ def test_the_gradient_of_a_correlation_is_a_full_convolution():
 def test_the_gradient_of_a_convolution_is_a_correlation():
     found = readings(SHIPPED["convolve1d"])
     assert found["x_bar"][-1].endswith(
-        "that is, the correlation of y_bar (padded by dilation_w·(V − 1) − padding_w_low) with weight "
-        "(dilated by dilation_w), summed over k"
+        "that is, the correlation of y_bar (padded by dilation_w·(V − 1) − padding_w_low) "
+        "with weight (dilated by dilation_w), summed over k"
     )
 
 

@@ -10,7 +10,6 @@ import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from functools import cache
 
 import numpy as np
 import pytest
@@ -18,7 +17,7 @@ from sympy import Expr, Integer
 
 from derive.calculus import reading
 from derive.calculus.adjoint import adjoint
-from derive.calculus.derivation import Derivation, derivation
+from derive.calculus.derivation import Derivation
 from derive.calculus.forms import (
     MatrixProduct,
     Recurrence,
@@ -33,22 +32,15 @@ from derive.calculus.statements import Statement, System
 from derive.calculus.step import Form, Step, every_access
 from derive.language import Operation, axes, option, parameter, sizes, tensor
 from derive.language.symbols import Access, Axis, Tensor
-from derive.ops import shipped
 from derive.prose.text import Text
 from derive.verification.case import Case
 from derive.verification.cases import cases
 from derive.verification.reference import evaluate
+from tests.documents import OPERATIONS, derived
 
-OPERATIONS = [operation for family in shipped().values() for operation in family]
 COUNT = 4  # cases of an operation, on which its names are tried
 
 Numbers = Mapping[Expr, int]
-
-
-@cache
-def derived(operation: Operation) -> Derivation:
-    system = to_system(operation)
-    return derivation(operation, system, adjoint(system))
 
 
 def named(operation: Operation) -> list[tuple[Step, Form]]:
