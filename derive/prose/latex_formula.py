@@ -198,7 +198,10 @@ def _if(condition: str) -> str:
 
 
 def name_latex(name: str) -> str:
-    """A name as a symbol: ``x``, ``\\mathit{weight}_{hh}``, ``\\bar{x}`` for ``x_bar``."""
+    """A name as a symbol: ``x``, ``\\mathit{weight}_{\\mathrm{hh}}``, ``\\bar{x}`` for ``x_bar``.
+
+    What stands below is part of a name, and upright: ``h_n`` is no entry of h at the index n.
+    """
     plain = name.rstrip("'")
     primes = name[len(plain) :]
     head, _, tail = plain.rstrip("_").partition("_")
@@ -206,13 +209,29 @@ def name_latex(name: str) -> str:
         return barred(name_latex(head)) + primes
     if tail.endswith("_bar"):
         return barred(name_latex(f"{head}_{tail[:-4]}")) + primes
-    letters = head.rstrip("0123456789")
-    tail = ",".join(part for part in (head[len(letters) :], *tail.split("_")) if part)
-    symbol = GREEK.get(letters, letters if len(letters) == 1 else rf"\mathit{{{letters}}}")
-    if not tail:
+    word, below = split_name(plain)
+    symbol = GREEK.get(word, word if len(word) == 1 else rf"\mathit{{{word}}}".replace(" ", r"\ "))
+    if not below:
         return symbol + primes
-    below = tail if len(tail) == 1 else rf"\mathit{{{tail}}}"
+    below = below if below.isdigit() else rf"\mathrm{{{below}}}"
     return f"{symbol}_{{{below}}}{primes}"
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """A letter or word, and what stands below it; words that follow each other are one name.
+
+    ``output_gate`` is no output, ``h_n`` an h, ``weight_ih_l0`` a weight, and ``h0`` an h.
+    """
+    head, *parts = name.rstrip("_").split("_")
+    letters = head.rstrip("0123456789")
+    words = [letters]
+    while parts and letters == head and _is_word(words[-1]) and _is_word(parts[0]):
+        words.append(parts.pop(0))
+    return " ".join(words), ",".join(part for part in (head[len(letters) :], *parts) if part)
+
+
+def _is_word(part: str) -> bool:
+    return len(part) > 2 and part.isalpha() and part not in GREEK
 
 
 def barred(symbol: str) -> str:
@@ -238,5 +257,5 @@ def setting_symbols(options: Iterable[Option], used: set[str]) -> dict[Setting, 
             parts = setting.name[len(option.name) :].strip("_").split("_")
             side = {"low": "^{-}", "high": "^{+}"}.get(parts[-1], "")
             below = ",".join(part for part in parts[: -1 if side else None] if part)
-            found[setting] = letter + (f"_{{{below}}}" if below else "") + side
+            found[setting] = letter + (rf"_{{\mathrm{{{below}}}}}" if below else "") + side
     return found

@@ -48,7 +48,18 @@ def says_of_conditions_what_the_formula_does(operation: Operation) -> None:
             assert signs == ([] if words[1] == "only" else [SAID[words[1]]]), equation
 
 
-LAWS = (promises_what_follows, says_of_conditions_what_the_formula_does)
+def has_no_index_in_a_name(operation: Operation) -> None:
+    """A letter below a symbol is upright, for it belongs to the name: indices stand in brackets,
+    and below the sign of a sum or of a maximum."""
+    below = re.findall(r"(\S{0,9})_\{([a-zA-Z]'*)\}", latex(operation))
+    assert all(sign.endswith((r"\sum", r"\max", "argmax}")) for sign, _ in below), below
+
+
+LAWS = (
+    promises_what_follows,
+    says_of_conditions_what_the_formula_does,
+    has_no_index_in_a_name,
+)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=str)

@@ -78,7 +78,10 @@ def test_words_are_escaped(text, latex):
     [
         ("x", "x"),
         ("weight", r"\mathit{weight}"),
-        ("weight_hh", r"\mathit{weight}_{\mathit{hh}}"),
+        ("weight_hh", r"\mathit{weight}_{\mathrm{hh}}"),
+        ("h_n", r"h_{\mathrm{n}}"),  # no entry of h at n
+        ("output_gate", r"\mathit{output\ gate}"),  # no output
+        ("weight_ih_l0", r"\mathit{weight}_{\mathrm{ih,l0}}"),
         ("alpha", r"\alpha"),
         ("h0", "h_{0}"),
         ("n''", "n''"),
@@ -92,7 +95,7 @@ def test_names(name, latex):
 
 def test_a_bar_reaches_over_a_word_and_not_over_the_subscript_of_a_letter():
     assert barred("h_{0}") == r"\bar{h}_{0}"
-    assert barred(r"\mathit{input}_{\mathit{gate}}") == r"\overline{\mathit{input}_{\mathit{gate}}}"
+    assert barred(r"\mathit{bias}_{\mathrm{ih}}") == r"\overline{\mathit{bias}_{\mathrm{ih}}}"
 
 
 def test_options_get_free_letters():
@@ -100,7 +103,8 @@ def test_options_get_free_letters():
     padding = option("padding", 0, over=("h",), sides=True)
     symbols = setting_symbols((stride, padding), {"p", "P"})
     assert list(symbols.values()) == [
-        "s_{h}", "s_{w}", r"\mathrm{pad}_{h}^{-}", r"\mathrm{pad}_{h}^{+}",
+        r"s_{\mathrm{h}}", r"s_{\mathrm{w}}",
+        r"\mathrm{pad}_{\mathrm{h}}^{-}", r"\mathrm{pad}_{\mathrm{h}}^{+}",
     ]  # fmt: skip
     both = option("no_bias", 0), option("no_mean", 0)
     assert list(setting_symbols(both, {"n", "N"}).values()) == [
@@ -156,7 +160,7 @@ def test_mathematics_is_understood_by_katex(operation):
 def test_the_rotated_kernel_is_spelled_out():
     text = document(SHIPPED["correlate2d"])
     assert "rotated by 180 degrees" in text
-    assert r"s_{h} \mid h + \mathrm{pad}_{h}^{-} - d_{h}\,u" in text
+    assert r"s_{\mathrm{h}} \mid h + \mathrm{pad}_{\mathrm{h}}^{-} - d_{\mathrm{h}}\,u" in text
     assert "U - 1 - u, V - 1 - v" in text
 
 
