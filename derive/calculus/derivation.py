@@ -7,7 +7,7 @@ statements; its first step says that both are equal, and tests evaluate it and e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from derive.calculus import sifting
@@ -89,6 +89,17 @@ class Derivation:
         """The cotangents of inputs that follow; an input that no output varies with has none."""
         bars = (self.cotangent.get(tensor) for tensor in self.operation.inputs)
         return tuple(bar for bar in bars if bar in self.gradients)
+
+    @property
+    def rows(self) -> dict[tuple[Tensor, int], Sequence[str]]:
+        """What rows of tensors are called, those of their cotangents too."""
+        found = self.operation.named_rows
+        bars = {
+            (self.cotangent[tensor], place): names
+            for (tensor, place), names in found.items()
+            if tensor in self.cotangent
+        }
+        return found | bars
 
     @property
     def lifted(self) -> bool:

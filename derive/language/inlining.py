@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import sympy
@@ -252,6 +252,15 @@ class Inlining:
         return {
             ",".join(named.get(letter, letter) for letter in key.split(",")): meaning
             for key, meaning in self.operation.legend.items()
+        }
+
+    def rows(self) -> dict[str, Sequence[str]]:
+        """What rows are called, by the names that indices have now."""
+        found = {axis.name: axis for axis in self.operation.axes}
+        return {
+            axis.name: names
+            for index, names in self.operation.rows.items()
+            for axis in self.axes(found[index])
         }
 
     def requirements(self) -> Iterable[tuple[Basic, str]]:

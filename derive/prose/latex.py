@@ -124,7 +124,8 @@ def printer_of(derivation: Derivation) -> Latex:
     used |= {s.name for s in _names(derivation) if isinstance(s, Size)}
     settings = setting_symbols(derivation.operation.options, used)
     bars = {bar: tensor for tensor, bar in derivation.cotangent.items()}
-    return Latex(derivation.order, derivation.axes, derivation.written, settings, bars)
+    order, written = derivation.order, derivation.written
+    return Latex(order, derivation.axes, written, settings, bars, derivation.rows)
 
 
 def _names(derivation: Derivation) -> list[Size | Setting]:

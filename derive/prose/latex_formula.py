@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -47,7 +47,7 @@ class Latex(Formula):
 
     Parameters
     ----------
-    order, axes, written
+    order, axes, written, rows
         As for `Formula`.
     settings : mapping of Setting to str
         What the numbers of options are called in formulas.
@@ -62,8 +62,9 @@ class Latex(Formula):
         written: Order | None = None,
         settings: dict[Setting, str] | None = None,
         bars: dict[Tensor, Tensor] | None = None,
+        rows: Mapping[tuple[Tensor, int], Sequence[str]] | None = None,
     ) -> None:
-        super().__init__(order, axes, written)
+        super().__init__(order, axes, written, rows)
         self.settings = settings or {}
         self.bars = bars or {}
 

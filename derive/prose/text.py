@@ -129,7 +129,7 @@ def statement_text(
 
 def derivation_text(derivation: Derivation) -> str:
     """The whole derivation, for a terminal."""
-    printer = Text(derivation.order, derivation.axes, derivation.written)
+    printer = Text(derivation.order, derivation.axes, derivation.written, derivation.rows)
     lines = [derivation.operation.name, derivation.operation.summary, ""]
     lines += [f"  {printer.defined(e)}" for e in derivation.definition]
     given = {e.left.tensor for e in derivation.definition}

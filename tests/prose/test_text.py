@@ -1,5 +1,7 @@
 """One line of Unicode: the order of terms and factors, sums, conditions."""
 
+import re
+
 import pytest
 from sympy import Max, Piecewise, Rational, Sum, exp, floor, tanh
 
@@ -11,6 +13,7 @@ from derive.calculus.step import PartialDerivative, TotalDerivative
 from derive.language import Equation, axes, integers, option, parameter, size, sizes, tensor
 from derive.ops.convolution import correlate
 from derive.ops.dense import linear
+from derive.ops.recurrent import OPERATIONS as RECURRENT
 from derive.prose.text import (
     derivation_text,
     equation_text,
@@ -143,3 +146,14 @@ def test_a_whole_derivation():
         assert step.label in text
     assert "Σ_{k,v: stride_w | w + padding_w_low − dilation_w·v}" in text
     assert "weight[g, k, c, V − 1 − v]" in text
+
+
+def test_rows_go_by_their_names():
+    """Also those of a cotangent, and beside a δ."""
+    shipped = next(o for o in RECURRENT if o.name == "lstm_cell")
+    system = to_system(shipped)
+    text = derivation_text(derivation(shipped, system, adjoint(system)))
+    assert "forget_gate[n,j] = sigmoid(a[n,forget,j])" in text
+    assert "a_bar[n,forget,j] = forget_gate_bar[n,j]" in text
+    assert "δ[gate, forget]" in text
+    assert not re.search(r"\ba(_bar)?\[n,\d", text)
