@@ -255,6 +255,7 @@ def definition_hash(operation: Operation) -> str:
     ]
     parts += [f"{relation}{words}" for relation, words in operation.requires]
     parts += [f"{key}{value}" for key, value in operation.legend.items()]
+    parts += [f"{index}{tuple(names)}" for index, names in operation.rows.items()]
     parts += operation.aliases
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 

@@ -199,8 +199,8 @@ def lstm(
             *handed_over,
         ),
         options=(CLIP,) if clip else (),
-        legend={"gate": ", ".join(WORDS[g] for g in gates)}
-        | ({"p,q": "projection"} if projected else {}),
+        legend={"p,q": "projection"} if projected else {},
+        rows={"gate": tuple(WORDS[g] for g in gates)},
         source="; ".join((*LSTM_SOURCES, *source)),
     )
 
@@ -215,6 +215,8 @@ PEEPHOLES = "Gers, Schraudolph and Schmidhuber, Learning precise timing, JMLR 3,
 
 
 # ---- gated recurrent units -----------------------------------------------------------------
+
+GATES = ("reset", "update", "new")
 
 
 def gru(
@@ -231,7 +233,7 @@ def gru(
     within, beginning = over.within(x, i)
     weight_ih, weight_hh, bias_ih, bias_hh = projections(3)
     p, q = over.tensor("p", (3, H)), over.tensor("q", (beside.extent, H))
-    reset, update, new = (over.tensor(f"{word}_gate", H) for word in ("reset", "update", "new"))
+    reset, update, new = (over.tensor(f"{word}_gate", H) for word in GATES)
     keep, replace = update[*at, j], 1 - update[*at, j]
     if mirrored:
         keep, replace = replace, keep
@@ -261,7 +263,7 @@ def gru(
             Eq(new[*at, j], tanh(p[*at, (2, j)] + candidate)),
             Eq(h.now[*at, j], replace * new[*at, j] + keep * h.before(j)),
         ),
-        legend={"gate": "reset, update, new"} | ({"beside": "reset, update"} if before else {}),
+        rows={"gate": GATES} | ({"beside": GATES[:2]} if before else {}),
         source=source,
     )
 
