@@ -167,6 +167,11 @@ class Evaluation:
                 self.whole(tensor)
         return found
 
+    def entry(self, tensor: Tensor, index: tuple[int, ...]) -> Any:
+        """One entry."""
+        with _deep():
+            return self.read(tensor, index)
+
     def whole(self, tensor: Tensor) -> np.ndarray:
         """Every entry."""
         shape = self.shapes.get(tensor) or self.shape(tensor)
