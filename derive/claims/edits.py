@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, islice
 from typing import Any
 
 import sympy
@@ -22,6 +22,7 @@ from derive.calculus.affine import NotAffine, affine
 from derive.calculus.lift import free_axes
 from derive.claims.line import Line
 from derive.claims.pieces import Pieces, Scope
+from derive.language.claim import Cotangent, Derivative
 from derive.language.maximum import Maximum
 from derive.language.options import Setting
 from derive.language.order import Order, operand
@@ -29,7 +30,7 @@ from derive.language.scalars import SCALARS
 from derive.language.symbols import Access, Axis, Size
 
 _ABSURD = (nan, zoo, oo, -oo)
-_PAIRS = 600  # of two tensors exchanged at once
+_PAIRS = 1500  # of two tensors exchanged at once
 
 Change = tuple[int, str, Any, Any, Any]  # rank, words, the old piece, the new one, the node
 Rebuild = Callable[[Any], Any]
@@ -96,15 +97,16 @@ def edits(line: Line, pieces: Pieces, order: Order) -> list[Edit]:
 
 def _pairs(line: Line, exchanged: list[tuple[Access, Access]], order: Order) -> Iterator[Edit]:
     """Two tensors exchanged for others."""
-    several = list(dict.fromkeys(exchanged))
-    count = 0
-    for (one, new), (other, newer) in combinations(several, 2):
-        if one == other or count >= _PAIRS:
-            continue
-        count += 1
+    several = sorted(dict.fromkeys(exchanged), key=lambda pair: sum(map(_is_slope, pair)))
+    pairs = ((one, other) for one, other in combinations(several, 2) if one[0] != other[0])
+    for (one, new), (other, newer) in islice(pairs, _PAIRS):
         right = order.put(line.equation.right, {one: new, other: newer})
         yield Edit(90, "in place of", Mul(one, other, evaluate=False),
                    Mul(new, newer, evaluate=False), line.with_right(0, right))  # fmt: skip
+
+
+def _is_slope(entry: Access) -> bool:
+    return isinstance(entry.tensor, Cotangent | Derivative)
 
 
 # ---- where -----------------------------------------------------------------------------------
@@ -331,7 +333,7 @@ def _functions(node: Any, pieces: Pieces) -> Iterator[Change]:
     if node.func in SCALARS:
         (argument,) = node.args
         yield _exchange(_FUNCTION, node, argument)
-        for function in own:
+        for function in (*own, *SCALARS):
             yield _exchange(_FUNCTION, node, function(argument))
             slope = SCALARS[function].derivative(argument, function(argument))
             yield _exchange(_FUNCTION, node, slope)

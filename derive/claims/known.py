@@ -129,7 +129,8 @@ class Truth:
             one = np.zeros(outer, dtype=object)
             one[place] = 1
             arrays = {**self.point.arrays, seed.name: one}
-            found[place] = Evaluation(slopes.system, arrays, self.sizes).whole(by)
+            row = Evaluation(slopes.system, arrays, self.sizes).whole(by)
+            found[place] = row if row.shape else row.item()
         return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 import mpmath
@@ -14,7 +15,7 @@ from sympy import Expr, Pow
 
 from derive.calculus.checks import check_equations
 from derive.calculus.lift import equations_of, free_axes
-from derive.calculus.statements import Statement, System
+from derive.calculus.statements import System
 from derive.claims.known import Known, Truth
 from derive.errors import DefinitionError
 from derive.language.claim import Claim, Cotangent, Derivative
@@ -177,9 +178,7 @@ class Sides:
     def __init__(self, line: Line, order: Order) -> None:
         self.line = line
         equation = line.equation
-        frames = {
-            t: t.like(outside=0) for t in line.read | line.own if t.outside is None
-        }
+        frames = {t: _framed(t) for t in line.read | line.own if t.outside is None}
         self._frames = {frames.get(t, t): t for t in line.read}
         left = equation.left
         self._free: tuple[Axis, ...] = tuple(sorted(free_axes(left), key=str))
@@ -193,7 +192,7 @@ class Sides:
             target = Access(self._claimed, *self._free)
         statements = [replace(written(equation), target=target)]
         statements += map(written, line.where)
-        statements = [_framed(s, frames) for s in statements]
+        statements = [s.substitute(frames) if frames else s for s in statements]
         inputs = tuple(sorted(self._frames, key=str))
         self._system = System(inputs, (self._claimed,), tuple(statements), order)
 
@@ -224,8 +223,9 @@ class Sides:
             yield Entry(place, right[position], here.entry(self._claimed, index))
 
 
-def _framed(statement: Statement, frames: dict[Tensor, Tensor]) -> Statement:
-    return statement.substitute(frames) if frames else statement
+@cache
+def _framed(tensor: Tensor) -> Tensor:
+    return tensor.like(outside=0)
 
 
 def may_divide_by_zero(values: Iterable[Expr]) -> bool:

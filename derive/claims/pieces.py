@@ -52,7 +52,9 @@ class Pieces:
         slopes = sorted((t for t in line.read if isinstance(t, Derivative)), key=str)
         self.tensors = tuple(t for t in (*bars, *slopes, *own, *real) if t != claimed)
         self.terms = tuple(self._derived_terms())
-        self.functions = tuple(self._functions())
+        rights = [sides(e)[1] for e in known.operation.equations]
+        own = {f.func for right in rights for f in right.atoms(*SCALARS)}
+        self.functions = tuple(f for f in SCALARS if f in own)
 
     def ends_alike(self, tensor: Tensor) -> tuple[Tensor, ...]:
         """The tensors that may be read at the same index: a state, too, which begins earlier."""
@@ -80,13 +82,6 @@ class Pieces:
         for condition in dict.fromkeys(c for case in cases for _, c in case.args):
             if condition != sympy.true and _axes(condition) <= set(scope):
                 yield condition
-
-    def _functions(self) -> Iterator[type]:
-        """The functions of the operation first, then all others."""
-        rights = [sides(e)[1] for e in self.known.operation.equations]
-        own = {f.func for right in rights for f in right.atoms(*SCALARS)}
-        yield from (f for f in SCALARS if f in own)
-        yield from (f for f in SCALARS if f not in own)
 
     # ---- what the derivation says --------------------------------------------------------
 
