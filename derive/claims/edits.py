@@ -130,6 +130,7 @@ def _places(
     whole_parts = isinstance(value, Add) and whole
     if isinstance(value, Piecewise):
         for number, pair in enumerate(value.args):
+
             def case(new: Any, part: int, number: int = number, pair: Any = pair) -> Any:
                 args = list(value.args)
                 args[number] = (new, pair.args[1]) if part == 0 else (pair.args[0], new)
@@ -285,7 +286,11 @@ def _conditions(node: Any) -> Iterator[Change]:
     if not isinstance(node, Relational):
         return
     left, right = node.args
-    if not any(not a.tensor.integer for a in node.atoms(Access)):
+    if isinstance(left, Mod):
+        inner, modulus = left.args
+        for shift in (1, -1):
+            yield _exchange(_RANGE, node, node.func(Mod(inner + shift, modulus), right))
+    elif not any(not a.tensor.integer for a in node.atoms(Access)):
         for shift in (1, -1):
             yield _exchange(_RANGE, node, node.func(left + shift, right))
     else:
@@ -345,9 +350,7 @@ def _functions(node: Any, pieces: Pieces) -> Iterator[Change]:
             yield _exchange(_FUNCTION, node, SCALARS[function].derivative(node, function(node)))
 
 
-def _wholes(
-    node: Expr, scope: Scope, pieces: Pieces, order: Order, line: Line
-) -> Iterator[Change]:
+def _wholes(node: Expr, scope: Scope, pieces: Pieces, order: Order, line: Line) -> Iterator[Change]:
     """A summand times a number, a size, an entry or a slope; another term; a condition."""
 
     def times(factor: Any) -> Expr:
@@ -384,4 +387,3 @@ def _parts(term: Expr) -> Iterator[Expr]:
 
 def _all_axes(equation: Any) -> set[Axis]:
     return equation.left.atoms(Axis) | equation.right.atoms(Axis)
-

@@ -213,4 +213,3 @@ def _alike(entry: Entry, other: Entry) -> bool:
     except (OverflowError, ValueError):
         return True
     return abs(gap - near) <= 0.01 * abs(gap)
-

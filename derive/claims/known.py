@@ -8,7 +8,7 @@ digits where a function makes them.
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -56,6 +56,10 @@ class Known:
         """How the cotangents come about."""
         return derivation(self.operation, self.system, self.adjoint)
 
+    def has(self, tensor: Tensor) -> bool:
+        """Whether the operation reads or computes a tensor, be it where a maximum lies."""
+        return tensor in self.tensors or tensor in self.adjoint.primal.tensors
+
     @cached_property
     def tensors(self) -> tuple[Tensor, ...]:
         """Whatever the operation reads or computes."""
@@ -82,6 +86,12 @@ class Known:
             alone = replace(self.system, outputs=(of,))
             self._slopes[of] = adjoint(outputs_apart(alone))
         return self._slopes[of]
+
+
+@cache
+def known_of(operation: Operation) -> Known:
+    """What is known of an operation, found out once."""
+    return Known(operation)
 
 
 class Truth:
@@ -115,7 +125,8 @@ class Truth:
             if bar is None:
                 return np.zeros(self._values.shape(tensor), dtype=object)
             return self._evaluation.whole(bar)
-        return self._values.whole(tensor)
+        here = self._values if tensor in self.known.tensors else self._evaluation
+        return here.whole(tensor)
 
     def _derivative(self, tensor: Derivative) -> np.ndarray:
         """A row for each entry of what is differentiated: the adjoint of that entry."""

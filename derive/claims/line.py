@@ -27,6 +27,7 @@ from derive.language.symbols import Access, Axis, Tensor
 from derive.verification.number import Number
 from derive.verification.reference import Evaluation, written
 
+_ANY = 2**31
 _SAME = mpmath.mpf(10) ** -25  # of numbers of 40 digits
 
 
@@ -123,14 +124,19 @@ def line_of(claim: Claim, known: Known) -> Line:
         claimed = replace(claimed, left=Access(
             line.equation.left.tensor.like(name=entry.name), *line.equation.left.index
         ))  # fmt: skip
-    readable = {t for t in known.tensors if not (t.integer and t.below is None)}
-    inputs = sorted((readable | line.read) - line.own - {claimed.left.tensor}, key=str)
+    inputs = sorted({*known.tensors, *line.read} - line.own - {claimed.left.tensor}, key=str)
+    # Integers that are computed need no bound; inputs do, and here all that is read is one.
+    bounded = {t: t.like(below=_ANY) for t in inputs if t.integer and t.below is None}
+    said = tuple(
+        replace(e, left=e.left.xreplace(bounded), right=e.right.xreplace(bounded))
+        for e in (claimed, *line.where)
+    )
+    given = tuple(bounded.get(t, t) for t in inputs)
     check_equations(
         Operation(
-            operation.name, "", tuple(inputs), (claimed.left.tensor,), (claimed, *line.where),
-            options=operation.options,
+            operation.name, "", given, (claimed.left.tensor,), said, options=operation.options
         )
-    )  # fmt: skip
+    )
     return line
 
 
@@ -143,7 +149,7 @@ def _check_tensors(line: Line, known: Known) -> None:
         if isinstance(tensor, Cotangent | Derivative):
             bare = [tensor.of, *((tensor.by,) if isinstance(tensor, Derivative) else ())]
         for one in bare:
-            if one not in known.tensors:
+            if not known.has(one):
                 raise DefinitionError(
                     operation.name,
                     f"the claim reads {one.name}, which is no tensor of {operation.name}",
@@ -205,7 +211,7 @@ class Sides:
         if self.line.equation.scatter:
             for position in np.ndindex(*right.shape):
                 place = tuple(p + o for p, o in zip(position, tensor.offset, strict=True))
-                yield Entry(place, right[position], here.entry(self._claimed, place))
+                yield Entry(place, right[position], self._entry(here, place, truth))
             return
         places = [here.compiler.compiled(i) for i in self._index]
         for there in here.compiler.box(self._free)(here.environment):
@@ -220,7 +226,18 @@ class Sides:
                     remedy="State the sizes for which the claim is made: given={T: 1000}.",
                 )
             index = tuple(there[a.name] for a in self._free)
-            yield Entry(place, right[position], here.entry(self._claimed, index))
+            yield Entry(place, right[position], self._entry(here, index, truth))
+
+    def _entry(self, here: Evaluation, index: tuple[int, ...], truth: Truth) -> Any:
+        try:
+            return here.entry(self._claimed, index)
+        except RecursionError as error:
+            raise DefinitionError(
+                truth.known.operation.name,
+                f"an equation of the claim needs itself: {error}",
+                equation="\n".join(map(str, self.line.where)),
+                remedy="Let each entry depend on others: a recurrence begins somewhere.",
+            ) from None
 
 
 @cache

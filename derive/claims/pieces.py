@@ -6,7 +6,7 @@ own derivation.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice, product
 from typing import Any
 
@@ -41,17 +41,18 @@ class Pieces:
     def __init__(self, known: Known, line: Line) -> None:
         self.known, self.line = known, line
         claimed = line.equation.left.tensor
+        self.terms = tuple(self._derived_terms())
         real = [t for t in known.operation.tensors if not t.integer]
         own = sorted(line.own, key=str)
         bars: list[Tensor] = []
         if any(isinstance(t, Cotangent) for t in line.read):
             pairs = known.adjoint.cotangent
             bars = [Cotangent(t) for t in pairs if t in {*real, *known.system.outputs}]
-            read = [t for t in line.read if isinstance(t, Cotangent)]
-            bars += sorted((t for t in read if t not in bars), key=str)
+            read = {a.tensor for term in self.terms for a in term.atoms(Access)} | line.read
+            others = (t for t in read if isinstance(t, Cotangent) and t not in bars)
+            bars += sorted(others, key=str)
         slopes = sorted((t for t in line.read if isinstance(t, Derivative)), key=str)
         self.tensors = tuple(t for t in (*bars, *slopes, *own, *real) if t != claimed)
-        self.terms = tuple(self._derived_terms())
         rights = [sides(e)[1] for e in known.operation.equations]
         own = {f.func for right in rights for f in right.atoms(*SCALARS)}
         self.functions = tuple(f for f in SCALARS if f in own)
@@ -185,8 +186,3 @@ def _indexed(tensor: Tensor, scope: Scope) -> Iterator[Access]:
         used: Sequence[Axis] = [a for i in index for a in i.atoms(Axis)]
         if len(set(used)) == len(used):
             yield Access(tensor, *index)
-
-
-def tensors_in(values: Iterable[Expr]) -> set[Tensor]:
-    """Whatever is read."""
-    return {a.tensor for value in values for a in value.atoms(Access)}

@@ -17,11 +17,13 @@ import numpy as np
 
 from derive.errors import DefinitionError, VerificationError
 from derive.language.claim import Claim
+from derive.language.numbers import exact
 from derive.language.operation import sides
 from derive.language.options import Option, is_word
 from derive.language.symbols import Access, Size, Tensor
 from derive.verification.case import Case
 from derive.verification.cases import stated
+from derive.verification.closures import fraction
 from derive.verification.sizes import Formulas, Unmet, formulas_of
 
 _ATTEMPTS, _CALLS = 60, 3
@@ -46,9 +48,8 @@ class Point:
                     array, lambda entry: _NEAR * Fraction(int(rng.integers(1, 1000)), 7)
                 )
         for sign in (1, -1):
-            yield replace(
-                self, arrays={**self.arrays, **{n: self.arrays[n] + sign * m for n, m in moved.items()}}
-            )  # fmt: skip
+            there = {name: self.arrays[name] + sign * step for name, step in moved.items()}
+            yield replace(self, arrays={**self.arrays, **there})
 
 
 def exact_values(case: Case) -> dict[Any, Any]:
@@ -93,23 +94,22 @@ def calls(claim: Claim) -> tuple[Case, ...]:
             continue
         room = (*sizes.values(), *(values[s.name] for s in formulas.derived))
         work = formulas.work(values)
-        worth = (
-            work <= bound,
-            sum(n > 1 for n in room),
-            sum(options[name] != o.default for o in operation.options if (name := o.name) in named),
-            len(set(room)),
-            -work,
-        )
-        found[(*sizes.values(), *map(str, options.values()))] = (worth, work, sizes | options)
+        said = [o.name for o in operation.options if options[o.name] != o.default]
+        worth = (work <= bound, sum(n > 1 for n in room), len(said), len(set(room)), -work)
+        key = (*sizes.values(), *map(str, options.values()))
+        found[key] = (worth, work, sizes | options, bool(said))
     if not found:
         raise DefinitionError(
             operation.name,
             f"there is no call for which the claim is made: {(refusals or ['no sizes'])[0]}",
             remedy="Give other sizes and options, or fewer of them.",
         )
-    best = sorted(found.values(), key=lambda f: f[0], reverse=True)
-    best = [f for f in best if f[0][0]][:_CALLS] or [min(best, key=lambda f: f[1])]
-    return tuple(call(claim, said) for _, _, said in sorted(best, key=lambda f: f[1]))
+    fitting = [f for f in found.values() if f[0][0]] or [min(found.values(), key=lambda f: f[1])]
+    best = sorted(fitting, key=lambda f: f[0], reverse=True)
+    # Where options are said, they need not be all that there is: once, none of them is.
+    best = [*[f for f in best if not f[3]][:1], *[f for f in best if f[3]], *best]
+    chosen = list({id(f): f for f in best}.values())[:_CALLS]
+    return tuple(call(claim, said) for _, _, said, _ in sorted(chosen, key=lambda f: f[1]))
 
 
 def _plain_work(formulas: Formulas, fixed: Mapping[str, Any]) -> int:
@@ -236,7 +236,8 @@ def _drawn(claim: Claim, case: Case, cotangents, rng: np.random.Generator, draw)
         if shape is None:
             arrays[tensor.name] = None
         elif tensor in claim.given:
-            arrays[tensor.name] = _filled(shape, [claim.given[tensor]] * int(np.prod(shape)))
+            number = fraction(exact(claim.given[tensor]))
+            arrays[tensor.name] = _filled(shape, [number] * int(np.prod(shape)))
         elif tensor.integer:
             arrays[tensor.name] = integers[tensor.name]
         else:
@@ -295,4 +296,3 @@ def with_entry(point: Point, name: str, index: Any, number: Any) -> Point:
     array = point.arrays[name].copy()  # type: ignore[union-attr]
     array[index] = number
     return replace(point, arrays={**point.arrays, name: array})
-

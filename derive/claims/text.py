@@ -1,8 +1,9 @@
-"""Claims in one line of Unicode: as `derive.prose.text`, with ranges of sums and bars of derivatives.
-"""
+"""Claims in Unicode, as `derive.prose.text` prints formulas: with the ranges of their sums."""
 
 from __future__ import annotations
 
+import re
+import textwrap
 from fractions import Fraction
 from typing import Any
 
@@ -17,6 +18,8 @@ from derive.prose.formula import PRODUCT, Piece
 from derive.prose.order import split_cases
 from derive.prose.text import Text
 
+_WIDTH = 80
+_FIXED = "\N{NO-BREAK SPACE}"
 _DIGITS = 6
 _LONG = 15  # digits of an integer that is written out
 
@@ -54,10 +57,10 @@ class ClaimText(Text):
         halves = Access(tensor.of, *access.index[:split]), Access(tensor.by, *access.index[split:])
         return self.derivative("d", *map(self.entry, halves))
 
-    def line(self, line: Line) -> str:
+    def line(self, line: Line) -> list[str]:
         """A claim, and what it defines for itself."""
         first, *others = map(self.defined, line.equations)
-        return f"{first}   where {'; '.join(others)}" if others else first
+        return [first, *(f"where {other}" for other in others)]
 
     def defined(self, equation: Equation) -> str:
         right = equation.right
@@ -72,6 +75,16 @@ class ClaimText(Text):
 
 def _whole(index: Any) -> tuple[Any, ...]:
     return (Integer(0), index.extent - 1) if isinstance(index, Axis) else ()
+
+
+def wrapped(text: str, begin: str) -> list[str]:
+    """A text behind some letters, in lines for a terminal; no index is broken."""
+    kept = re.sub(r"[\[{][^\]}]*[\]}]", lambda found: found[0].replace(" ", _FIXED), text)
+    lines = textwrap.wrap(
+        kept, _WIDTH, initial_indent=begin, subsequent_indent=" " * (len(begin) + 2),
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+    return [line.replace(_FIXED, " ") for line in lines]
 
 
 def number_text(number: Any) -> str:

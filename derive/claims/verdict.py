@@ -9,17 +9,18 @@ from typing import Any
 
 from derive.claims.edits import Edit, edits
 from derive.claims.examine import Examination, Found
-from derive.claims.known import Known
+from derive.claims.known import Known, known_of
 from derive.claims.line import Line, Sides, line_of
 from derive.claims.pieces import Pieces
 from derive.claims.points import named_options
-from derive.claims.text import ClaimText, array_text, number_text
-from derive.language.claim import Claim, Cotangent
-from derive.language.operation import Operation
+from derive.claims.text import ClaimText, array_text, number_text, wrapped
+from derive.errors import DefinitionError
+from derive.language.claim import Claim, Cotangent, Derivative
 from derive.language.order import Order
 from derive.language.symbols import Access
 from derive.verification.number import evaluation
 
+_INDENT = " " * 11
 _MOST = 6000  # lines beside a claim that are tried
 
 
@@ -71,18 +72,19 @@ class Verdict:
     @property
     def lines(self) -> tuple[str, ...]:
         """The verdict as text."""
-        printer = self._printer
-        found = [self.answer.value + self._assumed(), f"  claimed  {printer.line(self._line)}"]
-        if self.answer is not Answer.equal:
-            derived, label = self._derived()
-            if derived:
-                found.append(f"  derived  {derived}{label and f'    ({label})'}")
+        found = [self.answer.value + self._assumed(), *self._line_text("  claimed  ", self._line)]
+        if self.answer is not Answer.equal and (derived := self._derived()):
+            found += wrapped(derived, "  derived  ")
         if self.found is not None:
             found += self._numbers(self.found)
         if self.meant is not None:
-            found.append(f"  equal {self._words(self.meant)}:")
-            found.append(f"           {printer.line(self.meant.line)}")
+            found += wrapped(f"equal {self._words(self.meant)}:", "  ")
+            found += self._line_text(_INDENT, self.meant.line)
         return tuple(found)
+
+    def _line_text(self, begin: str, line: Line) -> list[str]:
+        first, *others = self._printer.line(line)
+        return [*wrapped(first, begin), *(w for other in others for w in wrapped(other, _INDENT))]
 
     @property
     def _printer(self) -> ClaimText:
@@ -98,20 +100,25 @@ class Verdict:
         said += [f"{thing.name} = {value}" for thing, value in self.claim.given.items()]
         return f", for {', '.join(said)}" if said else ""
 
-    def _derived(self) -> tuple[str, str]:
-        """The line of the derivation, or of the definition, and its label."""
-        tensor = self._line.equation.left.tensor
-        if isinstance(tensor, Cotangent):
-            bar = self._known.adjoint.cotangent.get(tensor.of)
-            step = self._known.derivation.final(bar) if bar is not None else None
-            if step is None:
-                return f"{tensor.name} = 0: no output depends on {tensor.of.name}", ""
+    def _derived(self) -> str:
+        """The last line of the derivation with its label, or that of the definition."""
+        tensor, bars = self._line.equation.left.tensor, self._known.adjoint.cotangent
+        by = tensor.of if isinstance(tensor, Cotangent) else None
+        alone = ""
+        if isinstance(tensor, Derivative):  # of the one number that comes out: a cotangent
+            if self._known.operation.outputs != (tensor.of,) or tensor.of.rank:
+                return ""
+            by, alone = tensor.by, f", where {bars[tensor.of].name} = 1"
+        if by is not None:
             whole = self._known.derivation
+            step = whole.final(bars[by]) if by in bars else None
+            if step is None:
+                return f"0, for no output depends on {by.name}"
             printer = ClaimText(whole.order, whole.axes, whole.written)
-            return printer.statements(step.shown), step.label
+            return f"{printer.statements(step.shown)}{alone}    ({step.label})"
         own = [e for e in self._known.derivation.definition if e.left.tensor == tensor]
         printer = ClaimText((), (), self._known.operation.order)
-        return "; ".join(map(printer.defined, own)), ""
+        return "; ".join(map(printer.defined, own))
 
     def _numbers(self, found: Found) -> list[str]:
         """The call, the numbers that come in, and both sides."""
@@ -134,11 +141,11 @@ class Verdict:
         left = Access(self._line.equation.left.tensor, *entry.place)
         at = ClaimText().entry(left)
         right, claimed = number_text(entry.right), number_text(entry.claimed)
+        there = "at a tie or kink, for" if self.holds else "for"
         return [
-            f"  {'at a tie or kink' if self.holds else 'for'}{' ' * (not self.holds)}"
-            f"{', for ' * self.holds}{', '.join(sizes) or 'these numbers'}:",
-            *(f"           {line}" for line in shown),
-            f"           {at} is {right}, and {claimed} by the claim",
+            *wrapped(f"{there} {', '.join(sizes) or 'these numbers'}:", "  "),
+            *(line for array in shown for line in wrapped(array, _INDENT)),
+            *wrapped(f"{at} is {right}, and {claimed} by the claim", _INDENT),
         ]
 
     def _words(self, edit: Edit) -> str:
@@ -161,16 +168,6 @@ class Verdict:
 
 def _is_option(thing: Any) -> bool:
     return hasattr(thing, "settings")
-
-
-_KNOWN: dict[int, tuple[Operation, Known]] = {}
-
-
-def _known(operation: Operation) -> Known:
-    """What is known of an operation, found out once."""
-    if id(operation) not in _KNOWN:
-        _KNOWN[id(operation)] = operation, Known(operation)
-    return _KNOWN[id(operation)][1]
 
 
 def audit(claim: Claim) -> Verdict:
@@ -208,7 +205,7 @@ def audit(claim: Claim) -> Verdict:
     >>> audit(Claim(linear, Eq(cotangent(x)[n, i], right))).holds
     True
     """
-    known = _known(claim.operation)
+    known = known_of(claim.operation)
     line = line_of(claim, known)
     order = claim.order.copy()
     with evaluation():
@@ -233,7 +230,7 @@ def _meant(examination: Examination, found: Found, order: Order) -> Edit | None:
             sides = Sides(edit.line, order)
             if any(e.differs for e in sides.at(truth)) or not examination.agrees(sides):
                 continue
-        except (ArithmeticError, LookupError, TypeError, ValueError, RecursionError):
+        except (ArithmeticError, DefinitionError, LookupError, TypeError, ValueError):
             continue  # an edit need not make sense
         return edit
     return None
