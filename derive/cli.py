@@ -280,7 +280,7 @@ def audit(
                 unanswered = True
                 continue
             place = f"{name} ({claim.source})" if claim.source else name
-            typer.echo(printable(f"{place}: {verdict}"))
+            typer.echo(printable(f"{place}: {verdict}\n"))
             wrong |= not verdict.holds
     if unanswered or wrong:
         raise typer.Exit(2 if unanswered else 1)

@@ -26,7 +26,7 @@ from derive.verification.cases import stated
 from derive.verification.closures import fraction
 from derive.verification.sizes import Formulas, Unmet, formulas_of
 
-_ATTEMPTS, _CALLS = 60, 3
+_ATTEMPTS, _CALLS = 80, 3
 _WORK = 200  # points of all statements; numbers of 40 digits take about 20 µs for each
 _LENGTHS = (1, 2, 2, 3, 3, 4, 5)
 _NEAR = Fraction(1, 10**7)
@@ -78,13 +78,13 @@ def calls(claim: Claim) -> tuple[Case, ...]:
     found: dict[tuple, tuple] = {}
     bound = max(_WORK, _plain_work(formulas, fixed))
     refusals: list[str] = []
-    for attempt in range(_ATTEMPTS):
+    for _ in range(_ATTEMPTS):
         sizes = {
             s.name: fixed.get(s.name, max(s.minimum, source.choice(_LENGTHS)))
             for s in formulas.free
         }
         options = {
-            o.name: fixed.get(o.name, _value(o, attempt, source) if o.name in named else o.default)
+            o.name: fixed.get(o.name, _value(o, source) if o.name in named else o.default)
             for o in operation.options
         }
         try:
@@ -94,10 +94,9 @@ def calls(claim: Claim) -> tuple[Case, ...]:
             continue
         room = (*sizes.values(), *(values[s.name] for s in formulas.derived))
         work = formulas.work(values)
-        said = [o.name for o in operation.options if options[o.name] != o.default]
-        worth = (work <= bound, sum(n > 1 for n in room), len(said), len(set(room)), -work)
+        worth = (work <= bound, sum(n > 1 for n in room), len(set(room)), -work)
         key = (*sizes.values(), *map(str, options.values()))
-        found[key] = (worth, work, sizes | options, bool(said))
+        found[key] = worth, work, sizes | options
     if not found:
         raise DefinitionError(
             operation.name,
@@ -106,10 +105,14 @@ def calls(claim: Claim) -> tuple[Case, ...]:
         )
     fitting = [f for f in found.values() if f[0][0]] or [min(found.values(), key=lambda f: f[1])]
     best = sorted(fitting, key=lambda f: f[0], reverse=True)
-    # Where options are said, they need not be all that there is: once, none of them is.
-    best = [*[f for f in best if not f[3]][:1], *[f for f in best if f[3]], *best]
-    chosen = list({id(f): f for f in best}.values())[:_CALLS]
-    return tuple(call(claim, said) for _, _, said, _ in sorted(chosen, key=lambda f: f[1]))
+    # Every value of an option that the claim names is tried once at least.
+    chosen = best[:1]
+    values = {(name, str(f[2][name])) for f in best for name in sorted(named)}
+    for value in sorted(values):
+        if not any(str(f[2][value[0]]) == value[1] for f in chosen):
+            chosen.append(next(f for f in best if str(f[2][value[0]]) == value[1]))
+    chosen += [f for f in best if f not in chosen][: max(_CALLS - len(chosen), 0)]
+    return tuple(call(claim, said) for _, _, said in sorted(chosen, key=lambda f: f[1]))
 
 
 def _plain_work(formulas: Formulas, fixed: Mapping[str, Any]) -> int:
@@ -197,10 +200,10 @@ def _fixed(claim: Claim) -> dict[str, Any]:
     return fixed
 
 
-def _value(option: Option, attempt: int, source: random.Random) -> Any:
+def _value(option: Option, source: random.Random) -> Any:
     """A value of an option that the claim names: numbers, and its default now and then."""
     numbers = [v for v in (option.default, *option.samples) if not is_word(v)]
-    return numbers[attempt % len(numbers)] if numbers else option.default
+    return source.choice(numbers) if numbers else option.default
 
 
 # ---- numbers -------------------------------------------------------------------------------
