@@ -1,6 +1,6 @@
 """The calls a claim is tried on: sizes and options, and exact numbers for everything that comes in.
 
-An option that the claim does not name is at its default, and so is an input that has one: a claim
+An option that the claim does not name is at its default, and so are integers that have one: a claim
 made for the plain case is tried on the plain case. What it names takes other values, too.
 """
 
@@ -125,17 +125,24 @@ def _plain_work(formulas: Formulas, fixed: Mapping[str, Any]) -> int:
         return 0
 
 
-def call(claim: Claim, said: Mapping[str, Any]) -> Case:
-    """The call of some sizes and options; of the inputs that may be left out, those with a default
-    are, unless the claim reads them."""
+def absent(claim: Claim) -> list[Tensor]:
+    """The inputs that are left out: those of which the claim says so, and integers that have a
+    default, unless it reads them."""
     read = {a.tensor for e in claim.equations for s in sides(e) for a in s.atoms(Access)}
-    absent = [
-        t.name
-        for t in claim.operation.inputs
-        if (claim.given[t] is None if t in claim.given else t.default is not None and t not in read)
-    ]
+
+    def is_absent(tensor: Tensor) -> bool:
+        if tensor in claim.given:
+            return claim.given[tensor] is None
+        return tensor.integer and tensor.default is not None and tensor not in read
+
+    return [t for t in claim.operation.inputs if is_absent(t)]
+
+
+def call(claim: Claim, said: Mapping[str, Any]) -> Case:
+    """The call of some sizes and options."""
+    without = {t.name: None for t in absent(claim)}
     try:
-        return stated(claim.operation, {**said, **dict.fromkeys(absent)})
+        return stated(claim.operation, {**said, **without})
     except VerificationError as error:
         raise DefinitionError(claim.operation.name, f"given= cannot be: {error}") from None
 

@@ -57,8 +57,6 @@ class Place:
     whole: bool
 
 
-
-
 def slips(place: Place, pieces: Pieces, order: Order, line: Line) -> Iterator[Change]:
     node = place.node
     if isinstance(node, Boolean):

@@ -12,7 +12,7 @@ from derive.claims.examine import Examination, Found
 from derive.claims.known import Known, known_of
 from derive.claims.line import Line, Sides, line_of
 from derive.claims.pieces import Pieces
-from derive.claims.points import named_options
+from derive.claims.points import absent, named_options
 from derive.claims.text import ClaimText, array_text, number_text, wrapped
 from derive.errors import DefinitionError
 from derive.language.claim import Claim, Cotangent, Derivative
@@ -93,12 +93,15 @@ class Verdict:
                          (), self._order)  # fmt: skip
 
     def _assumed(self) -> str:
-        """The options that the claim does not name."""
-        named = named_options(self.claim) | {o.name for o in self.claim.given if _is_option(o)}
-        rest = [o for o in self._known.operation.options if o.name not in named]
-        said = [f"{o.name} = {o.default}" for o in rest]
-        said += [f"{thing.name} = {value}" for thing, value in self.claim.given.items()]
-        return f", for {', '.join(said)}" if said else ""
+        """What the claim does not name, and what it is made for."""
+        given, without = self.claim.given, absent(self.claim)
+        named = named_options(self.claim)
+        said = [f"{o.name} = {o.default}" for o in self._known.operation.options
+                if o.name not in named and o not in given]  # fmt: skip
+        said += [f"{t.name} = {value}" for t, value in given.items() if t not in without]
+        words = [f"for {', '.join(said)}"] if said else []
+        words += [f"without {', '.join(t.name for t in without)}"] if without else []
+        return "".join(f", {word}" for word in words)
 
     def _derived(self) -> str:
         """The last line of the derivation with its label, or that of the definition."""
@@ -164,10 +167,6 @@ class Verdict:
         if edit.words == "times":
             return f"times {show(edit.new)}"
         return f"without {show(edit.old)}"
-
-
-def _is_option(thing: Any) -> bool:
-    return hasattr(thing, "settings")
 
 
 def audit(claim: Claim) -> Verdict:
