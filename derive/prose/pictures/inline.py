@@ -33,7 +33,7 @@ class Inline(Text):
         return f"{base}{ABOVE}{self.expression(exponent)}{BACK}"
 
     def product(self, pieces: list[str]) -> str:
-        return " ".join(pieces) if pieces else "1"
+        return "\u2009".join(pieces) if pieces else "1"
 
     def quotient(self, over: Piece, under: Piece, in_index: bool) -> Piece:
         return f"{self.bracketed(over, PRODUCT)}/{self.bracketed(under, PRODUCT + 1)}", PRODUCT

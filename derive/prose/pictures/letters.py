@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sympy import Expr, Integer
+from sympy import Expr, Integer, Mul
 
 from derive.calculus.step import Phrase
 from derive.language.symbols import Access, Tensor
+
+
+NARROW = "\u2009"  # no line ends there
 
 
 class Letters:
@@ -47,3 +50,12 @@ class Letters:
             if self.names[tensor] != tensor.name:
                 parts += [", " if parts else "", self.entry(tensor, ()), f" is {tensor.name}"]
         return tuple(parts)
+
+
+def times(weight: Expr, factor: Expr) -> list[Expr | str]:
+    """A product, the weight before what it weighs, as part of a phrase."""
+    if weight == 1:
+        return [factor]
+    if isinstance(weight, Access):
+        return [weight, NARROW, factor]
+    return [Mul(weight, factor)]

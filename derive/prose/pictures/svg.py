@@ -25,6 +25,7 @@ from derive.prose.pictures.inline import (
     broken,
     width,
 )
+from derive.prose.pictures.page import LINE
 
 UNIT = 40  # pixels of a cell
 MARGIN = 6
@@ -79,7 +80,7 @@ class _Drawing:
             f'<title id="{own}-title">{title}</title>',
             f'<desc id="{own}-desc">{description}</desc>',
             *([f"<defs>{heads}</defs>"] if heads else []),
-            f'<g transform="translate({MARGIN} {MARGIN})">',
+            f'<g transform="translate({MARGIN} {MARGIN})" xml:space="preserve">',
             *(line.replace("@@", own) for line in body),
             "</g>",
             "</svg>\n",
@@ -169,7 +170,7 @@ class _Drawing:
         lines = broken(self.printer, note.text, room)
         return "".join(
             self.line(
-                text, note.x * UNIT, note.y * UNIT + 1.35 * _TEXT * number, note.align, note.role,
+                text, note.x * UNIT, note.y * UNIT + LINE * UNIT * number, note.align, note.role,
                 _TEXT, note.strong,
             )
             for number, text in enumerate(lines)

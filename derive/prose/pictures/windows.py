@@ -11,14 +11,17 @@ from sympy import Expr
 
 from derive.calculus.instance import Instance, Place
 from derive.calculus.statements import System
+from derive.calculus.step import Phrase
 from derive.language.options import Option
 from derive.language.symbols import Tensor
-from derive.prose.pictures.grammar import Cell, Frame, Item, Note, Picture, Role
-from derive.prose.pictures.letters import Letters
-from derive.prose.pictures.relation import Link, Window, counting, links
+from derive.prose.pictures.grammar import Cell, Frame, Picture, Role
+from derive.prose.pictures.letters import Letters, times
+from derive.prose.pictures.page import Page
+from derive.prose.pictures.relation import MOST, Link, Window, counting, links
 from derive.prose.pictures.sizing import choices, completed, free_sizes
 
-_LEAST, _ENOUGH, _ROOM, _LONGEST = 2, 3, 5, 9
+_LEAST, _ENOUGH, _LONGEST = 2, 3, 9
+_ROOM = {1: 7, 2: 5}  # the longest source for which there are three windows
 GAP = 1.0  # between two planes
 _WIDE = 11  # of two planes side by side
 
@@ -136,17 +139,18 @@ def sized(
     options: Sequence[Option],
     said: Mapping[str, Any],
     taps: int,
-    room: int = _ROOM,
 ) -> Instance | None:
     """The smallest sizes at which windows are seen to slide; None if there are none.
 
     Windows have `taps` entries along each dimension unless options say how many, and there are
-    three of them, or two if that takes a source of more than `room`.
+    three of them, or two if a source with room for three is too large to be drawn.
     """
     ends = [window.source.tensor.shape[s] for s, _ in window.along]
     ends += [window.target.tensor.shape[r] for r in window.at]
     inner = [s for s in free_sizes(a.extent for a in window.taps) if s not in ends]
     lengths = [s for s in free_sizes(ends) if s not in inner]
+
+    room = _ROOM[len(window.along)]
 
     def at(length: int, spoken: Mapping[str, Any]) -> Instance | None:
         sizes = {s: max(taps, s.minimum) for s in inner} | {s: length for s in lengths}
@@ -162,7 +166,7 @@ def sized(
         found = [(n, i) for n in range(1, _LONGEST + 1) if (i := at(n, spoken)) is not None]
         wishes: tuple[Callable[[int, int], bool], ...] = (
             lambda length, count: count >= _ENOUGH and length <= room,
-            lambda length, count: count >= _LEAST and length >= room - 1,
+            lambda length, count: count >= _LEAST and length >= _ROOM[MOST] - 1,
         )
         for wish in wishes:
             for length, instance in found:
@@ -172,74 +176,89 @@ def sized(
 
 
 def window_picture(one: Drawn) -> Picture:
-    """Above, what one output sees; below, by which outputs one input is seen."""
+    """Above, what one entry of the target sees; below, which of them see one of the source."""
     window = one.window
     source, target = window.source.tensor, window.target.tensor
     counts = counting(window)
     letters = Letters((source, target, *counts))
-    seen = _busiest([k.target for k in one.inner], one.target)
-    sees = _busiest([k.source for k in one.inner], one.source)
+    entry = letters.entry
+    target_place, source_place = _telling(one)
+    seen = [k for k in one.links if k.target == target_place]
+    seeing = [k for k in one.inner if k.source == source_place]
     below = one.source.columns + GAP + one.target.columns > _WIDE
-    right = 0 if below else one.source.columns + GAP
-    drop = one.source.rows + GAP if below else 0
-
-    def label(weight: Expr | None) -> tuple:
-        return () if weight is None else (letters.put(weight, counts),)
+    right = 0.0 if below else one.source.columns + GAP
+    drop = one.source.rows + GAP if below else 0.0
+    width = max(one.source.columns, right + one.target.columns)
+    verb = " is the largest of " if window.statement.op == "max" else " sees "
+    outside = f"{source.outside}" if _is_finite(source) else ""
 
     def held(link: Link) -> Cell:
-        shade = None if link.weight is None else one.shades[link.weight]
-        return Cell(0, 0, "weight", label(link.weight), shade=shade)
+        if link.weight is None:
+            return Cell(0, 0, "weight")
+        label = (letters.put(link.weight, counts),)
+        return Cell(0, 0, "weight", label, shade=one.shades[link.weight])
 
-    def row(y: float, filled_source: dict, filled_target: dict, around: Frame) -> list[Item]:
-        outer = one.instance.number(source.outside) if _is_finite(source) else ""
-        return [
-            *one.source.cells(0, y, "input", filled_source, (str(outer),)),
-            *one.target.cells(right, y + drop, "output", filled_target, ("",)),
-            around,
-        ]
+    def marked(access: Expr) -> Cell:
+        return Cell(0, 0, "marked", (access,), "heavy")
 
-    window_links = [k for k in one.links if k.target == seen]
-    reverse_links = [k for k in one.inner if k.source == sees]
+    def total(access: Expr, terms: Sequence[tuple[Link, Expr]]) -> Phrase:
+        if any(k.weight is None for k, _ in terms):
+            return ()
+        parts: list = [access, " = "]
+        for link, factor in terms:
+            weight = letters.put(link.weight, counts)  # type: ignore[arg-type]
+            parts += [" + "] * (len(parts) > 2) + times(weight, factor)
+        return tuple(parts)
+
+    page = Page(width)
+    page.say((entry(target, target_place), verb, *_counted(len(seen)), " of ", entry(source, ())))
+    y = page.y
+    page.add(one.source.cells(0, y, "input", {k.source: held(k) for k in seen}, (outside,)))
+    page.add([one.source.frame([k.source for k in seen], 0, y)])
+    page.add(one.target.cells(right, y + drop, "output", {
+        target_place: marked(entry(target, target_place))}))  # fmt: skip
     height = max(one.source.rows, drop + one.target.rows)
-    y, items = 1.5, []
-    entry = letters.entry
-    whole: tuple = tuple(entry(t, ()) for t in (source, target))
-    items.append(Note(one.source.columns / 2, 0.4, (*_named(whole[0], source),)))
-    items.append(Note(right + one.target.columns / 2, 0.4 + drop, (*_named(whole[1], target),)))
-    items += [Note(0, 1.0, (entry(target, seen), " sees:"), "start")]
-    items += row(
-        y,
-        {k.source: held(k) for k in window_links},
-        {seen: Cell(0, 0, "marked", (entry(target, seen),), "heavy")},
-        one.source.frame([k.source for k in window_links], 0, y),
-    )
-    y += height + 1.5
-    items += [Note(0, y - 0.5, (entry(source, sees), " is seen by:"), "start")]
-    reverse = one.target.frame([k.target for k in reverse_links], right, y + drop)
-    items += row(
-        y,
-        {sees: Cell(0, 0, "marked", (entry(source, sees),), "heavy")},
-        {k.target: held(k) for k in reverse_links},
-        reverse,
-    )
-    y += height
-    width = max(one.source.columns, right + one.target.columns)
-    return Picture(
+    page.y += height + 0.15
+    page.say(total(
+        entry(target, target_place),
+        [(k, entry(source, k.source)) for k in seen if one.source.is_inner(k.source)],
+    ))  # fmt: skip
+    page.y += 0.5
+    page.say((entry(source, source_place), " is seen by ", *_counted(len(seeing)), " of ",
+              entry(target, ())))  # fmt: skip
+    y = page.y
+    page.add(one.source.cells(0, y, "input", {
+        source_place: marked(entry(source, source_place))}, (outside,)))  # fmt: skip
+    page.add(one.target.cells(right, y + drop, "output", {k.target: held(k) for k in seeing}))
+    page.add([one.target.frame([k.target for k in seeing], right, y + drop)])
+    page.y += height + 0.15
+    page.say(total(
+        entry(source, source_place, True),
+        [(k, entry(target, k.target, True)) for k in seeing],
+    ))  # fmt: skip
+    page.say(letters.legend())
+    return page.picture(
         "window",
-        ("Windows of ", whole[0], " and the entries of ", whole[1]),
+        ("Windows of ", entry(source, ()), " and the entries of ", entry(target, ())),
         (
-            "Above: the entries of ", whole[0], " that ", entry(target, seen),
-            " sees, each with its weight. Below: the entries of ", whole[1], " that see ",
-            entry(source, sees), ", each with the weight with which it does.",
+            "Above, the entries of ", entry(source, ()), " that ", entry(target, target_place),
+            " sees, each with its weight. Below, the entries of ", entry(target, ()),
+            " that see ", entry(source, source_place), ", each with the same weight as above.",
         ),
-        width,
-        y,
-        tuple(items),
     )  # fmt: skip
 
 
-def _named(short: Expr, tensor: Tensor) -> tuple:
-    return (short,)
+def _counted(number: int) -> tuple[str]:
+    return ("one entry" if number == 1 else f"{number} entries",)
+
+
+def _telling(one: Drawn) -> tuple[Place, Place]:
+    """The target and source to look at: a window that reaches outside, if there is one, and an
+    entry that as many windows as possible see."""
+    outer = [k.target for k in one.links if not one.source.is_inner(k.source)]
+    outer = [p for p in outer if one.target.is_inner(p)]
+    target = min(outer) if outer else _busiest([k.target for k in one.inner], one.target)
+    return target, _busiest([k.source for k in one.inner], one.source)
 
 
 def _is_finite(tensor: Tensor) -> bool:
