@@ -10,7 +10,7 @@ from derive.calculus.step import Phrase
 from derive.language.symbols import Access, Tensor
 
 
-NARROW = "\u2009"  # no line ends there
+NARROW, PLUS = "\u2009", " +\u00a0"  # no line ends behind a factor, and none behind a sign
 
 
 class Letters:
