@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from derive.calculus.statements import Statement
 from derive.calculus.step import Phrase
 from derive.prose.formula import PRODUCT, SUM, Formula, Piece
 from derive.prose.text import Text
@@ -28,6 +31,10 @@ class Inline(Text):
         if BELOW in name:
             return f"{name}[{inside}]"
         return f"{name}{BELOW}{inside}{BACK}"
+
+    def part(self, part: Any) -> str:
+        """Statements stand among the words of a picture, too."""
+        return self.statements([part]) if isinstance(part, Statement) else super().part(part)
 
     def power(self, base: str, exponent) -> str:
         return f"{base}{ABOVE}{self.expression(exponent)}{BACK}"
