@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from derive.calculus.statements import Statement
@@ -12,6 +13,13 @@ from derive.prose.text import Text
 # Marks in the text of a formula, which no name contains; an SVG becomes of them, or a width.
 BELOW, ABOVE, BACK, NAME, BAR, PLAIN = map(chr, range(0xE000, 0xE006))
 MARKS = (BELOW, ABOVE, BACK, NAME, BAR, PLAIN)
+
+
+@dataclass(frozen=True)
+class Adds:
+    """A statement that is one of several with one target."""
+
+    statement: Statement
 
 
 class Inline(Text):
@@ -34,6 +42,9 @@ class Inline(Text):
 
     def part(self, part: Any) -> str:
         """Statements stand among the words of a picture, too."""
+        if isinstance(part, Adds):
+            ((left, _, right),) = self.equations([part.statement])
+            return self.relation("+=", left, right)
         return self.statements([part]) if isinstance(part, Statement) else super().part(part)
 
     def power(self, base: str, exponent) -> str:

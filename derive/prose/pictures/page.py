@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from derive.calculus.step import Phrase
 from derive.prose.pictures.grammar import Item, Note, Picture
-from derive.prose.pictures.inline import Inline, broken
+from derive.prose.pictures.inline import Inline, broken, width
 
 LETTER = 0.375  # height of a letter, in cells
 LINE = 0.55  # from one line of words to the next
@@ -40,3 +40,8 @@ class Page:
 
     def picture(self, kind: str, title: Phrase, description: Phrase) -> Picture:
         return Picture(kind, title, description, self.width, self.y, tuple(self.items))
+
+
+def breadth(text: Phrase) -> float:
+    """How wide a line of words is, in cells."""
+    return width(Inline().phrase(text)) * LETTER

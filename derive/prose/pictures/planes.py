@@ -68,9 +68,11 @@ class Plane:
         outer: Sequence[Any] = (0,),
     ) -> Iterator[Cell]:
         """A cell for each place, those around the tensor dashed; some are filled otherwise."""
-        for place in self.places():
+        filled = filled or {}
+        heavy = [p for p in self.places() if (c := filled.get(p)) and c.line == "heavy"]
+        for place in (*(p for p in self.places() if p not in heavy), *heavy):
             column, row = self.corner(place)
-            cell = (filled or {}).get(place)
+            cell = filled.get(place)
             inner = self.is_inner(place)
             if cell is None:
                 kind: tuple = (role, ()) if inner else ("zero", tuple(outer))

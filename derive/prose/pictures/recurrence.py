@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sympy import Expr, Integer
 
 from derive.calculus.adjoint import Adjoint
-from derive.calculus.instance import Instance
-from derive.calculus.statements import Guard, Statement
+from derive.calculus.statements import Statement
 from derive.language.symbols import Access, Tensor
 from derive.prose.pictures.grammar import Arrow, Cell, Item, Picture, Role
-from derive.prose.pictures.page import Page
+from derive.prose.pictures.inline import Adds
+from derive.prose.pictures.page import Page, breadth
+from derive.prose.pictures.shortened import Shortened
 from derive.prose.pictures.unrolling import Node, Unrolled
 
 _WIDE, _HIGH = 1.3, 0.8  # of a node
 _ROW = 1.9
 _MOST = 4  # states that can be told apart in one step
-_ASIDE, _BESIDE = 1.0, 2.2  # from one state of a step to the next; from the first one to its input
+_ASIDE = 1.0  # from one state of a step to the next
 _APART = 0.11  # an arrow forward and one back, each from the line between two nodes
+_FEW = 3  # lines of what lies between two states
+_BLANK = "\u2003\u00a0"
 _NUMBERS = "①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳"
+
+
+Place = tuple[float, float]
+Places = dict[Node, Place]
 
 
 def recurrence_picture(graph: Unrolled, adjoint: Adjoint) -> Picture | None:
@@ -30,27 +37,32 @@ def recurrence_picture(graph: Unrolled, adjoint: Adjoint) -> Picture | None:
     by = [s for s in _contributions(graph) if s.target.tensor in _bars(graph, adjoint)]
     if len(states) > _MOST or len(by) > len(_NUMBERS):
         return None
-    places = _Layout(graph).places()
-    left = min(x for x, _ in places.values()) - _WIDE / 2
+    wide = max(_WIDE, *(breadth((_label(n),)) + 0.3 for n in graph.nodes))
+    places = _Layout(graph, wide).places()
+    left = min(x for x, _ in places.values()) - wide / 2
     places = {node: (x - left, y + 1.5) for node, (x, y) in places.items()}
-    width = max(x for x, _ in places.values()) + _WIDE / 2
+    width = max(x for x, _ in places.values()) + wide / 2
     page = Page(width)
     page.say(("Values go along the solid arrows, cotangents back along the dashed ones.",))
     down = page.y - 1.5 + 0.3 + (1.5 if len(graph.loops) == 1 else 0)
     places = {node: (x, y + down) for node, (x, y) in places.items()}
     number = {statement: _NUMBERS[n] for n, statement in enumerate(by)}
     if len(graph.loops) == 1:
-        page.add(_shared(graph, places, page.y + 0.1))
-    page.add(_arrows(graph, places, number))
-    page.add(_node(node, place) for node, place in places.items())
+        page.add(_shared(graph, places, page.y + 0.1, wide))
+    page.add(_arrows(graph, places, number, wide))
+    page.add(_node(node, place, graph, wide) for node, place in places.items())
     page.y = max(y for _, y in places.values()) + _HIGH / 2 + 0.4
-    short = Shortened(graph)
+    short = Shortened(graph.instance, graph.length)
     page.say(("What each cotangent adds up:",))
     for statement, sign in number.items():
-        page.say((f"{sign} ", short.statement(statement)), 0.3)
+        page.say((f"{sign} ", Adds(short.statement(statement))), 0.3)
+    between = _between_states(graph, adjoint, by)
+    for statement in between if len(between) <= _FEW else ():
+        page.say((_BLANK, short.statement(statement)), 0.3)
     page.say(("Parameters serve at every step, so their gradients are sums over all of them:",))
     for statements in graph.parameters.values():
-        page.say(tuple(x for s in statements for x in (" ", short.statement(s)))[1:], 0.3)
+        for statement in map(short.statement, statements):
+            page.say((statement if len(statements) == 1 else Adds(statement),), 0.3)
     page.say(("Axes of length 1 are not written.",))
     return page.picture(
         "recurrence",
@@ -72,13 +84,30 @@ def _contributions(graph: Unrolled) -> list[Statement]:
     return [s for s in graph.instance.system.statements if s in used]
 
 
+def _between_states(
+    graph: Unrolled, adjoint: Adjoint, known: Iterable[Statement]
+) -> tuple[Statement, ...]:
+    """What computes the cotangents that the contributions read, and which are no states."""
+    ends = _bars(graph, adjoint) | {adjoint.cotangent.get(t) for t in adjoint.primal.outputs}
+    found: dict[Statement, None] = {}
+    waiting = list(known)
+    while waiting:
+        for read in waiting.pop(0).reads:
+            if read.tensor in adjoint.cotangent.values() and read.tensor not in ends:
+                new = [s for s in adjoint.statements if s.target.tensor == read.tensor]
+                waiting += [s for s in new if s not in found]
+                found |= dict.fromkeys(new)
+    return tuple(found)
+
+
 class _Layout:
     """Where the nodes are: a column for each time, a row for inputs, states and outputs."""
 
-    def __init__(self, graph: Unrolled) -> None:
+    def __init__(self, graph: Unrolled, wide: float) -> None:
         self.graph = graph
         self.states = graph.states
-        self.step = 2.7 + _ASIDE * (len(self.states) - 1)
+        self.beside_first = wide + 0.9
+        self.step = wide + 1.4 + _ASIDE * (len(self.states) - 1)
         self.columns = self.timed()
         self.rows = {state: 1 + number for number, state in enumerate(self.states)}
 
@@ -95,7 +124,7 @@ class _Layout:
         for node in self.graph.nodes:
             if node not in places:
                 state, end, sign = self.beside(node)
-                x = self.columns[end] * self.step + sign * self.way(state) * _BESIDE
+                x = self.columns[end] * self.step + sign * self.way(state) * self.beside_first
                 places[node] = x + self.aside(state), rows[state] * _ROW
         return places
 
@@ -142,32 +171,39 @@ class _Layout:
         return columns
 
 
-def _node(node: Node, place: tuple[float, float]) -> Cell:
-    x, y = place
+def _label(node: Node) -> Expr:
+    """A node as an entry; indices that tell it from no other one are left out."""
     index = node.rest if node.time is None else (node.time,)
     counts = [i for i in index if i or node.time is not None]
     tensor = Tensor(node.tensor.name, tuple((Integer(1),) for _ in counts))
-    label = Access(tensor, *map(Integer, counts))
-    role: Role = "state" if node.time is not None else "plain"
-    return Cell(x - _WIDE / 2, y - _HIGH / 2, role, (label,), width=_WIDE, height=_HIGH, round=True)
+    return Access(tensor, *map(Integer, counts))
+
+
+def _node(node: Node, place: tuple[float, float], graph: Unrolled, wide: float) -> Cell:
+    x, y = place
+    role: Role = "input" if node.tensor in graph.instance.system.inputs else "output"
+    role = "state" if node.tensor in graph.states else role
+    return Cell(
+        x - wide / 2, y - _HIGH / 2, role, (_label(node),), width=wide, height=_HIGH, round=True
+    )
 
 
 def _arrows(
-    graph: Unrolled, places: dict[Node, tuple[float, float]], number: dict[Statement, str]
+    graph: Unrolled, places: Places, number: dict[Statement, str], wide: float
 ) -> Iterator[Item]:
     for start, end in dict.fromkeys((e.start, e.end) for e in graph.forward):
-        yield _between(places[start], places[end], "plain", "")
+        yield _between(places[start], places[end], "plain", "", wide)
     back: dict[tuple[Node, Node], list[str]] = {}
     for edge in graph.backward:
         if edge.start in places and edge.end in places:
             signs = back.setdefault((edge.start, edge.end), [])
             signs += [number[edge.by]] if edge.by in number else []
     for (start, end), signs in back.items():
-        yield _between(places[start], places[end], "cotangent", "".join(sorted(signs)))
+        yield _between(places[start], places[end], "cotangent", "".join(sorted(signs)), wide)
 
 
-def _between(start, end, role: Role, label: str) -> Arrow:
-    (x1, y1), (x2, y2) = _edge(start, end), _edge(end, start)
+def _between(start: Place, end: Place, role: Role, label: str, wide: float) -> Arrow:
+    (x1, y1), (x2, y2) = _edge(start, end, wide), _edge(end, start, wide)
     length = math.hypot(x2 - x1, y2 - y1) or 1
     across = (y2 - y1) / length * _APART, -(x2 - x1) / length * _APART
     return Arrow(
@@ -176,18 +212,18 @@ def _between(start, end, role: Role, label: str) -> Arrow:
     )  # fmt: skip
 
 
-def _edge(place, towards) -> tuple[float, float]:
+def _edge(place: Place, towards: Place, wide: float) -> Place:
     """Where the way to another node leaves a node."""
     (x, y), (u, v) = place, towards
     dx, dy = u - x, v - y
     scale = min(
-        (_WIDE / 2 + 0.05) / abs(dx) if dx else math.inf,
+        (wide / 2 + 0.05) / abs(dx) if dx else math.inf,
         (_HIGH / 2 + 0.05) / abs(dy) if dy else math.inf,
     )
     return x + dx * scale, y + dy * scale
 
 
-def _shared(graph: Unrolled, places: dict[Node, tuple[float, float]], y: float) -> Iterator[Item]:
+def _shared(graph: Unrolled, places: Places, y: float, wide: float) -> Iterator[Item]:
     """The parameters above all steps: they go down to each, and their gradients come up."""
     top = graph.loops[0].states[0]
     steps = [place for node, place in places.items() if node.tensor == top]
@@ -195,55 +231,11 @@ def _shared(graph: Unrolled, places: dict[Node, tuple[float, float]], y: float) 
     names: list[Any] = []
     for tensor in graph.parameters:
         names += [", "] * bool(names) + [Access(Tensor(tensor.name, ()))]
-    yield Cell(left - _WIDE / 2, y, "parameter", tuple(names), width=right - left + _WIDE / 2, height=_HIGH)
+    across = right - left + wide / 2
+    yield Cell(left - wide / 2, y, "parameter", tuple(names), width=across, height=_HIGH)
     for x, down in steps:
-        bottom = y + _HIGH + 0.05, down - _HIGH / 2 - 0.05
-        yield Arrow((x + 1.1, bottom[0]), (x + 0.45, bottom[1]))
-        yield Arrow((x + 0.6, bottom[1]), (x + 1.3, bottom[0]), "cotangent", "dashed")
-
-
-class Shortened:
-    """Statements at sizes where most axes have length 1: those are left out.
-
-    Conditions that hold throughout are left out too, and integers that a caller may leave out have
-    their defaults.
-    """
-
-    def __init__(self, graph: Unrolled) -> None:
-        self.instance: Instance = graph.instance
-        self.graph = graph
-
-    def statement(self, statement: Statement) -> Statement:
-        return Statement(
-            tuple(a for a in statement.domain if self.instance.extent(a) > 1),
-            self.access(statement.target),
-            self.expression(statement.value),
-            tuple(self.guards(statement)),
-            statement.op,
-        )
-
-    def guards(self, statement: Statement) -> Iterator[Guard]:
-        always = list(self.instance.points(Statement(statement.domain, statement.target, Integer(0))))
-        for guard in statement.where:
-            if not all(self.instance.holds(guard, point.here) for point in always):
-                yield Guard(guard.kind, self.expression(guard.expression), guard.modulus)
-
-    def expression(self, expression: Expr) -> Expr:
-        found = expression.xreplace({
-            a: a.tensor.default
-            for a in expression.atoms(Access)
-            if a.tensor.integer and a.tensor.default is not None
-        })  # fmt: skip
-        return found.xreplace({a: self.access(a) for a in found.atoms(Access)})
-
-    def access(self, access: Access) -> Access:
-        shape = self.instance.shape(access.tensor)
-        kept = [d for d, n in enumerate(shape) if n > 1]
-        tensor = Tensor(
-            access.tensor.name,
-            tuple((access.tensor.shape[d],) for d in kept),
-            offset=tuple(access.tensor.offset[d] for d in kept),
-        )
-        return Access(tensor, *(self.expression(access.index[d]) for d in kept))
-
-
+        bottom, beside = y + _HIGH + 0.05, down - _HIGH / 3
+        above = x + wide + _ASIDE / 2 * (len(graph.states) - 1)
+        yield Arrow((above, bottom), (x + wide / 2 + 0.05, beside))
+        up = (x + wide / 2 + 0.2, beside + 0.05), (above + 0.2, bottom)
+        yield Arrow(*up, "cotangent", "dashed")
