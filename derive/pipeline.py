@@ -17,6 +17,7 @@ from derive.backends.numpy.package import family_file, index_file, typed_marker
 from derive.calculus.adjoint import adjoint
 from derive.calculus.checks import check, check_system
 from derive.calculus.derivation import Derivation, derivation, outline
+from derive.calculus.example import given_numbers
 from derive.calculus.lift import equations_of, lifted, outputs_apart
 from derive.calculus.statements import System
 from derive.errors import DefinitionError
@@ -112,6 +113,7 @@ def _checked(operation: Operation) -> System:
             remedy="Give an Operation(name, summary, inputs, outputs, equations).",
         )
     check(operation)
+    given_numbers(operation)
     system = lifted(operation)
     check_system(operation, system)
     in_order([adding(s) for s in system.statements], operation.name)  # a cycle, in its own names
@@ -219,6 +221,7 @@ def definition_hash(operation: Operation) -> str:
     parts += [f"{relation}{words}" for relation, words in operation.requires]
     parts += [f"{key}{value}" for key, value in operation.legend.items()]
     parts += operation.aliases
+    parts += [f"{name}={numbers!r}" for name, numbers in operation.example.items()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 

@@ -89,6 +89,10 @@ class Operation:
         Where the mathematics is from (paper, section of a textbook).
     cases : tuple of mapping
         Further cases for verification: values of sizes and options.
+    example : mapping of str to numbers
+        Small numbers to work out by hand: each input by name, as nested lists; options; sizes that
+        no input shows; and, if the cotangents of the outputs are to be others than 1, 2, 3, ...,
+        these by the names of outputs with ``_bar``.
 
     Attributes
     ----------
@@ -108,6 +112,7 @@ class Operation:
     aliases: tuple[str, ...] = ()
     source: str = ""
     cases: tuple[Mapping[str, Any], ...] = ()
+    example: Mapping[str, Any] = field(default_factory=dict)
     order: Order = field(init=False, repr=False)  # two that differ in it alone are two
 
     def __post_init__(self) -> None:
@@ -149,6 +154,12 @@ class Operation:
         object.__setattr__(self, "requires", requires)
         if not isinstance(self.legend, Mapping):
             raise DefinitionError(str(self.name), "legend must map letters to their meaning")
+        if not isinstance(self.example, Mapping):
+            raise DefinitionError(
+                str(self.name),
+                f"example is {self.example!r}, which is no mapping",
+                remedy='Give numbers by name: {"x": [1, 2, 3], "stride": 2}.',
+            )
         rights = [right for e in self.equations if isinstance(right := _right(e), Expr)]
         object.__setattr__(self, "order", order_of(rights))
 

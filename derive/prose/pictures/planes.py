@@ -14,7 +14,7 @@ from derive.language.options import Option
 from derive.language.symbols import Tensor
 from derive.prose.pictures.grammar import Cell, Frame, Role
 from derive.prose.pictures.relation import MOST, Link, Window, links
-from derive.prose.pictures.sizing import choices, completed, free_sizes
+from derive.calculus.sizes import choices, completed, free_sizes, symbols_of
 
 _LEAST, _ENOUGH, _LONGEST = 2, 3, 9
 _ROOM = {1: 7, 2: 5}  # the longest source for which there are three windows
@@ -160,7 +160,7 @@ def sized(
     def found(spoken: Mapping[str, Any]) -> Iterator[tuple[int, int, Instance]]:
         for length in range(1, _LONGEST + 1):
             sizes = {s: max(taps, s.minimum) for s in inner} | {s: length for s in lengths}
-            values = completed(system, options, spoken, sizes)
+            values = completed(symbols_of(system), options, spoken, sizes)
             if values is not None:
                 instance = Instance(system, values)
                 yield length, _windows(window, instance), instance

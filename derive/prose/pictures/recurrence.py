@@ -20,7 +20,6 @@ from derive.prose.pictures.unrolling import Node, Unrolled
 _WIDE, _HIGH = 1.3, 0.8  # of a node
 _ROW = 1.9
 _MOST = 4  # states that can be told apart in one step
-_ASIDE = 1.0  # from one state of a step to the next
 _APART = 0.11  # an arrow forward and one back, each from the line between two nodes
 _FEW = 3  # lines of what lies between two states
 _BLANK = "\u2003\u00a0"
@@ -74,6 +73,11 @@ def recurrence_picture(graph: Unrolled, adjoint: Adjoint) -> Picture | None:
     )  # fmt: skip
 
 
+def aside(wide: float) -> float:
+    """How far a state is beside the next one of its step: none is straight above another one."""
+    return wide / 2 + 0.4
+
+
 def _bars(graph: Unrolled, adjoint: Adjoint) -> set[Tensor]:
     return {adjoint.cotangent[s] for s in graph.states}
 
@@ -107,7 +111,8 @@ class _Layout:
         self.graph = graph
         self.states = graph.states
         self.beside_first = wide + 0.9
-        self.step = wide + 1.4 + _ASIDE * (len(self.states) - 1)
+        self.apart = aside(wide)
+        self.step = wide + 1.4 + self.apart * (len(self.states) - 1)
         self.columns = self.timed()
         self.rows = {state: 1 + number for number, state in enumerate(self.states)}
 
@@ -132,7 +137,7 @@ class _Layout:
         """States of one step stand beside each other, so that no arrow runs through one."""
         if state not in self.states:
             return 0
-        return _ASIDE * (self.states.index(state) - (len(self.states) - 1) / 2)
+        return self.apart * (self.states.index(state) - (len(self.states) - 1) / 2)
 
     def beside(self, node: Node) -> tuple[Tensor, Node, int]:
         """Beside which state a node without a time stands: before its first one, or behind the
@@ -235,7 +240,7 @@ def _shared(graph: Unrolled, places: Places, y: float, wide: float) -> Iterator[
     yield Cell(left - wide / 2, y, "parameter", tuple(names), width=across, height=_HIGH)
     for x, down in steps:
         bottom, beside = y + _HIGH + 0.05, down - _HIGH / 3
-        above = x + wide + _ASIDE / 2 * (len(graph.states) - 1)
+        above = x + wide + aside(wide) / 2 * (len(graph.states) - 1)
         yield Arrow((above, bottom), (x + wide / 2 + 0.05, beside))
         up = (x + wide / 2 + 0.2, beside + 0.05), (above + 0.2, bottom)
         yield Arrow(*up, "cotangent", "dashed")

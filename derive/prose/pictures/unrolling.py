@@ -17,7 +17,7 @@ from derive.calculus.loops import Loop, loops
 from derive.calculus.statements import Statement, System
 from derive.language.options import Option
 from derive.language.symbols import Access, Axis, Size, Tensor
-from derive.prose.pictures.sizing import completed, free_sizes
+from derive.calculus.sizes import completed, free_sizes, symbols_of
 
 STEPS = 3
 
@@ -93,7 +93,7 @@ def unrolled(
         return None
     (length,) = lengths
     found = tuple(lp for lp in found if free_sizes(_axis(lp).extent.free_symbols) == lengths)
-    values = completed(system, options, said, {length: STEPS})
+    values = completed(symbols_of(system), options, said, {length: STEPS})
     if values is None:
         return None
     graph = Unrolled(Instance(adjoint.system, values), length, found)

@@ -20,7 +20,7 @@ from derive.prose.pictures.numbers import short
 from derive.prose.pictures.page import Page
 from derive.prose.pictures.planes import Plane, sized
 from derive.prose.pictures.relation import MOST, windows
-from derive.prose.pictures.sizing import completed, free_sizes
+from derive.calculus.sizes import completed, free_sizes, symbols_of
 
 _DIGITS = "2718281828459045235360287471352662497757"  # of e: they look random, and repeat
 _GAP = 1.6
@@ -73,7 +73,7 @@ def contest_sizes(
         if window.statement == contest.statement:
             return sized(system, window, options, said, 2)
     ends = free_sizes(contest.read.tensor.shape[d] for d in contest.source)
-    values = completed(system, options, said, dict.fromkeys(ends, _ALONE[len(contest.source)]))
+    values = completed(symbols_of(system), options, said, dict.fromkeys(ends, _ALONE[len(contest.source)]))
     return None if values is None else Instance(system, values)
 
 

@@ -1,4 +1,4 @@
-"""Numbers for the sizes and settings of a system, small enough to be drawn."""
+"""Numbers for all sizes and settings, from some of them: what formulas say, and options."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sympy
 from sympy import Expr, Integer, Symbol
 
 from derive.calculus.statements import System
+from derive.language.operation import Operation
 from derive.language.options import Option, Setting, is_word
 from derive.language.symbols import Size
 
@@ -17,6 +18,23 @@ Values = dict[Symbol, int]
 
 def symbols_of(system: System) -> tuple[Symbol, ...]:
     """Every size and setting that a system mentions, those of their formulas included."""
+    parts: list[Any] = []
+    for tensor in system.tensors:
+        parts += [n for n in (*tensor.shape, tensor.below, tensor.default) if n is not None]
+    for statement in system.statements:
+        parts += [axis.extent for axis in statement.domain]
+        parts += [e for g in statement.where for e in (g.expression, g.modulus)]
+        parts += [statement.target, statement.value]
+    return _through_formulas(parts)
+
+
+def symbols_of_operation(operation: Operation) -> tuple[Symbol, ...]:
+    """Every size and setting of a definition."""
+    settings = [setting for option in operation.options for setting in option.settings]
+    return _through_formulas([*operation.sizes, *settings])
+
+
+def _through_formulas(parts: Iterable[Any]) -> tuple[Symbol, ...]:
     found: dict[Symbol, None] = {}
 
     def visit(expression: Any) -> None:
@@ -26,15 +44,8 @@ def symbols_of(system: System) -> tuple[Symbol, ...]:
                 if isinstance(symbol, Size) and symbol.formula is not None:
                     visit(symbol.formula)
 
-    for tensor in system.tensors:
-        for number in (*tensor.shape, tensor.below, tensor.default):
-            if number is not None:
-                visit(number)
-    for statement in system.statements:
-        parts = (e for g in statement.where for e in (g.expression, g.modulus))
-        extents = (axis.extent for axis in statement.domain)
-        for part in (*extents, statement.target, statement.value, *parts):
-            visit(part)
+    for part in parts:
+        visit(part)
     return tuple(found)
 
 
@@ -56,7 +67,7 @@ def free_sizes(expressions: Iterable[Expr]) -> tuple[Size, ...]:
 
 
 def completed(
-    system: System,
+    symbols: Iterable[Symbol],
     options: Iterable[Option] = (),
     said: Mapping[str, Any] | None = None,
     sizes: Mapping[Size, int] | None = None,
@@ -65,6 +76,8 @@ def completed(
 
     Parameters
     ----------
+    symbols : iterable of Symbol
+        What to find a number for, all that formulas mention included.
     options : iterable of Option
         A setting of none of them has its least value.
     said : mapping of str to value, optional
@@ -78,7 +91,7 @@ def completed(
         value = said.get(option.name, option.default)
         numbers = option.spellings[value] if is_word(value) else option.numbers(value)
         waiting |= dict(zip(option.settings, map(sympy.sympify, numbers), strict=True))
-    for symbol in symbols_of(system):
+    for symbol in symbols:
         if isinstance(symbol, Size) and symbol.formula is not None:
             waiting[symbol] = symbol.formula
         elif isinstance(symbol, Size):
