@@ -7,9 +7,12 @@ that tells two things apart: a line is solid, dashed or heavy besides.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import hypot
 from typing import Literal
 
 from derive.calculus.step import Phrase
+
+_BESIDE = 0.24  # how far a label is from its arrow
 
 Role = Literal[
     "plain", "input", "output", "weight", "cotangent", "zero", "marked", "state", "parameter"
@@ -67,20 +70,27 @@ class Bracket:
 
 @dataclass(frozen=True)
 class Arrow:
-    """From one point to another one, bent to the left of its way by `bend`.
+    """From one point to another one.
 
     Attributes
     ----------
     label : Phrase
-        Stands beside the middle.
+        Stands left of its middle, as one goes along it.
     """
 
     start: tuple[float, float]
     end: tuple[float, float]
     role: Role = "plain"
     line: Line = "solid"
-    bend: float = 0
     label: Phrase = ()
+
+    @property
+    def beside(self) -> tuple[float, float]:
+        """Where the label is."""
+        (x1, y1), (x2, y2) = self.start, self.end
+        length = hypot(x2 - x1, y2 - y1) or 1
+        left = (y2 - y1) / length, -(x2 - x1) / length
+        return (x1 + x2) / 2 + _BESIDE * left[0], (y1 + y2) / 2 + _BESIDE * left[1]
 
 
 @dataclass(frozen=True)

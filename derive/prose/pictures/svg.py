@@ -7,11 +7,11 @@ told by colour is told by dashes, weight of line or words as well.
 from __future__ import annotations
 
 import hashlib
-import math
 from xml.sax.saxutils import escape
 
 from derive.calculus.step import Phrase
 from derive.prose.formula import Formula
+from derive.prose.pictures.colours import FILLS, INKS, SHADES, shade
 from derive.prose.pictures.grammar import Arrow, Bracket, Cell, Frame, Note, Picture
 from derive.prose.pictures.inline import (
     ABOVE,
@@ -31,16 +31,6 @@ UNIT = 40  # pixels of a cell
 MARGIN = 6
 _TEXT = 15  # height of letters
 _SMALL = 0.72
-_FILLS = {
-    "plain": "none", "input": "#dbe9f6", "output": "#dff0d8", "weight": "#fde7c3",
-    "cotangent": "#f6d9d5", "zero": "none", "marked": "#fff3a3", "state": "#e6e0f3",
-    "parameter": "#fde7c3",
-}  # fmt: skip
-_INKS = {"cotangent": "#b3261e", "marked": "#8a5a00", "zero": "#777777"}
-_SHADES = (
-    "#fbd38d", "#a7d8f0", "#f5b5c0", "#b5e0ad", "#d3c0ee", "#efe08a", "#a9e0d6", "#e3c5a5",
-    "#cfd4da",
-)  # fmt: skip
 _INK = "var(--derive-ink, #1f2328)"
 _SERIF = "font-family=\"'STIX Two Text', 'Times New Roman', 'DejaVu Serif', serif\""
 
@@ -136,27 +126,16 @@ class _Drawing:
 
     def arrow(self, arrow: Arrow) -> str:
         self.roles[arrow.role] = None
-        (x1, y1), (x2, y2) = ((x * UNIT, y * UNIT) for x, y in (arrow.start, arrow.end))
-        length = math.hypot(x2 - x1, y2 - y1) or 1
-        aside = arrow.bend * UNIT
-        across = (y2 - y1) / length * aside, -(x2 - x1) / length * aside
-        middle = (x1 + x2) / 2 + across[0], (y1 + y2) / 2 + across[1]
-        way = f"L{_number(x2)} {_number(y2)}"
-        if arrow.bend:
-            bow = tuple(2 * m - (a + b) / 2 for m, a, b in zip(middle, (x1, y1), (x2, y2)))
-            way = f"Q{_number(bow[0])} {_number(bow[1])} {_number(x2)} {_number(y2)}"
+        (x1, y1), (x2, y2) = ((_number(x * UNIT), _number(y * UNIT)) for x, y in
+                              (arrow.start, arrow.end))  # fmt: skip
         drawn = (
-            f'<path d="M{_number(x1)} {_number(y1)}{way}" fill="none" '
-            f'{_stroke(arrow.line, arrow.role)} marker-end="url(#@@-{arrow.role})"/>'
+            f'<path d="M{x1} {y1}L{x2} {y2}" fill="none" {_stroke(arrow.line, arrow.role)} '
+            f'marker-end="url(#@@-{arrow.role})"/>'
         )
         if not arrow.label:
             return drawn
-        text = self.printer.phrase(arrow.label)
-        sign = -1 if arrow.bend < 0 else 1
-        off = 9
-        x = middle[0] + (y2 - y1) / length * off * sign
-        y = middle[1] - (x2 - x1) / length * off * sign
-        return drawn + self.line(text, x, y, "middle", arrow.role, 12)
+        x, y = (v * UNIT for v in arrow.beside)
+        return drawn + self.line(self.printer.phrase(arrow.label), x, y, "middle", arrow.role, 12)
 
     def head(self, role: str, own: str) -> str:
         return (
@@ -182,7 +161,7 @@ class _Drawing:
     ) -> str:  # fmt: skip
         anchor = "" if align == "start" else f' text-anchor="{align}"'
         large = "" if size == _TEXT else f' font-size="{_number(size)}"'
-        ink = f' fill="{_ink(role)}"' if role in _INKS else ""
+        ink = f' fill="{_ink(role)}"' if role in INKS else ""
         heavy = ' font-weight="bold"' if strong else ""
         return (
             f'<text x="{_number(x)}" y="{_number(y + 0.34 * size)}"{anchor}{large}{ink}{heavy}>'
@@ -231,17 +210,16 @@ def _barred(name: str) -> str:
 
 
 def _fill(role: str) -> str:
-    colour = _FILLS[role]
+    colour = FILLS[role]
     return colour if colour == "none" else f"var(--derive-{role}, {colour})"
 
 
 def _shade(number: int) -> str:
-    number %= len(_SHADES)
-    return f"var(--derive-weight-{number + 1}, {_SHADES[number]})"
+    return f"var(--derive-weight-{number % len(SHADES) + 1}, {shade(number)})"
 
 
 def _ink(role: str) -> str:
-    return f"var(--derive-{role}-ink, {_INKS[role]})" if role in _INKS else _INK
+    return f"var(--derive-{role}-ink, {INKS[role]})" if role in INKS else _INK
 
 
 def _stroke(line: str, role: str) -> str:

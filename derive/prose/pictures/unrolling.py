@@ -19,7 +19,7 @@ from derive.language.options import Option
 from derive.language.symbols import Access, Axis, Size, Tensor
 from derive.calculus.sizes import completed, free_sizes, symbols_of
 
-STEPS = 3
+_STEPS = {1: 3, 2: 3}  # by the number of states; of more, two steps fill a page
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Edge:
 
 @dataclass
 class Unrolled:
-    """Loops over one axis, at `STEPS` steps and with all other sizes 1.
+    """Loops over one axis, at a few steps and with all other sizes 1.
 
     Attributes
     ----------
@@ -93,7 +93,8 @@ def unrolled(
         return None
     (length,) = lengths
     found = tuple(lp for lp in found if free_sizes(_axis(lp).extent.free_symbols) == lengths)
-    values = completed(symbols_of(system), options, said, {length: STEPS})
+    steps = _STEPS.get(sum(len(loop.states) for loop in found), 2) if len(found) == 1 else 2
+    values = completed(symbols_of(system), options, said, {length: steps})
     if values is None:
         return None
     graph = Unrolled(Instance(adjoint.system, values), length, found)
