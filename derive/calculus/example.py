@@ -181,12 +181,15 @@ def _bound(
 
 
 def _axes(operation: Operation, tensor: Tensor, array: np.ndarray) -> tuple[int, ...]:
-    """The extents of an array, any number of packed axes multiplied."""
+    """The extents of an array, axes that are packed into one multiplied."""
     count = len(tensor.axes_of)
-    first = tensor.axes_of[0][0] if count else None
-    if isinstance(first, Size) and first.packed and array.ndim >= count - 1:
-        packed = array.ndim - count + 1
-        return (prod(array.shape[:packed]), *array.shape[packed:])
+    packed = [place for place, (first, *_) in enumerate(tensor.axes_of)
+              if isinstance(first, Size) and first.packed]  # fmt: skip
+    several = array.ndim - count + 1
+    if len(packed) == 1 and several >= 0:
+        (place,) = packed
+        before, rest = array.shape[:place], array.shape[place:]
+        return (*before, prod(rest[:several]), *rest[several:])
     if array.ndim != count:
         raise _wrong(
             operation,
@@ -230,11 +233,7 @@ def _split(
     expected = tuple(
         int(prod([f.xreplace(numbers) for f in factors])) for factors in tensor.axes_of
     )
-    first = tensor.axes_of[0][0] if tensor.axes_of else None
-    packed = isinstance(first, Size) and first.packed
-    found = _axes(operation, tensor, array) if not packed or tensor.optional else (
-        (array.size // max(1, prod(expected[1:])), *array.shape[array.ndim - len(expected) + 1:])
-    )  # fmt: skip
+    found = _axes(operation, tensor, array)
     if found != expected:
         raise _wrong(
             operation,
@@ -243,6 +242,13 @@ def _split(
         )
     if tensor.integer:
         _check_integers(operation, tensor, array, numbers)
+    if tensor.interval is not None:
+        low, high = tensor.interval
+        beyond = [n for n in array.ravel() if not low <= n <= high]
+        if beyond:
+            raise _wrong(
+                operation, f"has {beyond[0]} in {tensor.name}", f"It lies between {low} and {high}."
+            )
     return array.reshape(shape)
 
 

@@ -9,6 +9,7 @@ import sympy
 from sympy import Expr, Integer, Symbol
 
 from derive.calculus.statements import System
+from derive.language.numbers import exact
 from derive.language.operation import Operation
 from derive.language.options import Option, Setting, is_word
 from derive.language.symbols import Size
@@ -90,7 +91,7 @@ def completed(
     for option in options:
         value = said.get(option.name, option.default)
         numbers = option.spellings[value] if is_word(value) else option.numbers(value)
-        waiting |= dict(zip(option.settings, map(sympy.sympify, numbers), strict=True))
+        waiting |= dict(zip(option.settings, map(exact, numbers), strict=True))
     for symbol in symbols:
         if isinstance(symbol, Size) and symbol.formula is not None:
             waiting[symbol] = symbol.formula

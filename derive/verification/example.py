@@ -84,7 +84,7 @@ def worked(operation: Operation, steps: Derivation | None = None) -> Example:
     whole = System(both.system.inputs, wanted, (*both.primal.statements, *lines), system.order)
     arrays = {tensor.name: _plain(array) for tensor, array in known.items()}
     with evaluation():
-        found = evaluate(whole, arrays, dict(given.values))
+        found = evaluate(whole, arrays, {s: _python(n) for s, n in given.values.items()})
     values = {t: _exact(found[t.name]) for t in wanted}
     computed = {t: values[t] for t in written}
     gradients = {t: values[t] for t in wanted if t not in computed}
@@ -93,10 +93,14 @@ def worked(operation: Operation, steps: Derivation | None = None) -> Example:
 
 def _plain(array: np.ndarray) -> np.ndarray:
     """SymPy's rational numbers as those of Python."""
-    numbers = [int(n) if n.is_Integer else Fraction(int(n.p), int(n.q)) for n in array.ravel()]
-    result = np.empty(len(numbers), dtype=object)
-    result[:] = numbers
+    result = np.empty(array.size, dtype=object)
+    result[:] = [_python(number) for number in array.ravel()]
     return result.reshape(array.shape)
+
+
+def _python(number: Any) -> int | Fraction:
+    number = sympy.sympify(number)
+    return int(number) if number.is_Integer else Fraction(int(number.p), int(number.q))
 
 
 def _exact(array: np.ndarray) -> np.ndarray:

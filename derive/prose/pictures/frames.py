@@ -13,7 +13,7 @@ from derive.calculus.step import Phrase
 from derive.language.symbols import Access, Tensor
 from derive.prose.pictures.grammar import Cell, Item, Picture
 from derive.prose.pictures.letters import PLUS, Letters
-from derive.prose.pictures.numbers import short
+from derive.prose.numbers import short
 from derive.prose.pictures.page import Page
 from derive.prose.pictures.planes import Drawn
 from derive.prose.pictures.relation import Link, counting

@@ -16,7 +16,7 @@ from derive.language.options import Option
 from derive.language.symbols import Access, Tensor
 from derive.prose.pictures.grammar import Arrow, Cell, Picture
 from derive.prose.pictures.letters import Letters
-from derive.prose.pictures.numbers import short
+from derive.prose.numbers import short
 from derive.prose.pictures.page import Page
 from derive.prose.pictures.planes import Plane, sized
 from derive.prose.pictures.relation import MOST, windows
