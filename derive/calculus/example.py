@@ -1,4 +1,4 @@
-"""The small numbers that a definition gives for its worked example, and what they are numbers of."""
+"""The small numbers that a definition gives for its worked example, checked and completed."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-import numpy as np
 import sympy
 from sympy import Expr, Integer, Symbol
 
+from derive.calculus.array import Array
 from derive.calculus.sizes import Values, completed, symbols_of_operation
 from derive.errors import DefinitionError
 from derive.language.numbers import exact
@@ -29,17 +29,17 @@ class Numbers:
     ----------
     values : mapping of Symbol to int
         Every size and setting.
-    arrays : mapping of Tensor to ndarray
+    arrays : mapping of Tensor to Array
         The inputs that are given, their entries exact; product axes are split.
-    arriving : mapping of Tensor to ndarray
+    arriving : mapping of Tensor to Array
         The cotangent of each output.
     options : mapping of str to value
         What was said of options.
     """
 
     values: Mapping[Symbol, int]
-    arrays: Mapping[Tensor, np.ndarray]
-    arriving: Mapping[Tensor, np.ndarray]
+    arrays: Mapping[Tensor, Array]
+    arriving: Mapping[Tensor, Array]
     options: Mapping[str, Any]
 
 
@@ -86,7 +86,7 @@ def given_numbers(operation: Operation) -> Numbers | None:
             continue
         shape = _shape(tensor, values)
         counted = [Integer(first + number) for number in range(prod(shape))]
-        arriving[tensor] = _filled(counted, shape)
+        arriving[tensor] = Array(shape, tuple(counted))
         first += len(counted)
     return Numbers(values, split, arriving, options)
 
@@ -115,9 +115,9 @@ def _size(operation: Operation, size: Size, given: dict[str, Any]) -> int:
     return value
 
 
-def _array(operation: Operation, name: str, given: Any) -> np.ndarray:
+def _array(operation: Operation, name: str, given: Any) -> Array:
     """Nested lists as an array of exact numbers."""
-    given = given.tolist() if isinstance(given, np.ndarray) else given
+    given = given.tolist() if hasattr(given, "tolist") else given
 
     def shape(part: Any) -> tuple[int, ...]:
         if not isinstance(part, list | tuple):
@@ -135,7 +135,7 @@ def _array(operation: Operation, name: str, given: Any) -> np.ndarray:
     numbers = []
     for entry in entries(given):
         try:
-            number = exact(entry)
+            number: Any = exact(entry)
         except DefinitionError:
             number = None
         if not isinstance(number, Expr) or not number.is_Rational:
@@ -145,17 +145,11 @@ def _array(operation: Operation, name: str, given: Any) -> np.ndarray:
                 "Write integers, decimals or fractions: sympy.Rational(1, 3).",
             )
         numbers.append(number)
-    return _filled(numbers, shape(given))
-
-
-def _filled(numbers: list[Any], shape: tuple[int, ...]) -> np.ndarray:
-    array = np.empty(len(numbers), dtype=object)
-    array[:] = numbers
-    return array.reshape(shape)
+    return Array(shape(given), tuple(numbers))
 
 
 def _bound(
-    operation: Operation, arrays: Mapping[Tensor, np.ndarray], stated: dict[Size, int],
+    operation: Operation, arrays: Mapping[Tensor, Array], stated: dict[Size, int],
     options: Mapping[str, Any],
 ) -> dict[Size, int]:  # fmt: skip
     """The sizes that shapes of inputs show."""
@@ -168,32 +162,34 @@ def _bound(
     while grew:
         grew = False
         for tensor, array in arrays.items():
-            for factors, extent in zip(tensor.axes_of, _axes(operation, tensor, array), strict=True):
+            for factors, extent in zip(
+                tensor.axes_of, _axes(operation, tensor, array), strict=True
+            ):
                 open_sizes = [f for f in factors if isinstance(f, Size) and f.formula is None
                               and f not in known]  # fmt: skip
                 rest = [f for f in factors if f not in open_sizes]
                 number = prod([sympy.sympify(f).xreplace(known) for f in rest])
-                if len(open_sizes) == 1 and getattr(number, "is_number", True) and number:
-                    if extent % number == 0:
-                        known[open_sizes[0]] = int(extent / number)
-                        grew = True
+                whole = getattr(number, "is_number", True) and number and extent % number == 0
+                if len(open_sizes) == 1 and whole:
+                    known[open_sizes[0]] = int(extent / number)
+                    grew = True
     return {s: int(n) for s, n in known.items() if isinstance(s, Size)}
 
 
-def _axes(operation: Operation, tensor: Tensor, array: np.ndarray) -> tuple[int, ...]:
+def _axes(operation: Operation, tensor: Tensor, array: Array) -> tuple[int, ...]:
     """The extents of an array, axes that are packed into one multiplied."""
     count = len(tensor.axes_of)
     packed = [place for place, (first, *_) in enumerate(tensor.axes_of)
               if isinstance(first, Size) and first.packed]  # fmt: skip
-    several = array.ndim - count + 1
+    several = len(array.shape) - count + 1
     if len(packed) == 1 and several >= 0:
         (place,) = packed
         before, rest = array.shape[:place], array.shape[place:]
         return (*before, prod(rest[:several]), *rest[several:])
-    if array.ndim != count:
+    if len(array.shape) != count:
         raise _wrong(
             operation,
-            f"gives {tensor.name} {array.ndim} axes, and it has {count}",
+            f"gives {tensor.name} {len(array.shape)} axes, and it has {count}",
             f"Its shape is ({', '.join(_written(tensor))}).",
         )
     return array.shape
@@ -203,9 +199,7 @@ def _written(tensor: Tensor) -> list[str]:
     return ["*".join(map(str, factors)) for factors in tensor.axes_of]
 
 
-def _completed(
-    operation: Operation, options: Mapping[str, Any], sizes: dict[Size, int]
-) -> Values:
+def _completed(operation: Operation, options: Mapping[str, Any], sizes: dict[Size, int]) -> Values:
     missing = [s for s in operation.sizes if s.formula is None and s not in sizes]
     if missing:
         names = ", ".join(s.name for s in missing)
@@ -224,9 +218,7 @@ def _shape(tensor: Tensor, values: Values) -> tuple[int, ...]:
     return tuple(int(extent.xreplace(numbers)) for extent in tensor.shape)
 
 
-def _split(
-    operation: Operation, tensor: Tensor, array: np.ndarray, values: Values
-) -> np.ndarray:
+def _split(operation: Operation, tensor: Tensor, array: Array, values: Values) -> Array:
     """An array with the shape that sizes say, product axes split."""
     shape = _shape(tensor, values)
     numbers = {symbol: sympy.sympify(value) for symbol, value in values.items()}
@@ -244,22 +236,22 @@ def _split(
         _check_integers(operation, tensor, array, numbers)
     if tensor.interval is not None:
         low, high = tensor.interval
-        beyond = [n for n in array.ravel() if not low <= n <= high]
+        beyond = [n for n in array.entries if not low <= n <= high]
         if beyond:
             raise _wrong(
                 operation, f"has {beyond[0]} in {tensor.name}", f"It lies between {low} and {high}."
             )
-    return array.reshape(shape)
+    return array.shaped(*shape)
 
 
-def _check_integers(operation: Operation, tensor: Tensor, array: np.ndarray, numbers) -> None:
+def _check_integers(operation: Operation, tensor: Tensor, array: Array, numbers) -> None:
     below = None if tensor.below is None else tensor.below.xreplace(numbers)
     besides = None if tensor.besides is None else tensor.besides.xreplace(numbers)
-    for number in array.ravel():
-        if not number.is_Integer or (below is not None and not 0 <= number < below != besides):
-            if number != besides:
-                raise _wrong(
-                    operation,
-                    f"has {number} in {tensor.name}",
-                    f"Its entries are integers, 0 <= entry < {tensor.below}.",
-                )
+    for number in array.entries:
+        fits = number.is_Integer and (below is None or 0 <= number < below)
+        if not fits and number != besides:
+            raise _wrong(
+                operation,
+                f"has {number} in {tensor.name}",
+                f"Its entries are integers, 0 <= entry < {tensor.below}.",
+            )

@@ -1,6 +1,6 @@
 """A system at given sizes: which entry every point of a statement writes, and which it reads.
 
-    y[p] += w[u]·x[p + u]     with P = 3, U = 2     becomes     y[0] from w[0], x[0]; w[1], x[1]; ...
+    y[p] += w[u]·x[p + u]   with P = 3, U = 2   becomes   y[0] from w[0], x[0]; from w[1], x[1]; ...
 
 Numbers for sizes are enough for that, unless an index or a condition reads an integer that only a
 caller knows.
@@ -116,9 +116,7 @@ class Instance:
         Axes that are `fixed` do not run.
         """
         fixed = fixed or {}
-        ranges = [
-            (fixed[a],) if a in fixed else range(self.extent(a)) for a in statement.domain
-        ]
+        ranges = [(fixed[a],) if a in fixed else range(self.extent(a)) for a in statement.domain]
         for numbers in itertools.product(*ranges):
             indices = zip(statement.domain, map(Integer, numbers), strict=True)
             here = {**self.values, **dict(indices)}

@@ -34,7 +34,8 @@ SHORT, SMALL = [1, 2, -1], [[1, 2], [0, -1]]
 KERNELS = {1: SHORT, 2: SMALL}
 EXAMPLES = {rank: {"x": [[x]], "weight": [[KERNELS[rank]]]} for rank, x in ((1, LINE), (2, PLANE))}
 SCATTERED = {
-    rank: {"x": [[x]], "weight": [[KERNELS[rank]]]} for rank, x in ((1, [1, 2, 3]), (2, [[1, 2], [3, 4]]))
+    rank: {"x": [[x]], "weight": [[KERNELS[rank]]]}
+    for rank, x in ((1, [1, 2, 3]), (2, [[1, 2], [3, 4]]))
 }
 SIGNALS = {
     1: {"x": [0.5, 0.5, 0.5], "kernel": [3, 2, 1]},

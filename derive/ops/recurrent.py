@@ -202,9 +202,11 @@ def lstm(
             *handed_over,
         ),
         options=(CLIP,) if clip else (),
-        example={}
-        if peephole or projected
-        else over.numbers([1, 0.5, 1, 0.5][: len(gates)], [0.5, 0.5, 1, 1][: len(gates)]),
+        example=(
+            {}
+            if peephole or projected
+            else over.numbers([1, 0.5, 1, 0.5][: len(gates)], [0.5, 0.5, 1, 1][: len(gates)])
+        ),
         legend={"gate": ", ".join(WORDS[g] for g in gates)}
         | ({"p,q": "projection"} if projected else {}),
         source="; ".join((*LSTM_SOURCES, *source)),

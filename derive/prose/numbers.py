@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import sympy
 from sympy import Integer, Rational
 
+from derive.calculus.array import Array
 from derive.language.numbers import decimal
 from derive.language.symbols import Access, Tensor
 from derive.prose.formula import Formula
@@ -50,18 +51,19 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
 
 
-def tables(arrays: Mapping[Tensor, np.ndarray]) -> Iterator[Table]:
+def tables(arrays: Mapping[Tensor, Array]) -> Iterator[Table]:
     """The numbers of some tensors, such as those of a worked example."""
     for tensor, array in arrays.items():
         first = [o for o, n in zip(tensor.offset, array.shape, strict=True) if n != 1]
-        array = array.reshape([n for n in array.shape if n != 1])
-        before = array.shape[:-2]
-        for index in np.ndindex(*before):
-            part = array[index]
-            rows = part.reshape((1,) * (2 - part.ndim) + part.shape)
+        array = array.shaped(*(n for n in array.shape if n != 1))
+        outer = array.shape[:-2]
+        for index in itertools.product(*map(range, outer)):
+            part = array.within(index)
+            count = part.shape[-1] if part.shape else 1
+            rows = (part.entries[i : i + count] for i in range(0, len(part.entries), count or 1))
             shifted = [Integer(i + o) for i, o in zip(index, first, strict=False)]
-            outer = Tensor(tensor.name, tuple((Integer(n),) for n in before))
-            yield Table(Access(outer, *shifted), tuple(tuple(map(short, row)) for row in rows))
+            named = Tensor(tensor.name, tuple((Integer(n),) for n in outer))
+            yield Table(Access(named, *shifted), tuple(tuple(map(short, row)) for row in rows))
 
 
 def table_text(shown: Iterable[Table], printer: Formula) -> str:

@@ -16,6 +16,7 @@ import sympy
 from sympy import Expr, Rational
 
 from derive.calculus.adjoint import adjoint
+from derive.calculus.array import Array
 from derive.calculus.derivation import Derivation, derivation
 from derive.calculus.example import Numbers, given_numbers
 from derive.calculus.lift import to_system
@@ -38,14 +39,14 @@ class Example:
     operation : Operation
     given : Numbers
         What the definition says.
-    arrays : mapping of Tensor to ndarray
-        Inputs, what is computed of them, and cotangents, in this order. Entries are SymPy's numbers;
-        product axes are split. Optional inputs that are not given are not among them.
+    arrays : mapping of Tensor to Array
+        Inputs, what is computed of them, and cotangents, in this order. Entries are SymPy's
+        numbers; product axes are split. Optional inputs that are not given are not among them.
     """
 
     operation: Operation
     given: Numbers
-    arrays: Mapping[Tensor, np.ndarray]
+    arrays: Mapping[Tensor, Array]
 
 
 def worked(operation: Operation, steps: Derivation | None = None) -> Example:
@@ -91,10 +92,10 @@ def worked(operation: Operation, steps: Derivation | None = None) -> Example:
     return Example(operation, given, {**given.arrays, **computed, **arriving, **gradients})
 
 
-def _plain(array: np.ndarray) -> np.ndarray:
+def _plain(array: Array) -> np.ndarray:
     """SymPy's rational numbers as those of Python."""
-    result = np.empty(array.size, dtype=object)
-    result[:] = [_python(number) for number in array.ravel()]
+    result = np.empty(len(array.entries), dtype=object)
+    result[:] = [_python(number) for number in array.entries]
     return result.reshape(array.shape)
 
 
@@ -103,11 +104,9 @@ def _python(number: Any) -> int | Fraction:
     return int(number) if number.is_Integer else Fraction(int(number.p), int(number.q))
 
 
-def _exact(array: np.ndarray) -> np.ndarray:
+def _exact(array: np.ndarray) -> Array:
     """Numbers as SymPy has them."""
-    result = np.empty(array.size, dtype=object)
-    result[:] = [_number(entry) for entry in array.ravel()]
-    return result.reshape(array.shape)
+    return Array(array.shape, tuple(_number(entry) for entry in array.ravel()))
 
 
 def _number(entry: Any) -> Expr:

@@ -11,6 +11,7 @@ from typing import Any
 from sympy import Symbol
 
 from derive.calculus.adjoint import Adjoint, adjoint
+from derive.calculus.array import Array
 from derive.calculus.instance import Instance, Unknown
 from derive.calculus.statements import System
 from derive.language.options import Option
@@ -22,10 +23,12 @@ from derive.prose.pictures.planes import drawn, sized
 from derive.prose.pictures.recurrence import recurrence_picture
 from derive.prose.pictures.relation import Window, windows
 from derive.prose.pictures.svg import svg
+from derive.prose.pictures.tikz import tikz
 from derive.prose.pictures.unrolling import unrolled
+from derive.prose.pictures.windows import window_picture
 from derive.prose.pictures.winner import contest_sizes, contests, winner_picture
 
-__all__ = ["Picture", "pictures", "svg"]
+__all__ = ["Picture", "pictures", "svg", "tikz"]
 
 _TAPS = 3  # of a window
 
@@ -35,7 +38,7 @@ def pictures(
     options: Sequence[Option] = (),
     *,
     said: Mapping[str, Any] | None = None,
-    arrays: Mapping[Tensor, Any] | None = None,
+    arrays: Mapping[Tensor, Array] | None = None,
     values: Mapping[Symbol, int] | None = None,
     both: Adjoint | None = None,
 ) -> tuple[Picture, ...]:
@@ -65,7 +68,7 @@ def pictures(
 
 def _of_windows(
     system: System, options: Sequence[Option], said: Mapping[str, Any],
-    arrays: Mapping[Tensor, Any] | None, values: Mapping[Symbol, int] | None,
+    arrays: Mapping[Tensor, Array] | None, values: Mapping[Symbol, int] | None,
 ) -> Iterator[Picture]:  # fmt: skip
     for window in windows(system):
         if arrays is not None and values is not None:
@@ -73,7 +76,7 @@ def _of_windows(
                 yield picture
         try:
             if instance := sized(system, window, options, said, _TAPS):
-                yield from window_pictures(window, instance)
+                yield window_picture(drawn(window, instance))
             few = _TAPS if len(window.along) == 1 else _TAPS - 1
             if instance := sized(system, window, options, said, few, few):
                 if picture := matrix_picture(drawn(window, instance)):
@@ -105,11 +108,11 @@ def _of_loops(
 
 
 def _frames(
-    system: System, window: Window, arrays: Mapping[Tensor, Any], values: Mapping[Symbol, int]
+    system: System, window: Window, arrays: Mapping[Tensor, Array], values: Mapping[Symbol, int]
 ) -> Picture | None:
     """The sums on the numbers of an example."""
     integers = {
-        t: {place: int(n) for place, n in _entries(array)}
+        t: {place: int(n) for place, n in array.items()}
         for t, array in arrays.items()
         if t.integer and t in system.inputs
     }
@@ -117,17 +120,3 @@ def _frames(
         return frames_picture(drawn(window, Instance(system, values, integers)), arrays)
     except Unknown:
         return None
-
-
-def _entries(array: Any) -> Iterator[tuple[tuple[int, ...], Any]]:
-    import numpy as np
-
-    yield from np.ndenumerate(array)
-
-
-def window_pictures(window: Window, instance: Instance) -> Iterator[Picture]:
-    from derive.prose.pictures.windows import window_picture
-
-    one = drawn(window, instance)
-    if one.inner:
-        yield window_picture(one)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import sympy
 from sympy import Expr, Integer
 
+from derive.calculus.array import Array
 from derive.calculus.instance import Place
 from derive.calculus.step import Phrase
 from derive.language.symbols import Access, Tensor
+from derive.prose.numbers import short
 from derive.prose.pictures.grammar import Cell, Item, Picture
 from derive.prose.pictures.letters import PLUS, Letters
-from derive.prose.numbers import short
 from derive.prose.pictures.page import Page
 from derive.prose.pictures.planes import Drawn
 from derive.prose.pictures.relation import Link, counting
@@ -22,7 +22,7 @@ MOST_FRAMES = 9
 _WIDEST = 9
 
 
-def frames_picture(one: Drawn, arrays: Mapping[Tensor, Any]) -> Picture | None:
+def frames_picture(one: Drawn, arrays: Mapping[Tensor, Array]) -> Picture | None:
     """For each result the numbers that it sees, the weights under them, and the sum.
 
     None if the sum is not all of the result: other channels, or other terms, add to it.
@@ -68,7 +68,7 @@ def frames_picture(one: Drawn, arrays: Mapping[Tensor, Any]) -> Picture | None:
 class _Numbers:
     """Entries of a window as numbers."""
 
-    def __init__(self, one: Drawn, arrays: Mapping[Tensor, Any]) -> None:
+    def __init__(self, one: Drawn, arrays: Mapping[Tensor, Array]) -> None:
         self.one, self.arrays = one, arrays
 
     def source(self, place: Place) -> Expr:

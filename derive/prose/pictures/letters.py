@@ -9,7 +9,6 @@ from sympy import Expr, Integer, Mul
 from derive.calculus.step import Phrase
 from derive.language.symbols import Access, Tensor
 
-
 NARROW, PLUS = "\u2009", " +\u00a0"  # no line ends behind a factor, and none behind a sign
 
 

@@ -107,6 +107,3 @@ def _turned(one: Drawn, letters: Letters) -> Phrase:
         "Rows of C read ", *listed(across), ", rows of Cᵀ ", *listed(down),
         ": the weights turn round.",
     )  # fmt: skip
-
-
-

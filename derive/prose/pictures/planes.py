@@ -9,12 +9,12 @@ from typing import Any
 from sympy import Expr
 
 from derive.calculus.instance import Instance, Place
+from derive.calculus.sizes import choices, completed, free_sizes, symbols_of
 from derive.calculus.statements import System
 from derive.language.options import Option
 from derive.language.symbols import Tensor
 from derive.prose.pictures.grammar import Cell, Frame, Role
 from derive.prose.pictures.relation import MOST, Link, Window, links
-from derive.calculus.sizes import choices, completed, free_sizes, symbols_of
 
 _LEAST, _ENOUGH, _LONGEST = 2, 3, 9
 _ROOM = {1: 7, 2: 5}  # the longest source for which there are three windows
@@ -64,7 +64,11 @@ class Plane:
         return x + column + 0.5, y + row + 0.5
 
     def cells(
-        self, x: float, y: float, role: Role, filled: Mapping[Place, Cell | None] | None = None,
+        self,
+        x: float,
+        y: float,
+        role: Role,
+        filled: Mapping[Place, Cell | None] | None = None,
         outer: Sequence[Any] = (0,),
     ) -> Iterator[Cell]:
         """A cell for each place, those around the tensor dashed; some are filled otherwise."""
@@ -111,9 +115,11 @@ class Drawn:
     def some_inside(self) -> bool:
         """Whether a window lies within the source, or all of a copy within the target."""
         sides = [(k.target, self.source.is_inner(k.source)) for k in self.links]
-        sides = sides if all(self.target.is_inner(k.target) for k in self.links) else [
-            (k.source, self.target.is_inner(k.target)) for k in self.links
-        ]
+        sides = (
+            sides
+            if all(self.target.is_inner(k.target) for k in self.links)
+            else [(k.source, self.target.is_inner(k.target)) for k in self.links]
+        )
         return bool({p for p, _ in sides} - {p for p, inside in sides if not inside})
 
 
@@ -159,7 +165,7 @@ def sized(
 
     def found(spoken: Mapping[str, Any]) -> Iterator[tuple[int, int, Instance]]:
         for length in range(1, _LONGEST + 1):
-            sizes = {s: max(taps, s.minimum) for s in inner} | {s: length for s in lengths}
+            sizes = {s: max(taps, s.minimum) for s in inner} | dict.fromkeys(lengths, length)
             values = completed(symbols_of(system), options, spoken, sizes)
             if values is not None:
                 instance = Instance(system, values)

@@ -14,10 +14,10 @@ from derive.calculus.affine import axes_in
 from derive.calculus.chain import slopes_by
 from derive.calculus.instance import Entry, Instance
 from derive.calculus.loops import Loop, loops
+from derive.calculus.sizes import completed, free_sizes, symbols_of
 from derive.calculus.statements import Statement, System
 from derive.language.options import Option
 from derive.language.symbols import Access, Axis, Size, Tensor
-from derive.calculus.sizes import completed, free_sizes, symbols_of
 
 _STEPS = {1: 3, 2: 3}  # by the number of states; of more, two steps fill a page
 

@@ -6,24 +6,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sympy import Integer
+from sympy import Expr, Integer
 
 from derive.calculus.affine import axes_in
+from derive.calculus.array import Array
 from derive.calculus.instance import Instance, Place
 from derive.calculus.selection import reduced
+from derive.calculus.sizes import completed, free_sizes, symbols_of
 from derive.calculus.statements import Statement, System
 from derive.language.options import Option
 from derive.language.symbols import Access, Tensor
+from derive.prose.numbers import short
 from derive.prose.pictures.grammar import Arrow, Cell, Picture
 from derive.prose.pictures.letters import Letters
-from derive.prose.numbers import short
 from derive.prose.pictures.page import Page
 from derive.prose.pictures.planes import Plane, sized
 from derive.prose.pictures.relation import MOST, windows
-from derive.calculus.sizes import completed, free_sizes, symbols_of
 
 _DIGITS = "2718281828459045235360287471352662497757"  # of e: they look random, and repeat
-_GAP = 1.6
+_GAP, _LEAST_WIDTH = 1.6, 8
 _ALONE = {1: 5, 2: 3}  # extents of what is compared as a whole
 
 
@@ -73,18 +74,20 @@ def contest_sizes(
         if window.statement == contest.statement:
             return sized(system, window, options, said, 2)
     ends = free_sizes(contest.read.tensor.shape[d] for d in contest.source)
-    values = completed(symbols_of(system), options, said, dict.fromkeys(ends, _ALONE[len(contest.source)]))
+    values = completed(
+        symbols_of(system), options, said, dict.fromkeys(ends, _ALONE[len(contest.source)])
+    )
     return None if values is None else Instance(system, values)
 
 
 def winner_picture(
-    contest: Contest, instance: Instance, arrays: Mapping[Tensor, Any] | None = None
+    contest: Contest, instance: Instance, arrays: Mapping[Tensor, Array] | None = None
 ) -> Picture:
     """Numbers, the winner of each window, and the cotangents that are handed to the winners.
 
     Parameters
     ----------
-    arrays : mapping of Tensor to array, optional
+    arrays : mapping of Tensor to Array, optional
         Numbers of the tensor that is read; without it they are digits.
     """
     statement, tensor = contest.statement, contest.read.tensor
@@ -119,21 +122,19 @@ def winner_picture(
     letters = Letters((tensor, statement.target.tensor))
     names = [letters.entry(t, (), bar) for bar in (False, True) for t in letters.tensors]
     right = plane.columns + _GAP
-    page = Page(right + windows_plane.columns)
-    y = page.y = 0.7
+    page = Page(max(right + windows_plane.columns, _LEAST_WIDTH))
     apart = len({e for entries in compared.values() for e in entries}) == sum(
         map(len, compared.values())
     )
     framed = list(compared.values()) if apart else list(compared.values())[:1]
 
-    def named(left_name, right_name) -> None:
-        page.say((left_name,))
-        top = page.items.pop()
-        page.items.append(top)
-        page.y -= 0.7
-        page.say((right_name,), right)
+    def named(left: Expr, beside: Expr) -> None:
+        """The names of two planes side by side, above them."""
+        y = page.y
+        page.say((left,))
+        page.y = y
+        page.say((beside,), right)
 
-    page.y = 0
     named(names[0], names[1])
     y = page.y
     page.add(plane.cells(0, y, "input", {
@@ -176,10 +177,12 @@ def _ranges(tensor: Tensor, at: Sequence[int], instance: Instance) -> tuple[rang
     return tuple(range(tensor.offset[d], tensor.offset[d] + shape[d]) for d in at)
 
 
-def _numbers(contest: Contest, instance: Instance, arrays: Mapping[Tensor, Any] | None) -> list:
-    """The numbers of the dimensions that are compared, row by row."""
+def _numbers(
+    contest: Contest, instance: Instance, arrays: Mapping[Tensor, Array] | None
+) -> list[Any]:
+    """The numbers of the dimensions that are compared, row by row; all others at their first."""
     tensor = contest.read.tensor
     if arrays is None or tensor not in arrays:
         return [Integer(int(digit)) for digit in _DIGITS]
-    index = tuple(slice(None) if d in contest.source else 0 for d in range(tensor.rank))
-    return list(arrays[tensor][index].ravel())
+    others = [d for d in range(tensor.rank) if d not in contest.source]
+    return [n for place, n in arrays[tensor].items() if not any(place[d] for d in others)]
