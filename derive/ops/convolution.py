@@ -31,11 +31,13 @@ IMAGE, OUTPUT, TAP = "DHW", "OPQ", "TUV"
 # Numbers of worked examples: a line, a plane, and a kernel for each.
 LINE, PLANE = [2, 1, 0, 3, 1], [[1, 2, 3], [4, 5, 6], [7, 8, 9]]
 SHORT, SMALL = [1, 2, -1], [[1, 2], [0, -1]]
-KERNELS = {1: SHORT, 2: SMALL}
-EXAMPLES = {rank: {"x": [[x]], "weight": [[KERNELS[rank]]]} for rank, x in ((1, LINE), (2, PLANE))}
+EXAMPLES = {
+    1: {"x": [[LINE]], "weight": [[SHORT]]},
+    2: {"x": [[PLANE]], "weight": [[SMALL]]},
+}
 SCATTERED = {
-    rank: {"x": [[x]], "weight": [[KERNELS[rank]]]}
-    for rank, x in ((1, [1, 2, 3]), (2, [[1, 2], [3, 4]]))
+    1: {"x": [[[1, 2, 3]]], "weight": [[SHORT]]},
+    2: {"x": [[[[1, 2], [3, 4]]]], "weight": [[SMALL]]},
 }
 SIGNALS = {
     1: {"x": [0.5, 0.5, 0.5], "kernel": [3, 2, 1]},

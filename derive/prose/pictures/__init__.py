@@ -6,6 +6,7 @@ Nothing here knows an operation: each kind says of any statement whether it appl
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sympy import Symbol
@@ -21,7 +22,7 @@ from derive.prose.pictures.grammar import Picture
 from derive.prose.pictures.matrix import matrix_picture
 from derive.prose.pictures.planes import drawn, sized
 from derive.prose.pictures.recurrence import recurrence_picture
-from derive.prose.pictures.relation import Window, windows
+from derive.prose.pictures.relation import windows
 from derive.prose.pictures.svg import svg
 from derive.prose.pictures.tikz import tikz
 from derive.prose.pictures.unrolling import unrolled
@@ -60,37 +61,61 @@ def pictures(
         ``adjoint(system)``, if there is one already.
     """
     both = both or adjoint(system)
-    found = (*_of_windows(system, options, said or {}, arrays, values),
-             *_of_maxima(system, both, options, said or {}),
-             *_of_loops(system, both, options, said or {}))  # fmt: skip
+    example = None
+    if arrays is not None and values is not None:
+        integers = {
+            t: {place: int(n) for place, n in array.items()}
+            for t, array in arrays.items()
+            if t.integer and t in system.inputs
+        }
+        example = Example(Instance(system, values, integers), arrays)
+    found = (
+        *_of_windows(system, options, said or {}, example),
+        *_of_maxima(system, both, options, said or {}, example),
+        *_of_loops(system, both, options, said or {}),
+    )
     return tuple(dict.fromkeys(found))
 
 
+@dataclass(frozen=True, eq=False)
+class Example:
+    """A system at the sizes of some numbers, and these numbers."""
+
+    instance: Instance
+    arrays: Mapping[Tensor, Array]
+
+
 def _of_windows(
-    system: System, options: Sequence[Option], said: Mapping[str, Any],
-    arrays: Mapping[Tensor, Array] | None, values: Mapping[Symbol, int] | None,
-) -> Iterator[Picture]:  # fmt: skip
+    system: System, options: Sequence[Option], said: Mapping[str, Any], example: Example | None
+) -> Iterator[Picture]:
     for window in windows(system):
-        if arrays is not None and values is not None:
-            if picture := _frames(system, window, arrays, values):
-                yield picture
         try:
+            if example is not None:
+                at_numbers = drawn(window, example.instance)
+                yield from _if_any(frames_picture(at_numbers, example.arrays))
             if instance := sized(system, window, options, said, _TAPS):
                 yield window_picture(drawn(window, instance))
             few = _TAPS if len(window.along) == 1 else _TAPS - 1
             if instance := sized(system, window, options, said, few, few):
-                if picture := matrix_picture(drawn(window, instance)):
-                    yield picture
+                yield from _if_any(matrix_picture(drawn(window, instance)))
         except Unknown:
             continue  # where its windows are, the sizes do not say
 
 
+def _if_any(picture: Picture | None) -> Iterator[Picture]:
+    if picture is not None:
+        yield picture
+
+
 def _of_maxima(
-    system: System, both: Adjoint, options: Sequence[Option], said: Mapping[str, Any]
-) -> Iterator[Picture]:
+    system: System, both: Adjoint, options: Sequence[Option], said: Mapping[str, Any],
+    example: Example | None,
+) -> Iterator[Picture]:  # fmt: skip
     for contest in contests(both.primal):
         try:
-            if instance := contest_sizes(contest, system, options, said):
+            if example is not None:
+                yield winner_picture(contest, example.instance, example.arrays)
+            elif instance := contest_sizes(contest, system, options, said):
                 yield winner_picture(contest, instance)
         except Unknown:
             continue
@@ -105,18 +130,3 @@ def _of_loops(
             yield picture
     except Unknown:
         return
-
-
-def _frames(
-    system: System, window: Window, arrays: Mapping[Tensor, Array], values: Mapping[Symbol, int]
-) -> Picture | None:
-    """The sums on the numbers of an example."""
-    integers = {
-        t: {place: int(n) for place, n in array.items()}
-        for t, array in arrays.items()
-        if t.integer and t in system.inputs
-    }
-    try:
-        return frames_picture(drawn(window, Instance(system, values, integers)), arrays)
-    except Unknown:
-        return None

@@ -144,9 +144,9 @@ class _Layout:
         last one."""
         begins = self.graph.begins.get(node)
         for edge in self.graph.forward:
-            if edge.start == node and edge.end in self.columns:
-                if begins in (None, edge.end.tensor):
-                    return edge.end.tensor, edge.end, -1
+            begun = edge.start == node and edge.end in self.columns
+            if begun and begins in (None, edge.end.tensor):
+                return edge.end.tensor, edge.end, -1
             if edge.end == node and edge.start in self.columns:
                 return edge.start.tensor, edge.start, 1
         first = next(n for n in self.columns if n.tensor == (begins or self.states[0]))
@@ -232,7 +232,8 @@ def _shared(graph: Unrolled, places: Places, y: float, wide: float) -> Iterator[
     """The parameters above all steps: they go down to each, and their gradients come up."""
     top = graph.loops[0].states[0]
     steps = [place for node, place in places.items() if node.tensor == top]
-    left, right = min(x for x, _ in steps), max(x for x, _ in steps) + 1.6
+    off = wide + aside(wide) / 2 * (len(graph.states) - 1)  # of the arrows, from a state
+    left, right = min(x for x, _ in steps), max(x for x, _ in steps) + off + 0.4
     names: list[Any] = []
     for tensor in graph.parameters:
         names += [", "] * bool(names) + [Access(Tensor(tensor.name, ()))]
@@ -240,7 +241,7 @@ def _shared(graph: Unrolled, places: Places, y: float, wide: float) -> Iterator[
     yield Cell(left - wide / 2, y, "parameter", tuple(names), width=across, height=_HIGH)
     for x, down in steps:
         bottom, beside = y + _HIGH + 0.05, down - _HIGH / 3
-        above = x + wide + aside(wide) / 2 * (len(graph.states) - 1)
+        above = x + off
         yield Arrow((above, bottom), (x + wide / 2 + 0.05, beside))
         up = (x + wide / 2 + 0.2, beside + 0.05), (above + 0.2, bottom)
         yield Arrow(*up, "cotangent", "dashed")
