@@ -11,6 +11,7 @@ from math import hypot
 from typing import Literal
 
 from derive.calculus.step import Phrase
+from derive.language.symbols import Tensor
 
 _BESIDE = 0.24  # how far a label is from its arrow
 
@@ -127,6 +128,8 @@ class Picture:
         One line.
     description : Phrase
         What is to be seen in it.
+    order : tuple of Tensor
+        The order of factors that nobody wrote, as `Formula` takes it.
     """
 
     kind: str
@@ -135,3 +138,4 @@ class Picture:
     width: float
     height: float
     items: tuple[Item, ...]
+    order: tuple[Tensor, ...] = ()

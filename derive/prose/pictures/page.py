@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from derive.calculus.step import Phrase
+from derive.language.symbols import Tensor
 from derive.prose.pictures.grammar import Item, Note, Picture
 from derive.prose.pictures.inline import Inline, broken, width
 
@@ -38,8 +39,12 @@ class Page:
         self.items.append(Note(x, self.y + LINE / 2, text, "start", wide=room))
         self.y += LINE * lines + 0.15
 
-    def picture(self, kind: str, title: Phrase, description: Phrase) -> Picture:
-        return Picture(kind, title, description, self.width, self.y, tuple(self.items))
+    def picture(
+        self, kind: str, title: Phrase, description: Phrase, order: tuple[Tensor, ...] = ()
+    ) -> Picture:
+        """What is on the page."""
+        size = self.width, self.y
+        return Picture(kind, title, description, *size, tuple(self.items), order)
 
 
 def breadth(text: Phrase) -> float:

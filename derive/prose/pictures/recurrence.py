@@ -70,6 +70,7 @@ def recurrence_picture(graph: Unrolled, adjoint: Adjoint) -> Picture | None:
             "Inputs below, states in the middle, outputs above, a column for each step. Values are "
             "handed on from each state to the next; cotangents go back the same ways.",
         ),
+        short.order,
     )  # fmt: skip
 
 

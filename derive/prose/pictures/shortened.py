@@ -45,6 +45,14 @@ class Shortened:
             and not any(self.guards(statement))
         )
 
+    @property
+    def order(self) -> tuple[Tensor, ...]:
+        """The tensors, shortened, cotangents first."""
+        system = self.instance.system
+        shapes = (Access(t, *(Integer(0) for _ in t.shape)) for t in system.tensors)
+        short = [self.access(access).tensor for access in shapes]
+        return tuple(sorted(dict.fromkeys(short), key=lambda t: not t.name.endswith("_bar")))
+
     def statement(self, statement: Statement) -> Statement:
         """The statement, shortened."""
         return Statement(
