@@ -41,7 +41,7 @@ def frames_picture(one: Drawn, arrays: Mapping[Tensor, Array]) -> Picture | None
     fits = len(places) <= MOST_FRAMES and one.source.columns <= _WIDEST
     if not fits or not {source, target, *counts} <= arrays.keys():
         return None
-    number = _Numbers(one, arrays)
+    number = Valued(one, arrays)
     frames = {p: [k for k in one.links if k.target == p] for p in places}
     for place, seen in frames.items():
         if any(k.weight is None for k in seen) or not number.is_all(place, seen):
@@ -65,7 +65,7 @@ def frames_picture(one: Drawn, arrays: Mapping[Tensor, Array]) -> Picture | None
     )  # fmt: skip
 
 
-class _Numbers:
+class Valued:
     """Entries of a window as numbers."""
 
     def __init__(self, one: Drawn, arrays: Mapping[Tensor, Array]) -> None:
@@ -100,7 +100,7 @@ class _Numbers:
         return bool(abs(sum(products, Integer(0)) - self.target(place)) < 1e-12)
 
 
-def _frame(one: Drawn, number: _Numbers, seen: list[Link], y: float) -> Iterator[Item]:
+def _frame(one: Drawn, number: Valued, seen: list[Link], y: float) -> Iterator[Item]:
     """The source with what is seen of it; a line has the weights below, a plane within."""
     by = {k.source: k for k in seen}
     plane = len(one.source.first) == 2
@@ -124,7 +124,7 @@ def _frame(one: Drawn, number: _Numbers, seen: list[Link], y: float) -> Iterator
     yield type(frame)(frame.x, frame.y, frame.width, frame.height * height)
 
 
-def _sum(name: Expr, number: _Numbers, seen: list[Link]) -> Phrase:
+def _sum(name: Expr, number: Valued, seen: list[Link]) -> Phrase:
     parts: list = [name, " = "]
     for link in seen:
         factors = short(number.source(link.source)), _bracketed(number.weight(link))

@@ -37,7 +37,7 @@ def recurrence_picture(graph: Unrolled, adjoint: Adjoint) -> Picture | None:
     if len(states) > _MOST or len(by) > len(_NUMBERS):
         return None
     wide = max(_WIDE, *(breadth((_label(n),)) + 0.3 for n in graph.nodes))
-    places = _Layout(graph, wide).places()
+    places = Layout(graph, wide).places()
     left = min(x for x, _ in places.values()) - wide / 2
     places = {node: (x - left, y + 1.5) for node, (x, y) in places.items()}
     width = max(x for x, _ in places.values()) + wide / 2
@@ -105,7 +105,7 @@ def _between_states(
     return tuple(found)
 
 
-class _Layout:
+class Layout:
     """Where the nodes are: a column for each time, a row for inputs, states and outputs."""
 
     def __init__(self, graph: Unrolled, wide: float) -> None:

@@ -90,7 +90,7 @@ def unworded(found: list[tuple]) -> list[tuple]:
         return ",".join(sorted(parts, key=lambda p: (not re.search("[a-zA-Z]", p), p)))
 
     return sorted(
-        (*item[:-1], re.sub("(?<=\ue000)[^\ue002]*", ordered, re.sub("[a-z]{2,}", "", item[-1])))
+        (*item[:-1], re.sub("(?<=\ue000)[^\ue002]*", ordered, re.sub("[A-Za-z]{2,}", "", item[-1])))
         for item in found
     )
 
