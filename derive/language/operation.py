@@ -94,6 +94,10 @@ class Operation:
         Where the mathematics is from (paper, section of a textbook).
     cases : tuple of mapping
         Further cases for verification: values of sizes and options.
+    example : mapping of str to numbers
+        Small numbers to work out by hand: each input by name, as nested lists; options; sizes that
+        no input shows; and, if the cotangents of the outputs are to be others than 1, 2, 3, ...,
+        these by the names of outputs with ``_bar``.
 
     Attributes
     ----------
@@ -114,6 +118,7 @@ class Operation:
     source: str = ""
     cases: tuple[Mapping[str, Any], ...] = ()
     rows: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    example: Mapping[str, Any] = field(default_factory=dict)
     order: Order = field(init=False, repr=False)  # two that differ in it alone are two
 
     def __post_init__(self) -> None:
@@ -158,6 +163,12 @@ class Operation:
         _check_rows(self)
         said = {i: ", ".join(names) for i, names in self.rows.items() if i not in self.legend}
         object.__setattr__(self, "legend", dict(self.legend) | said)
+        if not isinstance(self.example, Mapping):
+            raise DefinitionError(
+                str(self.name),
+                f"example is {self.example!r}, which is no mapping",
+                remedy='Give numbers by name: {"x": [1, 2, 3], "stride": 2}.',
+            )
         rights = [right for e in self.equations if isinstance(right := _right(e), Expr)]
         object.__setattr__(self, "order", order_of(rights))
 

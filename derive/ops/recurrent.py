@@ -83,7 +83,10 @@ def elman(
     inputs = (x, weight_ih, weight_hh, bias_ih, bias_hh)
     source = "Elman, Finding structure in time, Cognitive Science 14, 1990"
     if not output:
-        return over.operation(name, summary, inputs, (h,), cell, notes=notes, source=source)
+        example = {} if over.once else over.numbers([1], [0.5])
+        return over.operation(
+            name, summary, inputs, (h,), cell, notes=notes, source=source, example=example
+        )
     weight_hy, bias_hy = parameter("weight_hy", O, H), parameter("bias_hy", O, optional=True)
     z, y = over.tensor("z", O), over.seen("y", O)
     layer = {
@@ -199,6 +202,11 @@ def lstm(
             *handed_over,
         ),
         options=(CLIP,) if clip else (),
+        example=(
+            {}
+            if peephole or projected
+            else over.numbers([1, 0.5, 1, 0.5][: len(gates)], [0.5, 0.5, 1, 1][: len(gates)])
+        ),
         legend={"p,q": "projection"} if projected else {},
         rows={"gate": tuple(WORDS[g] for g in gates)},
         source="; ".join((*LSTM_SOURCES, *source)),
@@ -265,6 +273,7 @@ def gru(
         ),
         rows={"gate": GATES} | ({"beside": GATES[:2]} if before else {}),
         source=source,
+        example=over.numbers([0.5, 0.5, 1], [0.5, 1, 1]),
     )
 
 
