@@ -1,0 +1,82 @@
+"""Evaluate closing lines beside the adjoint system, exactly, on the cases of an operation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from derive.calculus.adjoint import adjoint
+from derive.calculus.closing import Closing, closing_lines
+from derive.calculus.derivation import Derivation, derivation
+from derive.calculus.lift import to_system
+from derive.calculus.statements import Statement, System
+from derive.language.operation import Operation
+from derive.language.symbols import Access, Tensor
+from derive.verification.arithmetic import FIELD, NUMBERS, Arithmetic
+from derive.verification.cases import Case
+from derive.verification.number import evaluation
+from derive.verification.reference import evaluate
+from tests.programs import differences, entries, inputs_of, values_of
+
+
+class Closed:
+    """An operation with its closing lines and the values of all its cotangents."""
+
+    def __init__(self, operation: Operation) -> None:
+        self.operation = operation
+        self.system = to_system(operation)
+        self.adjoint = adjoint(self.system)
+        self.derivation: Derivation = derivation(operation, self.system, self.adjoint)
+        self.lines: dict[Tensor, Closing] = closing_lines(self.derivation)
+
+    def values(self, case: Case, numbers: Arithmetic) -> dict[str, Any]:
+        """Inputs, and every cotangent as the adjoint system has it."""
+        rng, reverse = np.random.default_rng(1), self.adjoint
+        drawn = inputs_of(case, rng, numbers)
+        found = evaluate(self.system, drawn, values_of(case), numbers)
+        for output in self.system.outputs:
+            if output in reverse.cotangent:
+                bar = reverse.cotangent[output]
+                drawn[bar.name] = entries(found[output.name].shape, rng, numbers)
+        written = tuple(dict.fromkeys(s.target.tensor for s in reverse.statements))
+        whole = replace(reverse.system, outputs=written)
+        return drawn | evaluate(whole, drawn, values_of(case), numbers)
+
+    def value(
+        self, terms: tuple[Statement, ...], target: Tensor, case: Case, known: dict, numbers
+    ) -> np.ndarray:
+        """What statements write to `target`, all cotangents that they read being known."""
+        result = Tensor("result", target.axes_of, outside=0, offset=target.offset)
+        renamed = tuple(
+            replace(s, target=Access(result, *s.target.index)) if s.target.tensor == target else s
+            for s in terms
+        )
+        bars = tuple(t for t in self.adjoint.cotangent.values() if t.name in known)
+        inputs = tuple(dict.fromkeys((*self.adjoint.system.inputs, *bars)))
+        system = System(
+            inputs, (result,), (*self.adjoint.primal.statements, *renamed), self.system.order
+        )
+        return evaluate(system, known, values_of(case), numbers)["result"]
+
+    def wrong(self, case: Case) -> Iterator[str]:
+        """The labels of lines and steps that are not what the adjoint says.
+
+        Where a field does not have an identity, such as that of an exponential with a logarithm,
+        numbers of 40 digits decide.
+        """
+        exact = self.values(case, FIELD)
+        long: dict = {}
+        for bar, line in self.lines.items():
+            lines = [(step.label, step.after) for step in line.steps]
+            for label, terms in (*lines, (f"{bar.name} closed", line.terms)):
+                found = self.value(terms, bar, case, exact, FIELD)
+                if not differences({"": found}, {"": exact[bar.name]}):
+                    continue
+                with evaluation():
+                    long = long or self.values(case, NUMBERS)
+                    found = self.value(terms, bar, case, long, NUMBERS)
+                    if differences({"": found}, {"": long[bar.name]}):
+                        yield label
