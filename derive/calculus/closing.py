@@ -10,7 +10,7 @@ is long and read often, and wherever it is carried from step to step.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -22,9 +22,9 @@ from derive.calculus.putting_in import plainly, put_in
 from derive.calculus.reuse import says_all
 from derive.calculus.statements import Statement, System, distinct
 from derive.calculus.step import Phrase, Step, bound, listing
-from derive.language.symbols import Axis, Tensor
+from derive.language.symbols import Access, Axis, Tensor
 
-LOOKING_UP = 10  # what a name costs that has a line of its own, in symbols
+LOOKING_UP = 25  # what a name costs that has a line of its own, in symbols
 MOST_TERMS = 12  # of a line in which something is put in
 
 
@@ -98,15 +98,13 @@ class _Lines:
     def candidates(self) -> tuple[Tensor, ...]:
         """What is neither an input's nor carried from step to step."""
         primal = {bar: tensor for tensor, bar in self.derivation.cotangent.items()}
-        reads = [r for step in self.final.values() for s in step.shown for r in s.entries]
-        reads += [r for s in self.derivation.forward for r in s.reads]
-        moved = {r.tensor for r in reads for i in r.index if i.atoms(Axis) and i not in i.atoms(Axis)}
-        cyclic = {bar for bar in self.final if bar in self.behind(bar)}
+        carried = _moved(r for s in self.derivation.forward for r in s.reads)
+        handed = _moved(r for step in self.final.values() for s in step.shown for r in s.reads)
         return tuple(
             bar
             for bar in self.final
             if bar not in self.wanted
-            and not (bar in cyclic and {bar, primal[bar]} & moved)
+            and not (bar in self.behind(bar) and (bar in handed or primal[bar] in carried))
         )
 
     def reads(self, bar: Tensor) -> tuple[Tensor, ...]:
@@ -131,11 +129,24 @@ class _Lines:
         chosen = frozenset(self.candidates)
         while (failing := self.failing(chosen)) is not None:
             chosen -= {failing}
-        best = self.cost(chosen)
-        for bar in self.candidates:
-            if bar in chosen and (cost := self.cost(chosen - {bar})) < best:
-                chosen, best = chosen - {bar}, cost
+        best, better = self.cost(chosen), True
+        free = chosen
+        while better:
+            better = False
+            for move in self.moves(free):
+                cost = self.cost(chosen ^ move)
+                if cost < best:
+                    chosen, best, better = chosen ^ move, cost, True
         return chosen
+
+    def moves(self, free: frozenset[Tensor]) -> Iterator[frozenset[Tensor]]:
+        """What to try: one with or without a name, or what is read and what reads it, in turn."""
+        for bar in self.final:
+            if bar in free:
+                yield frozenset({bar})
+                for read in self.reads(bar):
+                    if read in free:
+                        yield frozenset({bar, read})
 
     def failing(self, chosen: frozenset[Tensor]) -> Tensor | None:
         """Something that cannot be put in, or would make a line too long."""
@@ -222,6 +233,11 @@ class _Lines:
         after = tuple(map(known, trail.terms))
         trail.add("reuse forward values", after, (*listing(dict.fromkeys(used)), _KNOWN))
         return Closing(bar, trail.terms, tuple(trail.steps))
+
+
+def _moved(reads: Iterable[Access]) -> set[Tensor]:
+    """What is read at an index beside another one, as in ``h[t - 1]``."""
+    return {r.tensor for r in reads for i in r.index if i.atoms(Axis) and not isinstance(i, Axis)}
 
 
 _COMMON = "what terms have in common, and what does not depend on a summed index, stands in front"

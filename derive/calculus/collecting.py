@@ -150,8 +150,9 @@ class _Product:
 
     @property
     def alone(self) -> bool:
-        """Whether it is one sum, and nothing before it."""
-        return len(self.factors) == 1 and all(isinstance(f, Sum) for f in self.factors)
+        """Whether it is one sum, with nothing before it but sizes and settings."""
+        read = [base for base in self.factors if base.has(Access)]
+        return len(read) == 1 and isinstance(read[0], Sum) and self.factors[read[0]] == 1
 
 
 def collect(

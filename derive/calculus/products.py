@@ -140,8 +140,9 @@ def _shorter(
     number: Expr, given: Powers, term: Statement, known: tuple[Known, ...]
 ) -> Iterator[tuple[Expr, Powers, Expr]]:
     before = measure(product(number, given))
+    loose = _without_slopes(given)
     for one in known:
-        for values, times in one.within(given):
+        for values, times in one.within(loose):
             entry: Any = one.entry.xreplace(values)
             if not all(inside(a, term.domain, term.where) for a in entry.atoms(Access)):
                 continue
@@ -155,3 +156,11 @@ def _shorter(
             if measure(product(factor, left)) <= before:
                 yield factor, left, entry
 
+
+def _without_slopes(given: Powers) -> Powers:
+    """The factors that are no part of a slope ``y (1 - y)``, which a reader knows by its look."""
+    loose = dict(given)
+    for base in given:
+        if isinstance(base, Add) and (own := 1 - base) in loose:
+            loose[own] = loose[own] - 1
+    return {base: exponent for base, exponent in loose.items() if exponent != 0}

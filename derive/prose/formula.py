@@ -223,18 +223,36 @@ class Formula(ABC):
                 sides[inverse].append(self.piece(part, in_index))
         over, under = (
             side[0] if len(side) == 1 else
-            (self.product([self.bracketed(piece, POWER) for piece in side]), PRODUCT)
+            (self.product(self.beside(side, written)), PRODUCT)
             for side in sides
         )  # fmt: skip
         return self.quotient(over, under, in_index) if sides[True] else over
 
+    def beside(self, pieces: Sequence[Piece], written: Written) -> list[str]:
+        """Factors, those that are looser in brackets; not a sum that stands last."""
+        last = written[-1].part if written and not written[-1].inverse else None
+        loose = bool(pieces) and isinstance(last, Sum) and pieces[-1] == self.piece(last)
+        found = [self.bracketed(piece, POWER) for piece in pieces]
+        return [*found[:-1], pieces[-1][0]] if loose else found
+
     def as_declared(self, value: Expr) -> Written:
-        """Numbers, settings and sizes, indices, entries as declared, then everything else."""
+        """Numbers, settings and sizes, indices, entries as declared, everything else, sums.
+
+        ``y`` stands beside ``1 - y``.
+        """
+        given = factors(value)
+        beside = {1 - f: str(f) for f in given if isinstance(f, Add) and 1 - f in given}
 
         def key(factor: Any) -> tuple[int, int, str]:
             if factor.is_number:
                 return 0, 0, ""
+            if factor in beside:
+                return 4, 0, beside[factor] + " beside"
+            if 1 - factor in beside:
+                return 4, 0, beside[1 - factor] + " beside it"
             base = factor.base if isinstance(factor, Pow) else factor
+            if isinstance(base, Sum):
+                return 7, 0, str(base)
             if isinstance(base, Access):
                 late = isinstance(base.tensor, PartialDerivative)
                 bar = base.tensor.name.rstrip("_").endswith("_bar")

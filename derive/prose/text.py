@@ -38,7 +38,7 @@ class Text(Formula):
     def product(self, pieces: list[str]) -> str:
         if not pieces:
             return "1"
-        if pieces[0].startswith(("Σ_", "max_", "argmax_")):
+        if len(pieces) > 1 and pieces[0].startswith(("Σ_", "max_", "argmax_")):
             return f"{pieces[0]} {self.product(pieces[1:])}"
         return "·".join(pieces)
 

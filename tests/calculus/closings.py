@@ -51,8 +51,7 @@ class Closed:
         """What statements write to `target`, all cotangents that they read being known."""
         result = Tensor("result", target.axes_of, outside=0, offset=target.offset)
         renamed = tuple(
-            replace(s, target=Access(result, *s.target.index)) if s.target.tensor == target else s
-            for s in terms
+            replace(_guarded(s), target=Access(result, *s.target.index)) for s in terms
         )
         bars = tuple(t for t in self.adjoint.cotangent.values() if t.name in known)
         inputs = tuple(dict.fromkeys((*self.adjoint.system.inputs, *bars)))
@@ -80,3 +79,8 @@ class Closed:
                     found = self.value(terms, bar, case, long, NUMBERS)
                     if differences({"": found}, {"": long[bar.name]}):
                         yield label
+
+
+def _guarded(term: Statement) -> Statement:
+    """Ranges are looked at before the entries that can be read within them alone."""
+    return replace(term, where=tuple(sorted(term.where, key=lambda g: g.expression.has(Access))))
