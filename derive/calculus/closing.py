@@ -63,7 +63,29 @@ def closing_lines(derivation: Derivation) -> dict[Tensor, Closing]:
     lines = _Lines(derivation)
     chosen = lines.shortest()
     needed = lines.needed(chosen)
-    return {bar: lines.closing(bar, chosen) for bar in derivation.gradients if bar in needed}
+    found = {bar: lines.closing(bar, chosen) for bar in derivation.gradients if bar in needed}
+    return _said_once(found, lines)
+
+
+def _said_once(lines: dict[Tensor, Closing], of: _Lines) -> dict[Tensor, Closing]:
+    """p̄[0] = f and q̄[0] = f  →  q̄[0] = p̄[0]        unless they are what was asked for"""
+    known: dict[tuple, Access] = {}
+    found = {}
+    for bar, line in lines.items():
+        trail = of.trail(bar, line.steps, line.terms)
+        after = []
+        for term in line.terms:
+            said = sum(other.target == term.target for other in line.terms)
+            key = term.domain, term.value, term.where
+            if said == 1 and key in known and measure(known[key]) + 4 < measure(term.value):
+                term = replace(term, value=known[key])
+            elif said == 1 and not bound(term):
+                known[key] = term.target
+            after.append(term)
+        if bar not in of.wanted:
+            trail.add("said before", after, ("it was found before",))
+        found[bar] = Closing(bar, trail.terms, tuple(trail.steps))
+    return found
 
 
 @dataclass
@@ -195,10 +217,17 @@ class _Lines:
         flat = self.flat(bar, relevant)
         if flat is None:
             return None
-        trail = _Trail(bar, self.final[bar], list(flat.steps))
-        trail.terms = flat.terms
-        trail.add("collect", collect(trail.terms, self.totals, self.bars), (_COMMON,))
+        trail = self.trail(bar, flat.steps, flat.terms)
+        after, sums = collect(trail.terms, self.totals, self.bars)
+        because = (*listing(sums), "; " if sums else "", _COMMON)
+        trail.add("collect", after, tuple(part for part in because if part))
         return Closing(bar, trail.terms, tuple(trail.steps))
+
+    def trail(
+        self, bar: Tensor, steps: Iterable[Step], terms: tuple[Statement, ...]
+    ) -> _Trail:
+        """Steps that go on from the last one of the derivation."""
+        return _Trail(bar, len(self.derivation.gradients[bar]), steps, terms)
 
     def flat(self, bar: Tensor, relevant: frozenset[Tensor]) -> Closing | None:
         """The statements of a cotangent with those of others put in."""
@@ -208,7 +237,7 @@ class _Lines:
         return self.known[key]
 
     def _flat(self, bar: Tensor, relevant: frozenset[Tensor]) -> Closing | None:
-        trail = _Trail(bar, self.final[bar])
+        trail = self.trail(bar, (), self.final[bar].shown)
         inner = {}
         for read in self.reads(bar):
             if read in relevant:
@@ -219,7 +248,7 @@ class _Lines:
         after = put_in(trail.terms, inner)
         if after is None or (inner and len(after) > MOST_TERMS):
             return None
-        words = (*listing(relevant_in(self.final, relevant)), " put in")
+        words = (*listing(b for b in self.final if b in relevant), " put in")
         trail.add("put in", after, words)
         trail.each("solve for an index", sift_bound, ("one of the summed indices is known",))
         trail.each("no empty axis", at_a_point, ("there is an entry, so there is an index",))
@@ -244,23 +273,24 @@ _COMMON = "what terms have in common, and what does not depend on a summed index
 _KNOWN = " is known from forward"
 
 
-def relevant_in(final: dict[Tensor, Step], relevant: frozenset[Tensor]) -> list[Tensor]:
-    return [bar for bar in final if bar in relevant]
-
-
 class _Trail:
     """The steps from the last one of a derivation to its closing line."""
 
-    def __init__(self, target: Tensor, last: Step, steps: list[Step] | None = None) -> None:
-        self.target, self.last = target, last
-        self.steps = steps or []
-        self.terms = last.shown
+    def __init__(
+        self,
+        target: Tensor,
+        before: int,
+        steps: Iterable[Step],
+        terms: tuple[Statement, ...],
+    ) -> None:
+        self.target, self.before = target, before
+        self.steps = [*steps]
+        self.terms = terms
 
     def add(self, rule: str, after: Iterable[Statement], because: Phrase) -> None:
         after = tuple(after)
         if after != self.terms:
-            number = int(self.last.label.rpartition(".")[2]) + len(self.steps) + 1
-            label = f"{self.target.name}.{number}"
+            label = f"{self.target.name}.{self.before + len(self.steps) + 1}"
             self.steps.append(Step(rule, self.target, self.terms, after, because, label))
             self.terms = after
 

@@ -23,7 +23,7 @@ from derive.calculus.products import Powers, matches, powers, product
 from derive.calculus.putting_in import plainly, renamed
 from derive.calculus.sifting import decided
 from derive.calculus.statements import Guard, Statement
-from derive.calculus.step import bound, free_axes
+from derive.calculus.step import Equal, bound, free_axes
 from derive.language.symbols import Access, Axis, Tensor
 
 _DEPTH = 3  # of definitions that are put in to know a sum
@@ -147,6 +147,7 @@ class _Product:
     factors: Powers
     where: tuple[Guard, ...]
     plain: Statement
+    known: tuple[Equal, ...] = ()
 
     @property
     def alone(self) -> bool:
@@ -157,21 +158,31 @@ class _Product:
 
 def collect(
     terms: Sequence[Statement], totals: Totals, cotangents: frozenset[Tensor]
-) -> tuple[Statement, ...]:
+) -> tuple[tuple[Statement, ...], tuple[Equal, ...]]:
     """The terms of each entry in the shortest of three forms: as they are; with what they have in
-    common before a bracket, those under equal conditions together; or all of them together."""
+    common before a bracket, those under equal conditions together; or all of them together.
+
+    Returns
+    -------
+    tuple of Statement, tuple of Equal
+        The terms, and the sums that were known.
+    """
     groups: dict[Access, list[Statement]] = {}
     for term in terms:
         groups.setdefault(term.target, []).append(term)
     found: list[Statement] = []
+    sums: list[Equal] = []
     for own in groups.values():
         split = [_split(term, totals, cotangents) for term in own]
+        known = [equal for one in split for equal in one.known]
         split = _added(split)
         forms = [_together(split, False), _together(split, True)]
         windows = any(_axes_of(g) & {*bound(t)} for t in own for g in t.where)
         forms.insert(0 if windows else 2, own)  # of equal ones, the first
-        found += min(forms, key=length)
-    return tuple(found)
+        best = min(forms, key=length)
+        found += best
+        sums += known if best is not own else []
+    return tuple(found), tuple(dict.fromkeys(sums))
 
 
 def _split(term: Statement, totals: Totals, cotangents: frozenset[Tensor]) -> _Product:
@@ -180,6 +191,7 @@ def _split(term: Statement, totals: Totals, cotangents: frozenset[Tensor]) -> _P
     summed = bound(term)
     outer = {b: e for b, e in found.items() if not axes_in((b,)) & set(summed)}
     where = tuple(g for g in term.where if not _axes_of(g) & set(summed))
+    sums: list[Equal] = []
     for axes in _components(term, summed, found):
         inner = {b: e for b, e in found.items() if axes_in((b,)) & set(axes)}
         guards = [g for g in term.where if _axes_of(g) & set(axes)]
@@ -189,6 +201,7 @@ def _split(term: Statement, totals: Totals, cotangents: frozenset[Tensor]) -> _P
             known = totals.of(value, axes)
         if known is not None:
             more, factors = powers(known)
+            sums.append(Equal(_named(value, axes, free_axes(term)), known))
             number = number * more
             for base, exponent in factors.items():
                 outer[base] = outer.get(base, Integer(0)) + exponent
@@ -197,7 +210,8 @@ def _split(term: Statement, totals: Totals, cotangents: frozenset[Tensor]) -> _P
             value = Piecewise((value, And(*map(condition, guards))), (Integer(0), True))
         plain = _named(value, axes, free_axes(term))
         outer[plain] = outer.get(plain, Integer(0)) + 1
-    return _Product(number, {b: e for b, e in outer.items() if e != 0}, where, plainly(term))
+    outer = {b: e for b, e in outer.items() if e != 0}
+    return _Product(number, outer, where, plainly(term), tuple(sums))
 
 
 def _reads(term: Statement, cotangents: frozenset[Tensor]) -> set[Access]:
