@@ -164,8 +164,12 @@ class Formula(ABC):
             function, *limits = e.args
             names = [self.symbol(limit.args[0]) for limit in limits]
             word = "argmax" if isinstance(e, ArgMaximum) else "max"
-            total = self.total(names, [], "sum" if isinstance(e, Sum) else word)
+            function, cases = split_cases(function) if isinstance(e, Sum) else (function, [])
+            conditions = [self.condition(c) for case in cases for c in _joined(case)]
+            total = self.total(names, conditions, "sum" if isinstance(e, Sum) else word)
             return self.product([total, self.expression(function, PRODUCT)]), PRODUCT
+        if isinstance(e, Piecewise) and e.args[0][0] == 1 and e.args[1:] == ((0, True),):
+            return self.total([], [self.condition(c) for c in _joined(e.args[0][1])], "sum"), ATOM
         if isinstance(e, Piecewise):
             pieces = [(self.expression(v), self.condition(c)) for v, c in e.args]  # type: ignore
             return self.cases(pieces), ATOM
@@ -287,6 +291,8 @@ class Formula(ABC):
         if isinstance(condition, Not):
             return self.words("not ") + self.brackets(self.condition(condition.args[0]))
         left, right = condition.args
+        if right == 0 and isinstance(left, Add) and isinstance(condition, sympy.Ge | sympy.Eq):
+            return self.guard(Guard("ge" if isinstance(condition, sympy.Ge) else "eq", left))
         if isinstance(left, Mod) and right == 0:
             sign = "|" if isinstance(condition, sympy.Eq) else "∤"
             return self.relation(sign, self.expression(left.args[1]), self.expression(left.args[0]))
@@ -425,6 +431,12 @@ def _zeros(number: Expr) -> int:
     """How many zeros an integer ends in."""
     digits = str(number)
     return len(digits) - len(digits.rstrip("0"))
+
+
+def _joined(condition: Any) -> list[Any]:
+    """Conditions that all have to hold, one by one."""
+    parts = condition.args if isinstance(condition, And) else (condition,)
+    return sorted(parts, key=str)
 
 
 def _by_index(expression: Expr) -> bool:
