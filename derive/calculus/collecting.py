@@ -176,6 +176,10 @@ def collect(
         split = [_split(term, totals, cotangents) for term in own]
         known = [equal for one in split for equal in one.known]
         split = _added(split)
+        if not split:
+            found.append(replace(own[0], domain=free_axes(own[0]), where=(), value=Integer(0)))
+            sums += known
+            continue
         forms = [_together(split, False), _together(split, True)]
         windows = any(_axes_of(g) & {*bound(t)} for t in own for g in t.where)
         forms.insert(0 if windows else 2, own)  # of equal ones, the first
