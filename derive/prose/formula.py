@@ -123,6 +123,36 @@ class Formula(ABC):
     @abstractmethod
     def decimal(self, digits: str, exponent: str) -> str: ...
 
+    # What a printer may decide, of matrices ----------------------------------------------------
+
+    def matrix_name(self, tensor: Tensor, several: bool) -> str:
+        """A matrix or, with one entry, a number."""
+        return self.tensor(tensor)
+
+    def subscripted(self, name: str, index: list[str]) -> str:
+        """A matrix at a step of time, or of a gate."""
+        return self.access(name, index)
+
+    def matrix_product(self, pieces: list[str]) -> str:
+        return self.product(pieces)
+
+    def transposed(self, piece: str) -> str:
+        return f"{piece}ᵀ"
+
+    def hadamard(self, pieces: list[str]) -> str:
+        return " ⊙ ".join(pieces)
+
+    def diagonal(self, inside: str) -> str:
+        return f"diag({inside})"
+
+    def ones(self) -> str:
+        """A column of ones."""
+        return "𝟏"
+
+    def entry_power(self, base: str, exponent: Expr) -> str:
+        """Each entry to a power, which is no product of matrices."""
+        return self.power(base, exponent)
+
     # Expressions ------------------------------------------------------------------------------
 
     def expression(self, expression: Any, at_least: int = SUM, in_index: bool = False) -> str:

@@ -148,6 +148,34 @@ class Latex(Formula):
     def words(self, text: str) -> str:
         return rf"\text{{{text}}}"
 
+    def matrix_name(self, tensor: Tensor, several: bool) -> str:
+        """Upright and bold: a name that is one letter may also be that of a size."""
+        if tensor in self.bars:
+            return barred(self.matrix_name(self.bars[tensor], several))
+        name = self.tensor(tensor)
+        return bold(name) if several else name
+
+    def subscripted(self, name: str, index: list[str]) -> str:
+        return below(name, joined(",".join(index))) if index else name
+
+    def matrix_product(self, pieces: list[str]) -> str:
+        return self.product(pieces)
+
+    def transposed(self, piece: str) -> str:
+        return rf"{{{piece}}}^{{\top}}"
+
+    def hadamard(self, pieces: list[str]) -> str:
+        return rf" {BREAK}\odot ".join(pieces)
+
+    def diagonal(self, inside: str) -> str:
+        return rf"\operatorname{{diag}}({inside})"
+
+    def ones(self) -> str:
+        return r"\mathbf{1}"
+
+    def entry_power(self, base: str, exponent: Expr) -> str:
+        return rf"{base}^{{\odot {joined(self.expression(exponent))}}}"
+
     def decimal(self, digits: str, exponent: str) -> str:
         digits = digits.replace("…", r"\ldots")
         power = f"10^{{{exponent}}}" if exponent else ""
@@ -214,6 +242,21 @@ def barred(symbol: str) -> str:
     head, mark, tail = symbol.partition("_")
     word = len(head) > 1 and not head.startswith(tuple(GREEK.values()))
     return rf"\overline{{{symbol}}}" if word else rf"\bar{{{head}}}{mark}{tail}"
+
+
+def bold(symbol: str) -> str:
+    """A name as that of a matrix: ``\\mathbf{x}_{hh}``."""
+    head, mark, tail = symbol.partition("_")
+    head = head.removeprefix(r"\mathit{").removesuffix("}") if head.startswith(r"\mathit") else head
+    command = r"\boldsymbol" if head.startswith("\\") else r"\mathbf"
+    return rf"{command}{{{head}}}{mark}{tail}"
+
+
+def below(name: str, index: str) -> str:
+    """A name with an index, beside the one that it may have."""
+    if name.endswith("}") and "_{" in name and not name.startswith(r"\overline"):
+        return f"{name[:-1]},{index}}}"
+    return f"{name}_{{{index}}}"
 
 
 def setting_symbols(options: Iterable[Option], used: set[str]) -> dict[Setting, str]:

@@ -86,6 +86,9 @@ class Text(Formula):
     def words(self, text: str) -> str:
         return text
 
+    def matrix_product(self, pieces: list[str]) -> str:
+        return " ".join(pieces)
+
     def decimal(self, digits: str, exponent: str) -> str:
         return f"{digits}e{exponent}" if exponent else digits
 

@@ -1,0 +1,381 @@
+"""The matrix form of a line, recognised from its indices.
+
+    x̄[n,i] = Σ_o ȳ[n,o] w[o,i]        X̄ = Ȳ W         o is shared, n and i are free
+    w̄[o,i] = Σ_n ȳ[n,o] x[n,i]        W̄ = Ȳᵀ X        the sum runs down both columns
+    ā[t,n,j] = h̄[t,n,j] (1 − h[t,n,j]²)   Ā_t = H̄_t ⊙ (1 − H_t²)
+
+Samples are rows, as in PyTorch's shapes. An index along which something moves from step to step, or
+that counts what is read by number, is a subscript; so is one that is left over.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sympy import Add, Expr, Function, Integer, Mul, Piecewise, Pow, Sum
+
+from derive.calculus.affine import axes_in
+from derive.calculus.closing import Closing
+from derive.calculus.derivation import Derivation
+from derive.calculus.matrices import (
+    Apply,
+    Diagonal,
+    Hadamard,
+    Indicator,
+    Leaf,
+    Matrix,
+    Ones,
+    Plus,
+    Power,
+    Product,
+    Scalar,
+    Scaled,
+    Side,
+    SumOver,
+    Transpose,
+    entrywise,
+    multiplied,
+    nodes,
+    transposed,
+)
+from derive.calculus.statements import Statement
+from derive.calculus.step import PartialDerivative, Phrase, bound, listing
+from derive.language.symbols import Access, Axis, Tensor
+
+Positions = frozenset[tuple[Tensor, int]]  # of the indices that are subscripts
+_LEFT_OVER = 2  # subscripts at most that nothing else says are some
+
+
+@dataclass(frozen=True)
+class MatrixForm:
+    """One line without the indices of rows and columns.
+
+    Attributes
+    ----------
+    target : Leaf
+        What it says.
+    value : Matrix
+        What that is.
+    terms : tuple of Statement
+        The line with all its indices.
+    because : Phrase
+        Where transposes, diagonals and columns of ones come from.
+    """
+
+    target: Leaf
+    value: Matrix
+    terms: tuple[Statement, ...]
+    because: Phrase
+
+
+def matrix_forms(line: Closing, positions: Positions) -> tuple[MatrixForm, ...] | None:
+    """The matrix form of each target of a line; None if some of them has none."""
+    groups: dict[Access, list[Statement]] = {}
+    for term in line.terms:
+        groups.setdefault(term.target, []).append(term)
+    found = [matrix_form(target, terms, positions) for target, terms in groups.items()]
+    return None if None in found else tuple(form for form in found if form)
+
+
+def subscripts(derivation: Derivation, lines: Iterable[Closing] = ()) -> Positions:
+    """The indices at which something is read beside another one, or by number."""
+    steps = (derivation.final(bar) for bar in derivation.gradients)
+    terms = [*derivation.forward, *(s for step in steps if step for s in step.shown)]
+    terms += [s for line in lines for s in line.terms]
+    found = set()
+    for term in terms:
+        for access in (term.target, *term.value.atoms(Access)):
+            if isinstance(access.tensor, PartialDerivative):
+                continue
+            for position, index in enumerate(access.index):
+                if not isinstance(index, Axis) and not index.has(Access):
+                    found.add((access.tensor, position))
+    return frozenset(found)
+
+
+def matrix_form(
+    target: Access, terms: Sequence[Statement], positions: Positions
+) -> MatrixForm | None:
+    """The matrix form of the terms of one entry, with as few subscripts as can be.
+
+    None if indices do not pair up: some index may be shared by three factors, or by none.
+    """
+    moving: set[Axis] = set()
+    for term in terms:
+        for access in (target, *_accesses(term.value)):
+            for position, index in enumerate(access.index):
+                if (access.tensor, position) in positions or not isinstance(index, Axis):
+                    moving |= axes_in((index,))
+    free = [i for i in target.index if isinstance(i, Axis) and i not in moving]
+    others = sorted({a for t in terms for a in t.domain if a not in moving}, key=str)
+    others.sort(key=lambda a: a not in free)
+    for count in range(_LEFT_OVER + 1):
+        for more in itertools.combinations(others, count):
+            form = _form(target, terms, frozenset((*moving, *more)))
+            if form is not None:
+                return form
+    return None
+
+
+def _accesses(value: Any) -> list[Access]:
+    return sorted(value.atoms(Access), key=str)
+
+
+class _NoForm(Exception):
+    """Indices do not pair up."""
+
+
+def _form(
+    target: Access, terms: Sequence[Statement], subscript: frozenset[Axis]
+) -> MatrixForm | None:
+    sides = [i for i in target.index if isinstance(i, Axis) and i not in subscript]
+    if len(sides) > 2 or len(set(sides)) < len(sides):
+        return None
+    rows, columns = (*sides, None, None)[:2]
+    build = _Build(subscript)
+    try:
+        found = [build.term(term, rows, columns) for term in terms]
+    except _NoForm:
+        return None
+    value = found[0][1] if len(found) == 1 and not found[0][0] else Plus(tuple(found), rows, columns)
+    return MatrixForm(Leaf(target, rows, columns), value, tuple(terms), _because(value))
+
+
+@dataclass(frozen=True)
+class _Build:
+    """Expressions become matrices; `subscript` are the axes that are no rows or columns."""
+
+    subscript: frozenset[Axis]
+
+    def axes(self, value: Any) -> frozenset[Axis]:
+        """The rows and columns that a value has."""
+        if isinstance(value, Sum):
+            function, *limits = value.args
+            return self.axes(function) - {limit.args[0] for limit in limits}
+        if isinstance(value, Axis):
+            return frozenset({value}) - self.subscript
+        return frozenset().union(*map(self.axes, value.args)) if value.args else frozenset()
+
+    def term(self, term: Statement, rows: Side, columns: Side) -> tuple[bool, Matrix]:
+        for guard in term.where:
+            if self.axes(guard.expression) | self.axes(guard.modulus):
+                raise _NoForm
+        number, value = _signed(term.value)
+        summed = bound(term)
+        inner = tuple(a for a in summed if a not in self.subscript)
+        outer = tuple(a for a in summed if a in self.subscript)
+        found = self.contracted(value, inner, rows, columns)
+        if outer or term.where:
+            found = SumOver(outer, term.where, found)
+        return number, found
+
+    # ---- sums of products ----------------------------------------------------------------
+
+    def contracted(self, value: Expr, summed: Sequence[Axis], rows: Side, columns: Side) -> Matrix:
+        """Σ over `summed` of a product, by taking one index after another out of it."""
+        net = _Net()
+        for factor in Mul.make_args(value):
+            axes = tuple(self.axes(factor))
+            if len(axes) > 2:
+                raise _NoForm
+            first, second = self.sides(factor, axes, rows, columns)
+            net.add(self.entries(factor, first, second))
+        for axis in net.order(summed):
+            net.eliminate(axis)
+        return net.result(rows, columns)
+
+    def sides(
+        self, factor: Expr, axes: Sequence[Axis], rows: Side, columns: Side
+    ) -> tuple[Side, Side]:
+        """Rows and columns of a factor: as its entries have them, else as the result has them."""
+        if len(axes) < 2:
+            return (*axes, None, None)[:2]
+        for access in _accesses(factor):
+            found = [i for i in access.index if i in axes]
+            if len(found) == 2:
+                return found[0], found[1]
+        ordered = sorted(axes, key=lambda a: ((rows, columns) + (a,)).index(a))
+        return ordered[0], ordered[1]
+
+    # ---- entry by entry ------------------------------------------------------------------
+
+    def entries(self, value: Expr, rows: Side, columns: Side) -> Matrix:
+        """What has no index but these, in their order."""
+        axes = self.axes(value)
+        if isinstance(value, Access):
+            found = [i for i in value.index if i in axes]
+            if any(self.axes(i) for i in value.index if i not in axes) or len(found) > len(axes):
+                raise _NoForm
+            leaf = Leaf(value, *(*found, None, None)[:2])
+            return leaf if leaf.rows == rows else transposed(leaf)
+        if isinstance(value, Sum):
+            function, *limits = value.args
+            summed = [limit.args[0] for limit in limits]
+            number, body = _signed(function)
+            found = self.summed(body, summed, rows, columns)
+            return Scaled((Scalar(Integer(-1)),), found) if number else found
+        if not axes and not value.has(Access):
+            return Scalar(value)
+        if isinstance(value, Add):
+            terms = []
+            for term in sorted(value.args, key=lambda t: (not t.is_number, str(t))):
+                number, plain = _signed(term)
+                terms.append((number, self.spread(plain, rows, columns)))
+            return Plus(tuple(sorted(terms, key=lambda t: t[0])), rows, columns)
+        if isinstance(value, Mul):
+            return self.contracted(value, (), rows, columns)
+        if isinstance(value, Pow) and not value.exp.has(Access) and not self.axes(value.exp):
+            return Power(self.entries(value.base, rows, columns), value.exp)
+        if isinstance(value, Piecewise) and value.args[1:] == ((0, True),) and value.args[0][0] == 1:
+            return Indicator(value.args[0][1], rows, columns)
+        if isinstance(value, Function) and not isinstance(value, Piecewise) and len(value.args) == 1:
+            return Apply(value.func, self.entries(value.args[0], rows, columns))
+        raise _NoForm
+
+    def summed(self, body: Expr, summed: Sequence[Axis], rows: Side, columns: Side) -> Matrix:
+        if body.has(Piecewise):
+            raise _NoForm
+        outer = tuple(a for a in summed if a in self.subscript)
+        inner = tuple(a for a in summed if a not in self.subscript)
+        found = self.contracted(body, inner, rows, columns)
+        return SumOver(outer, (), found) if outer else found
+
+    def spread(self, value: Expr, rows: Side, columns: Side) -> Matrix:
+        """A term of a sum with all rows and columns that the sum has; a number stays one."""
+        if value.is_number or not value.has(Access):
+            return Scalar(value) if not self.axes(value) else self.entries(value, rows, columns)
+        return self.contracted(value, (), rows, columns)
+
+
+def _signed(value: Expr) -> tuple[bool, Expr]:
+    number, rest = value.as_coeff_Mul()
+    return (True, -number * rest) if number.is_negative else (False, value)
+
+
+class _Net:
+    """Factors by the indices that they have: those of a product that is to be summed."""
+
+    def __init__(self) -> None:
+        self.numbers: list[Matrix] = []
+        self.columns: dict[Axis, Matrix] = {}
+        self.edges: dict[frozenset[Axis], Matrix] = {}
+
+    def add(self, factor: Matrix) -> None:
+        rows, columns = factor.rows, factor.columns
+        if rows is None and columns is None:
+            self.numbers.append(factor)
+        elif columns is None or rows is None:
+            column = transposed(factor) if rows is None else factor
+            axis = column.rows
+            assert axis is not None
+            known = self.columns.get(axis)
+            self.columns[axis] = entrywise(known, column) if known else column
+        else:
+            key = frozenset({rows, columns})
+            if len(key) == 1:
+                raise _NoForm
+            known = self.edges.get(key)
+            if known and known.rows != rows:
+                factor = transposed(factor)
+            self.edges[key] = entrywise(known, factor) if known else factor
+
+    def meeting(self, axis: Axis) -> list[frozenset[Axis]]:
+        return [key for key in self.edges if axis in key]
+
+    def order(self, summed: Sequence[Axis]) -> Iterator[Axis]:
+        """Indices to sum over, at any time one that the fewest matrices have."""
+        left = list(summed)
+        while left:
+            axis = min(left, key=lambda a: len(self.meeting(a)))
+            left.remove(axis)
+            yield axis
+
+    def eliminate(self, axis: Axis) -> None:
+        """Σ over one index: a product of what has it."""
+        meeting = [self.edges.pop(key) for key in self.meeting(axis)]
+        column = self.columns.pop(axis, None)
+        if not meeting:
+            whole = multiplied(transposed(Ones(axis)), column) if column else Scalar(axis.extent)
+            self.numbers.append(whole)
+        elif len(meeting) == 1:
+            self.add(multiplied(_to(meeting[0], axis), column or Ones(axis)))
+        elif len(meeting) == 2:
+            first, second = meeting
+            between = (Diagonal(column),) if column else ()
+            self.add(multiplied(_to(first, axis), *between, transposed(_to(second, axis))))
+        else:
+            raise _NoForm
+
+    def result(self, rows: Side, columns: Side) -> Matrix:
+        """What is left, with these rows and columns."""
+        before, behind = (self.columns.pop(a, None) if a else None for a in (rows, columns))
+        edge = self.edges.pop(frozenset({rows, columns}), None) if rows and columns else None  # type: ignore
+        if self.columns or self.edges:
+            raise _NoForm
+        found: Matrix | None
+        if rows and columns:
+            if edge is None:
+                found = multiplied(before or Ones(rows), transposed(behind or Ones(columns)))
+            else:
+                edge = edge if edge.rows == rows else transposed(edge)
+                left = (Diagonal(before),) if before else ()
+                right = (Diagonal(behind),) if behind else ()
+                found = multiplied(*left, edge, *right)
+        elif rows:
+            found = before or Ones(rows)
+        else:
+            found = None
+        numbers = tuple(n for n in self.numbers if n != Scalar(Integer(1)))
+        if found is None:
+            if not numbers:
+                return Scalar(Integer(1))
+            return Scaled(numbers[:-1], numbers[-1]) if numbers[1:] else numbers[0]
+        return Scaled(numbers, found) if numbers else found
+
+
+def _to(matrix: Matrix, axis: Axis) -> Matrix:
+    """The matrix with the axis for its columns."""
+    return matrix if matrix.columns == axis else transposed(matrix)
+
+
+def with_diagonals(matrix: Matrix) -> Matrix:
+    """(1 − h ⊙ h) ⊙ h̄  →  diag(1 − h ⊙ h) h̄        where these are columns"""
+    if isinstance(matrix, Hadamard) and matrix.columns is None:
+        *others, last = matrix.factors
+        return Product((*map(Diagonal, others), last))
+    if isinstance(matrix, Scaled | SumOver):
+        return replace(matrix, of=with_diagonals(matrix.of))
+    if isinstance(matrix, Plus):
+        return replace(matrix, terms=tuple((n, with_diagonals(t)) for n, t in matrix.terms))
+    return matrix
+
+
+def _because(value: Matrix) -> Phrase:
+    """Where transposes, diagonals and columns of ones come from."""
+    words: list[Phrase] = []
+    found = nodes(value)
+    turned = [n.of for n in found if isinstance(n, Transpose) and isinstance(n.of, Leaf)]
+    for rows in dict.fromkeys(leaf.rows for leaf in turned if leaf.rows and leaf.columns):
+        names = listing(dict.fromkeys(x.entry.tensor for x in turned if x.rows == rows))
+        words.append((*names, " is transposed, since ", rows, " numbers its rows"))
+    if any(isinstance(n, Product) for n in found) and not words:
+        words.append(("the index that is summed numbers the columns of one matrix and the rows of "
+                      "the next",))  # fmt: skip
+    ones = dict.fromkeys(n.rows for n in found if isinstance(n, Ones) and n.rows)
+    if ones:
+        words.append(("a sum over ", *listing(ones), " alone is a product with a column of ones"))
+    diagonal = dict.fromkeys(n.rows for n in found if isinstance(n, Diagonal) and n.rows)
+    if diagonal:
+        words.append(("what has the index ", *listing(diagonal), " alone is a diagonal matrix"))
+    if any(isinstance(n, Hadamard) for n in found):
+        words.append(("factors with equal indices are multiplied entry by entry",))
+    subscript = dict.fromkeys(a for n in found if isinstance(n, SumOver) for a in n.axes)
+    if subscript:
+        words.append(("the sum over ", *listing(subscript), " stays"))
+    whole: list[Any] = []
+    for number, phrase in enumerate(words):
+        whole += [*("; ",) * bool(number), *phrase]
+    return tuple(whole)
