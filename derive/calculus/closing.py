@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from derive.calculus.collecting import Totals, at_a_point, collect, sift_bound
+from derive.calculus.collecting import Totals, at_a_point, collect, reuse_sums, sift_bound
 from derive.calculus.derivation import Derivation
 from derive.calculus.measure import length, measure
 from derive.calculus.products import known_products, reuse
@@ -255,9 +255,14 @@ class _Lines:
         used: list = []
 
         def known(term: Statement) -> Statement:
-            value, more = reuse(term.value, term, self.products)
-            used.extend(more)
-            return replace(term, value=value)
+            entry: Access | None = None
+            while True:
+                value, more = reuse(term.value, term, self.products)
+                used.extend(more)
+                term, entry = reuse_sums(replace(term, value=value), self.totals.sums)
+                if entry is None:
+                    return term
+                used.append(entry)
 
         after = tuple(map(known, trail.terms))
         trail.add("reuse forward values", after, (*listing(dict.fromkeys(used)), _KNOWN))

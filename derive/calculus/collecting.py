@@ -19,7 +19,7 @@ from derive.calculus.affine import axes_in
 from derive.calculus.bounds import nonnegative
 from derive.calculus.measure import length
 from derive.calculus.normal import put, sign_of, tidy
-from derive.calculus.products import Powers, matches, powers, product
+from derive.calculus.products import Known, Powers, matches, powers, product
 from derive.calculus.putting_in import plainly, renamed
 from derive.calculus.sifting import decided
 from derive.calculus.statements import Guard, Statement
@@ -58,6 +58,29 @@ def at_a_point(term: Statement) -> Statement:
             ):
                 known[node] = one
     return replace(term, value=term.value.xreplace(known)) if known else term
+
+
+def reuse_sums(term: Statement, sums: tuple[Statement, ...]) -> tuple[Statement, Access | None]:
+    """Σ_{s,o} ȳ[t,o] p[t,s] v[s,o]  →  Σ_o ȳ[t,o] y[t,o]        where y[t,o] = Σ_s p[t,s] v[s,o]"""
+    if isinstance(term.value, Piecewise):
+        return term, None
+    number, given = powers(term.value)
+    for known in sums:
+        factor, factors = powers(known.value)
+        for values, times in Known(known.target, factor, tuple(factors.items())).within(given):
+            summed = {values.get(axis) for axis in bound(known)}
+            left = {b: given[b] for b in given if b not in {f.xreplace(values) for f in factors}}
+            others = axes_in(left).union(*map(_axes_of, term.where))
+            exact = all(given[f.xreplace(values)] == e for f, e in factors.items())
+            free = len(summed) == len(bound(known)) and summed <= set(bound(term)) - others
+            entry: Any = known.target.xreplace(values)
+            if times != 1 or not exact or not free or axes_in((entry,)) & summed:
+                continue
+            if all(a.extent == values[a].extent for a in bound(known)):  # type: ignore
+                domain = tuple(a for a in term.domain if a not in summed)
+                left[entry] = left.get(entry, Integer(0)) + 1
+                return replace(term, domain=domain, value=product(number / factor, left)), entry
+    return term, None
 
 
 @dataclass(frozen=True)

@@ -71,12 +71,24 @@ class MatrixForm:
     because: Phrase
 
 
-def matrix_forms(line: Closing, positions: Positions) -> tuple[MatrixForm, ...] | None:
-    """The matrix form of each target of a line; None if some of them has none."""
+def matrix_forms(
+    line: Closing, positions: Positions, order: Sequence[Tensor] = ()
+) -> tuple[MatrixForm, ...] | None:
+    """The matrix form of each target of a line; None if some of them has none.
+
+    Parameters
+    ----------
+    line : Closing
+        What is written with indices.
+    positions : set of pairs of Tensor and int
+        `subscripts` of its derivation.
+    order : sequence of Tensor, optional
+        The order of factors that nobody wrote, such as ``derivation.order``.
+    """
     groups: dict[Access, list[Statement]] = {}
     for term in line.terms:
         groups.setdefault(term.target, []).append(term)
-    found = [matrix_form(target, terms, positions) for target, terms in groups.items()]
+    found = [matrix_form(target, terms, positions, order) for target, terms in groups.items()]
     return None if None in found else tuple(form for form in found if form)
 
 
@@ -85,19 +97,26 @@ def subscripts(derivation: Derivation, lines: Iterable[Closing] = ()) -> Positio
     steps = (derivation.final(bar) for bar in derivation.gradients)
     terms = [*derivation.forward, *(s for step in steps if step for s in step.shown)]
     terms += [s for line in lines for s in line.terms]
-    found = set()
-    for term in terms:
-        for access in (term.target, *term.value.atoms(Access)):
-            if isinstance(access.tensor, PartialDerivative):
-                continue
-            for position, index in enumerate(access.index):
-                if not isinstance(index, Axis) and not index.has(Access):
-                    found.add((access.tensor, position))
+    named = [[(access.tensor, position, index)
+              for access in (term.target, *term.value.atoms(Access))
+              if not isinstance(access.tensor, PartialDerivative)
+              for position, index in enumerate(access.index) if not index.has(Access)]
+             for term in terms]  # fmt: skip
+    found = {(t, p) for places in named for t, p, index in places if not isinstance(index, Axis)}
+    before = -1
+    while before < len(found):  # what moves along one of them moves along it, too
+        before = len(found)
+        for places in named:
+            moving = {a for t, p, index in places if (t, p) in found for a in axes_in((index,))}
+            found |= {(t, p) for t, p, index in places if index in moving}
     return frozenset(found)
 
 
 def matrix_form(
-    target: Access, terms: Sequence[Statement], positions: Positions
+    target: Access,
+    terms: Sequence[Statement],
+    positions: Positions,
+    order: Sequence[Tensor] = (),
 ) -> MatrixForm | None:
     """The matrix form of the terms of one entry, with as few subscripts as can be.
 
@@ -111,10 +130,10 @@ def matrix_form(
                     moving |= axes_in((index,))
     free = [i for i in target.index if isinstance(i, Axis) and i not in moving]
     others = sorted({a for t in terms for a in t.domain if a not in moving}, key=str)
-    others.sort(key=lambda a: a not in free)
+    others.sort(key=lambda a: (not getattr(a.extent, "packed", False), a not in free))
     for count in range(_LEFT_OVER + 1):
         for more in itertools.combinations(others, count):
-            form = _form(target, terms, frozenset((*moving, *more)))
+            form = _form(target, terms, frozenset((*moving, *more)), order)
             if form is not None:
                 return form
     return None
@@ -129,18 +148,21 @@ class _NoForm(Exception):
 
 
 def _form(
-    target: Access, terms: Sequence[Statement], subscript: frozenset[Axis]
+    target: Access,
+    terms: Sequence[Statement],
+    subscript: frozenset[Axis],
+    order: Sequence[Tensor],
 ) -> MatrixForm | None:
     sides = [i for i in target.index if isinstance(i, Axis) and i not in subscript]
     if len(sides) > 2 or len(set(sides)) < len(sides):
         return None
     rows, columns = (*sides, None, None)[:2]
-    build = _Build(subscript)
+    build = _Build(subscript, {tensor: place for place, tensor in enumerate(order)})
     try:
         found = [build.term(term, rows, columns) for term in terms]
     except _NoForm:
         return None
-    value = found[0][1] if len(found) == 1 and not found[0][0] else Plus(tuple(found), rows, columns)
+    value = added(found, rows, columns)
     return MatrixForm(Leaf(target, rows, columns), value, tuple(terms), _because(value))
 
 
@@ -149,6 +171,7 @@ class _Build:
     """Expressions become matrices; `subscript` are the axes that are no rows or columns."""
 
     subscript: frozenset[Axis]
+    rank: dict[Tensor, int]
 
     def axes(self, value: Any) -> frozenset[Axis]:
         """The rows and columns that a value has."""
@@ -177,7 +200,7 @@ class _Build:
     def contracted(self, value: Expr, summed: Sequence[Axis], rows: Side, columns: Side) -> Matrix:
         """Σ over `summed` of a product, by taking one index after another out of it."""
         net = _Net()
-        for factor in Mul.make_args(value):
+        for factor in self.ordered(value):
             axes = tuple(self.axes(factor))
             if len(axes) > 2:
                 raise _NoForm
@@ -186,6 +209,18 @@ class _Build:
         for axis in net.order(summed):
             net.eliminate(axis)
         return net.result(rows, columns)
+
+    def ordered(self, value: Expr) -> list[Expr]:
+        """Factors as they are declared, ``1 - y`` behind ``y``; then sums."""
+        given = Mul.make_args(value)
+
+        def key(factor: Any) -> tuple[bool, bool, int, bool, str]:
+            inner = 1 - factor if isinstance(factor, Add) and 1 - factor in given else factor
+            found = [self.rank.get(a.tensor, len(self.rank)) for a in _accesses(inner)]
+            late = not isinstance(inner, Access) or inner is not factor or 1 - inner in given
+            return factor.has(Sum), late, min(found, default=-1), inner is not factor, str(factor)
+
+        return sorted(given, key=key)
 
     def sides(
         self, factor: Expr, axes: Sequence[Axis], rows: Side, columns: Side
@@ -224,7 +259,7 @@ class _Build:
             for term in sorted(value.args, key=lambda t: (not t.is_number, str(t))):
                 number, plain = _signed(term)
                 terms.append((number, self.spread(plain, rows, columns)))
-            return Plus(tuple(sorted(terms, key=lambda t: t[0])), rows, columns)
+            return added(sorted(terms, key=lambda t: t[0]), rows, columns)
         if isinstance(value, Mul):
             return self.contracted(value, (), rows, columns)
         if isinstance(value, Pow) and not value.exp.has(Access) and not self.axes(value.exp):
@@ -248,6 +283,14 @@ class _Build:
         if value.is_number or not value.has(Access):
             return Scalar(value) if not self.axes(value) else self.entries(value, rows, columns)
         return self.contracted(value, (), rows, columns)
+
+
+def added(terms: Iterable[tuple[bool, Matrix]], rows: Side, columns: Side) -> Matrix:
+    """A sum, brackets left out."""
+    flat: list[tuple[bool, Matrix]] = []
+    for negative, term in terms:
+        flat += term.terms if isinstance(term, Plus) and not negative else ((negative, term),)
+    return flat[0][1] if len(flat) == 1 and not flat[0][0] else Plus(tuple(flat), rows, columns)
 
 
 def _signed(value: Expr) -> tuple[bool, Expr]:
@@ -344,8 +387,8 @@ def _to(matrix: Matrix, axis: Axis) -> Matrix:
 def with_diagonals(matrix: Matrix) -> Matrix:
     """(1 − h ⊙ h) ⊙ h̄  →  diag(1 − h ⊙ h) h̄        where these are columns"""
     if isinstance(matrix, Hadamard) and matrix.columns is None:
-        *others, last = matrix.factors
-        return Product((*map(Diagonal, others), last))
+        first, *others = matrix.factors
+        return Product((*map(Diagonal, others), first))
     if isinstance(matrix, Scaled | SumOver):
         return replace(matrix, of=with_diagonals(matrix.of))
     if isinstance(matrix, Plus):

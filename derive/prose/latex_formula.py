@@ -150,8 +150,10 @@ class Latex(Formula):
 
     def matrix_name(self, tensor: Tensor, several: bool) -> str:
         """Upright and bold: a name that is one letter may also be that of a size."""
-        if tensor in self.bars:
-            return barred(self.matrix_name(self.bars[tensor], several))
+        if tensor in self.bars and several:
+            head, mark, tail = bold(self.tensor(self.bars[tensor])).partition("_")
+            bar = r"\bar" if len(head) <= len(r"\mathbf{x}") else r"\overline"
+            return rf"{bar}{{{head}}}{mark}{tail}"
         name = self.tensor(tensor)
         return bold(name) if several else name
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -12,13 +12,15 @@ from derive.calculus.adjoint import adjoint
 from derive.calculus.closing import Closing, closing_lines
 from derive.calculus.derivation import Derivation, derivation
 from derive.calculus.lift import to_system
+from derive.calculus.matrix import MatrixForm, matrix_forms, subscripts
 from derive.calculus.statements import Statement, System
 from derive.language.operation import Operation
-from derive.language.symbols import Access, Tensor
+from derive.language.symbols import Access, Axis, Tensor
 from derive.verification.arithmetic import FIELD, NUMBERS, Arithmetic
 from derive.verification.cases import Case
+from derive.verification.matrix import Matrices
 from derive.verification.number import evaluation
-from derive.verification.reference import evaluate
+from derive.verification.reference import evaluate, reading
 from tests.programs import differences, entries, inputs_of, values_of
 
 
@@ -59,6 +61,44 @@ class Closed:
             inputs, (result,), (*self.adjoint.primal.statements, *renamed), self.system.order
         )
         return evaluate(system, known, values_of(case), numbers)["result"]
+
+    def forms(self) -> dict[Tensor, tuple[MatrixForm, ...] | None]:
+        """The matrix forms of each line; None for one that has none."""
+        positions = subscripts(self.derivation, self.lines.values())
+        order = self.derivation.order
+        return {bar: matrix_forms(line, positions, order) for bar, line in self.lines.items()}
+
+    def differing(self, forms: Iterable[MatrixForm], case: Case) -> Iterator[MatrixForm]:
+        """The matrix forms that are not what their lines say."""
+        with evaluation():
+            for form in forms:
+                exact = self.values(case, FIELD)
+                if self.differs(form, case, exact, FIELD):
+                    long = self.values(case, NUMBERS)
+                    if self.differs(form, case, long, NUMBERS):
+                        yield form
+
+    def differs(self, form: MatrixForm, case: Case, known: dict, numbers: Arithmetic) -> bool:
+        """Whether some matrix, at some subscript, is another one than its line gives."""
+        target = form.target.entry.tensor
+        bars = tuple(t for t in self.adjoint.cotangent.values() if t.name in known)
+        inputs = tuple(dict.fromkeys((*self.adjoint.system.inputs, *bars)))
+        system = System(inputs, (), self.adjoint.primal.statements, self.system.order)
+        compiler, sizes = reading(system, known, values_of(case), numbers)
+        matrices = Matrices(compiler)
+        whole = self.value(form.terms, target, case, known, numbers)
+        others = {a for i in form.target.subscripts for a in i.atoms(Axis)}
+        for here in compiler.box(sorted(others, key=str))(sizes):
+            place: list = []
+            for index, first in zip(form.target.entry.index, target.offset, strict=True):
+                side = index in (form.target.rows, form.target.columns)
+                number = slice(None) if side else int(compiler.compiled(index)(here)) - first
+                place.append(slice(number, number + 1) if isinstance(number, int) else number)
+            found = matrices.entries(form.value, here)
+            expected = (whole[tuple(place)] if place else whole).reshape(found.shape)
+            if differences({"": found}, {"": expected}):
+                return True
+        return False
 
     def wrong(self, case: Case) -> Iterator[str]:
         """The labels of lines and steps that are not what the adjoint says.
