@@ -19,6 +19,7 @@ from sympy import Add, Expr, Function, Integer, Mul, Piecewise, Pow, Sum
 
 from derive.calculus.affine import axes_in
 from derive.calculus.closing import Closing
+from derive.calculus.collecting import condition
 from derive.calculus.derivation import Derivation
 from derive.calculus.matrices import (
     Apply,
@@ -69,6 +70,15 @@ class MatrixForm:
     value: Matrix
     terms: tuple[Statement, ...]
     because: Phrase
+
+    @property
+    def diagonal(self) -> MatrixForm | None:
+        """The same with a diagonal matrix for what multiplies a column entry by entry, if so."""
+        value = with_diagonals(self.value)
+        if value == self.value:
+            return None
+        words = ("what multiplies a column entry by entry is a diagonal matrix before it",)
+        return replace(self, value=value, because=words)
 
 
 def matrix_forms(
@@ -183,16 +193,22 @@ class _Build:
         return frozenset().union(*map(self.axes, value.args)) if value.args else frozenset()
 
     def term(self, term: Statement, rows: Side, columns: Side) -> tuple[bool, Matrix]:
-        for guard in term.where:
-            if self.axes(guard.expression) | self.axes(guard.modulus):
-                raise _NoForm
         number, value = _signed(term.value)
+        kept = []
+        for guard in term.where:
+            axes = self.axes(guard.expression) | self.axes(guard.modulus)
+            if not axes:
+                kept.append(guard)
+            elif guard.kind == "eq" and axes <= {rows, columns}:  # one entry of a row
+                value *= Piecewise((1, condition(guard)), (0, True))
+            else:
+                raise _NoForm
         summed = bound(term)
         inner = tuple(a for a in summed if a not in self.subscript)
         outer = tuple(a for a in summed if a in self.subscript)
         found = self.contracted(value, inner, rows, columns)
-        if outer or term.where:
-            found = SumOver(outer, term.where, found)
+        if outer or kept:
+            found = SumOver(outer, tuple(kept), found)
         return number, found
 
     # ---- sums of products ----------------------------------------------------------------
@@ -400,25 +416,40 @@ def _because(value: Matrix) -> Phrase:
     """Where transposes, diagonals and columns of ones come from."""
     words: list[Phrase] = []
     found = nodes(value)
-    turned = [n.of for n in found if isinstance(n, Transpose) and isinstance(n.of, Leaf)]
-    for rows in dict.fromkeys(leaf.rows for leaf in turned if leaf.rows and leaf.columns):
-        names = listing(dict.fromkeys(x.entry.tensor for x in turned if x.rows == rows))
-        words.append((*names, " is transposed, since ", rows, " numbers its rows"))
-    if any(isinstance(n, Product) for n in found) and not words:
-        words.append(("the index that is summed numbers the columns of one matrix and the rows of "
-                      "the next",))  # fmt: skip
-    ones = dict.fromkeys(n.rows for n in found if isinstance(n, Ones) and n.rows)
-    if ones:
-        words.append(("a sum over ", *listing(ones), " alone is a product with a column of ones"))
-    diagonal = dict.fromkeys(n.rows for n in found if isinstance(n, Diagonal) and n.rows)
-    if diagonal:
-        words.append(("what has the index ", *listing(diagonal), " alone is a diagonal matrix"))
+    for product in (n for n in found if isinstance(n, Product)):
+        for left, right in itertools.pairwise(product.factors):
+            words.append(_meeting(left, right))
+    if any(isinstance(n, Product) and isinstance(n.factors[-1], Ones) for n in found):
+        words.append(("a product with a column of ones is a sum",))
+    for axis in dict.fromkeys(n.rows for n in found if isinstance(n, Diagonal)):
+        if axis is not None:
+            words.append(("what has the index ", axis, " alone is a diagonal matrix"))
     if any(isinstance(n, Hadamard) for n in found):
         words.append(("factors with equal indices are multiplied entry by entry",))
     subscript = dict.fromkeys(a for n in found if isinstance(n, SumOver) for a in n.axes)
     if subscript:
         words.append(("the sum over ", *listing(subscript), " stays"))
+    if any(isinstance(n, Indicator) for n in found):
+        words.append(("what stands in brackets is 1 where it holds, else 0",))
     whole: list[Any] = []
-    for number, phrase in enumerate(words):
+    for number, phrase in enumerate(dict.fromkeys(filter(None, words))):
         whole += [*("; ",) * bool(number), *phrase]
     return tuple(whole)
+
+
+def _meeting(left: Matrix, right: Matrix) -> Phrase:
+    """How two factors of a product share an index, and which of them is transposed for it."""
+    axis = left.columns
+    if axis is None and isinstance(right, Transpose) and isinstance(right.of, Ones):
+        return ("a row of ones repeats the column before it",)
+    if axis is None:
+        return ("a column times a row has an entry for each pair of indices",)
+    if isinstance(left, Ones | Diagonal) or isinstance(right, Ones | Diagonal):
+        return ()
+    turned = [(m.of, side) for m, side in ((left, "rows"), (right, "columns"))
+              if isinstance(m, Transpose) and isinstance(m.of, Leaf)]  # fmt: skip
+    if not turned:
+        return (axis, " is summed: it numbers the columns on the left and the rows on the right")
+    leaf, side = turned[0]
+    name = leaf.entry.tensor
+    return (axis, f" is summed and numbers the {side} of ", name, ", which is therefore transposed")

@@ -147,7 +147,7 @@ class Formula(ABC):
 
     def ones(self) -> str:
         """A column of ones."""
-        return "𝟏"
+        return "1"
 
     def entry_power(self, base: str, exponent: Expr) -> str:
         """Each entry to a power, which is no product of matrices."""

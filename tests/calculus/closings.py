@@ -70,11 +70,12 @@ class Closed:
 
     def differing(self, forms: Iterable[MatrixForm], case: Case) -> Iterator[MatrixForm]:
         """The matrix forms that are not what their lines say."""
-        with evaluation():
-            for form in forms:
-                exact = self.values(case, FIELD)
-                if self.differs(form, case, exact, FIELD):
-                    long = self.values(case, NUMBERS)
+        exact = self.values(case, FIELD)
+        long: dict = {}
+        for form in forms:
+            if self.differs(form, case, exact, FIELD):
+                with evaluation():
+                    long = long or self.values(case, NUMBERS)
                     if self.differs(form, case, long, NUMBERS):
                         yield form
 

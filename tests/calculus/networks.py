@@ -1,8 +1,19 @@
 """Operations of a first course that are not shipped: a network of two layers, attention."""
 
-from sympy import Eq, Rational, Sum, exp, sqrt, tanh
+from sympy import Eq, Rational, Sum, exp, log, sqrt, tanh
 
-from derive.language import Maximum, Operation, axes, parameter, sigmoid, sizes, stop, tensor
+from derive.language import (
+    Maximum,
+    Operation,
+    axes,
+    axis,
+    parameter,
+    sigmoid,
+    sizes,
+    state,
+    stop,
+    tensor,
+)
 
 N, I, H, O, T, S, D = sizes("N I H O T S D", minimum=1)
 n, i, h, o, t, s, d, e = axes("n i h o t s d e", N, I, H, O, T, S, D, D)
@@ -71,16 +82,24 @@ def classifier() -> Operation:
             Eq(s[n, o], Sum(w[o, i] * x[n, i], i) + b[o]),
             Eq(top[n], stop(Maximum(s[n, o], o))),
             Eq(total[n], Sum(exp(s[n, o] - top[n]), o)),
-            Eq(logp[n, o], s[n, o] - top[n] - _log(total[n])),
+            Eq(logp[n, o], s[n, o] - top[n] - log(total[n])),
             Eq(loss[()], -Sum(target[n, o] * logp[n, o], n, o) / N),
         ),
     )  # fmt: skip
 
 
-def _log(value):
-    from sympy import log
+def elman() -> Operation:
+    """A recurrent layer that reads one sequence, so that nothing has a batch axis."""
+    x, u, w, b, h = tensor("x", T, I), parameter("U", H, I), parameter("W", H, H), parameter("b", H), state("h", T, H)
+    y, j, k = tensor("y", T, H), axis("j", H), axis("k", H)
+    return Operation(
+        "elman", "One sequence, one recurrent layer.", (x, u, w, b), (y,),
+        (
+            Eq(h[-1, j], 0),
+            Eq(h[t, j], tanh(Sum(u[j, i] * x[t, i], i) + Sum(w[j, k] * h[t - 1, k], k) + b[j])),
+            Eq(y[t, j], h[t, j]),
+        ),
+    )  # fmt: skip
 
-    return log(value)
 
-
-NETWORKS = (neurons(), perceptron(), attention(), classifier())
+NETWORKS = (neurons(), perceptron(), attention(), classifier(), elman())
