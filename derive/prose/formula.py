@@ -127,6 +127,36 @@ class Formula(ABC):
     @abstractmethod
     def decimal(self, digits: str, exponent: str) -> str: ...
 
+    # What a printer may decide, of matrices ----------------------------------------------------
+
+    def matrix_name(self, tensor: Tensor, several: bool) -> str:
+        """A matrix or, with one entry, a number."""
+        return self.tensor(tensor)
+
+    def subscripted(self, name: str, index: list[str]) -> str:
+        """A matrix at a step of time, or of a gate."""
+        return self.access(name, index)
+
+    def matrix_product(self, pieces: list[str]) -> str:
+        return self.product(pieces)
+
+    def transposed(self, piece: str) -> str:
+        return f"{piece}ᵀ"
+
+    def hadamard(self, pieces: list[str]) -> str:
+        return " ⊙ ".join(pieces)
+
+    def diagonal(self, inside: str) -> str:
+        return f"diag({inside})"
+
+    def ones(self) -> str:
+        """A column of ones."""
+        return "1"
+
+    def entry_power(self, base: str, exponent: Expr) -> str:
+        """Each entry to a power, which is no product of matrices."""
+        return self.power(base, exponent)
+
     # Expressions ------------------------------------------------------------------------------
 
     def expression(self, expression: Any, at_least: int = SUM, in_index: bool = False) -> str:
@@ -168,8 +198,12 @@ class Formula(ABC):
             function, *limits = e.args
             names = [self.symbol(limit.args[0]) for limit in limits]
             word = "argmax" if isinstance(e, ArgMaximum) else "max"
-            total = self.total(names, [], "sum" if isinstance(e, Sum) else word)
+            function, cases = split_cases(function) if isinstance(e, Sum) else (function, [])
+            conditions = [self.condition(c) for case in cases for c in _joined(case)]
+            total = self.total(names, conditions, "sum" if isinstance(e, Sum) else word)
             return self.product([total, self.expression(function, PRODUCT)]), PRODUCT
+        if isinstance(e, Piecewise) and e.args[0][0] == 1 and e.args[1:] == ((0, True),):
+            return self.total([], [self.condition(c) for c in _joined(e.args[0][1])], "sum"), ATOM
         if isinstance(e, Piecewise):
             pieces = [(self.expression(v), self.condition(c)) for v, c in e.args]  # type: ignore
             return self.cases(pieces), ATOM
@@ -233,18 +267,36 @@ class Formula(ABC):
                 sides[inverse].append(self.piece(part, in_index))
         over, under = (
             side[0] if len(side) == 1 else
-            (self.product([self.bracketed(piece, POWER) for piece in side]), PRODUCT)
+            (self.product(self.beside(side, written)), PRODUCT)
             for side in sides
         )  # fmt: skip
         return self.quotient(over, under, in_index) if sides[True] else over
 
+    def beside(self, pieces: Sequence[Piece], written: Written) -> list[str]:
+        """Factors, those that are looser in brackets; not a sum that stands last."""
+        last = written[-1].part if written and not written[-1].inverse else None
+        loose = bool(pieces) and isinstance(last, Sum) and pieces[-1] == self.piece(last)
+        found = [self.bracketed(piece, POWER) for piece in pieces]
+        return [*found[:-1], pieces[-1][0]] if loose else found
+
     def as_declared(self, value: Expr) -> Written:
-        """Numbers, settings and sizes, indices, entries as declared, then everything else."""
+        """Numbers, settings and sizes, indices, entries as declared, everything else, sums.
+
+        ``y`` stands beside ``1 - y``.
+        """
+        given = factors(value)
+        beside = {1 - f: str(f) for f in given if isinstance(f, Add) and 1 - f in given}
 
         def key(factor: Any) -> tuple[int, int, str]:
             if factor.is_number:
                 return 0, 0, ""
+            if factor in beside:
+                return 4, 0, beside[factor] + " beside"
+            if 1 - factor in beside:
+                return 4, 0, beside[1 - factor] + " beside it"
             base = factor.base if isinstance(factor, Pow) else factor
+            if isinstance(base, Sum):
+                return 7, 0, str(base)
             if isinstance(base, Access):
                 late = isinstance(base.tensor, PartialDerivative)
                 bar = base.tensor.name.rstrip("_").endswith("_bar")
@@ -279,6 +331,8 @@ class Formula(ABC):
         if isinstance(condition, Not):
             return self.words("not ") + self.brackets(self.condition(condition.args[0]))
         left, right = condition.args
+        if right == 0 and isinstance(left, Add) and isinstance(condition, sympy.Ge | sympy.Eq):
+            return self.guard(Guard("ge" if isinstance(condition, sympy.Ge) else "eq", left))
         if isinstance(left, Mod) and right == 0:
             sign = "|" if isinstance(condition, sympy.Eq) else "∤"
             return self.relation(sign, self.expression(left.args[1]), self.expression(left.args[0]))
@@ -424,6 +478,12 @@ def _zeros(number: Expr) -> int:
     """How many zeros an integer ends in."""
     digits = str(number)
     return len(digits) - len(digits.rstrip("0"))
+
+
+def _joined(condition: Any) -> list[Any]:
+    """Conditions that all have to hold, one by one."""
+    parts = condition.args if isinstance(condition, And) else (condition,)
+    return sorted(parts, key=str)
 
 
 def _by_index(expression: Expr) -> bool:

@@ -108,6 +108,36 @@ class Latex(Typeset):
     def words(self, text: str) -> str:
         return rf"\text{{{text}}}"
 
+    def matrix_name(self, tensor: Tensor, several: bool) -> str:
+        """Upright and bold: a name that is one letter may also be that of a size."""
+        if tensor in self.bars and several:
+            head, mark, tail = bold(self.tensor(self.bars[tensor])).partition("_")
+            bar = r"\bar" if len(head) <= len(r"\mathbf{x}") else r"\overline"
+            return rf"{bar}{{{head}}}{mark}{tail}"
+        name = self.tensor(tensor)
+        return bold(name) if several else name
+
+    def subscripted(self, name: str, index: list[str]) -> str:
+        return below(name, joined(",".join(index))) if index else name
+
+    def matrix_product(self, pieces: list[str]) -> str:
+        return self.product(pieces)
+
+    def transposed(self, piece: str) -> str:
+        return rf"{{{piece}}}^{{\top}}"
+
+    def hadamard(self, pieces: list[str]) -> str:
+        return rf" {BREAK}\odot ".join(pieces)
+
+    def diagonal(self, inside: str) -> str:
+        return rf"\operatorname{{diag}}({inside})"
+
+    def ones(self) -> str:
+        return r"\mathbf{1}"
+
+    def entry_power(self, base: str, exponent: Expr) -> str:
+        return rf"{base}^{{\odot {joined(self.expression(exponent))}}}"
+
     def decimal(self, digits: str, exponent: str) -> str:
         digits = digits.replace("…", r"\ldots")
         power = f"10^{{{exponent}}}" if exponent else ""
@@ -161,3 +191,18 @@ def name_latex(name: Name) -> str:
     if name.barred and name.is_word:
         return rf"\overline{{{symbol}{tail}}}{name.primes}"
     return (rf"\bar{{{symbol}}}" if name.barred else symbol) + tail + name.primes
+
+
+def bold(symbol: str) -> str:
+    """A name as that of a matrix: ``\\mathbf{x}_{hh}``."""
+    head, mark, tail = symbol.partition("_")
+    head = head.removeprefix(r"\mathit{").removesuffix("}") if head.startswith(r"\mathit") else head
+    command = r"\boldsymbol" if head.startswith("\\") else r"\mathbf"
+    return rf"{command}{{{head}}}{mark}{tail}"
+
+
+def below(name: str, index: str) -> str:
+    """A name with an index, beside the one that it may have."""
+    if name.endswith("}") and "_{" in name and not name.startswith(r"\overline"):
+        return f"{name[:-1]},{index}}}"
+    return f"{name}_{{{index}}}"

@@ -36,7 +36,7 @@ class Text(Formula):
     def product(self, pieces: list[str]) -> str:
         if not pieces:
             return "1"
-        if pieces[0].startswith(("Σ_", "max_", "argmax_")):
+        if len(pieces) > 1 and pieces[0].startswith(("Σ_", "max_", "argmax_")):
             return f"{pieces[0]} {self.product(pieces[1:])}"
         return "·".join(pieces)
 
@@ -83,6 +83,9 @@ class Text(Formula):
 
     def words(self, text: str) -> str:
         return text
+
+    def matrix_product(self, pieces: list[str]) -> str:
+        return " ".join(pieces)
 
     def decimal(self, digits: str, exponent: str) -> str:
         return f"{digits}e{exponent}" if exponent else digits

@@ -198,13 +198,13 @@ def test_the_textbook_results():
     )
     assert results(SHIPPED["lstm"])["c_jacobian_h"] == (
         "dc[t,n,j]/dh[t − 1, n, k] = "
-        "weight_hh[0,j,k]·input_gate[t,n,j]·cell_gate[t,n,j]·(1 − input_gate[t,n,j]) + "
+        "weight_hh[0,j,k]·cell_gate[t,n,j]·input_gate[t,n,j]·(1 − input_gate[t,n,j]) + "
         "weight_hh[1,j,k]·c[t − 1, n, j]·forget_gate[t,n,j]·(1 − forget_gate[t,n,j]) + "
         "weight_hh[2,j,k]·input_gate[t,n,j]·(1 − cell_gate[t,n,j]²)"
     )
     assert results(SHIPPED["lstm_peephole"])["c_jacobian"] == (
         "dc[t,n,j]/dc[t − 1, n, j] = forget_gate[t,n,j] + "
-        "weight_ci[j]·input_gate[t,n,j]·cell_gate[t,n,j]·(1 − input_gate[t,n,j]) + "
+        "weight_ci[j]·cell_gate[t,n,j]·input_gate[t,n,j]·(1 − input_gate[t,n,j]) + "
         "weight_cf[j]·c[t − 1, n, j]·forget_gate[t,n,j]·(1 − forget_gate[t,n,j])"
     )
     assert results(SHIPPED["gru"])["h_jacobian"].startswith(
