@@ -9,6 +9,7 @@ import sympy
 from sympy import Expr
 
 from derive.language.scalars import SCALARS
+from derive.language.symbols import Tensor
 from derive.prose.formula import ATOM, PRODUCT, Piece
 from derive.prose.latex_lines import LONG, case_rows, condition_lines, ended, width, wrapped
 from derive.prose.latex_text import GREEK, escaped
