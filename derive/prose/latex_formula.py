@@ -177,7 +177,7 @@ class Latex(Formula):
                 if kept:
                     words = _ONLY[group[0].op] if bound(group[0]) else "only where "
                     room = width(self.entry(group[0].target))
-                    below = condition_lines(words, self.guards(kept), room)
+                    below = condition_lines(words, self.guards(kept, group[0].target), room)
                 group = [replace(group[0], where=where)]
             equations += map(_signs, self.equations(group, deltas))
             conditions.append(below)

@@ -157,3 +157,20 @@ def test_rows_go_by_their_names():
     assert "a_bar[n,forget,j] = forget_gate_bar[n,j]" in text
     assert "δ[gate, forget]" in text
     assert not re.search(r"\ba(_bar)?\[n,\d", text)
+
+
+def test_a_slope_stands_before_the_weights_unless_a_cotangent_does():
+    """Of what nobody wrote; plain products stay as declared."""
+    slope = 1 - x[n, h] ** 2
+    assert expression_text(w[k, u] * slope, (w, x)) == "(1 − x[n,h]²)·w[k,u]"
+    assert expression_text(w[k, u] * slope * y_bar[n, k, p], (w, x)) == (
+        "y_bar[n,k,p]·w[k,u]·(1 − x[n,h]²)"
+    )
+    assert expression_text(w[k, u] * x[n, h], (w, x)) == "w[k,u]·x[n,h]"
+    assert expression_text(tanh(x[n, h]) * (1 - tanh(x[n, h]))) == "tanh(x[n,h])·(1 − tanh(x[n,h]))"
+
+
+def test_a_condition_is_no_factor_of_1():
+    assert statement_text(Statement((n,), y[n, 0, 0], 1 + 0 * n, (Guard("ge", -pad),))) == (
+        "y[n,0,0] = [pad ≤ 0]"
+    )
