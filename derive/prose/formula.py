@@ -282,9 +282,13 @@ class Formula(ABC):
     def as_declared(self, value: Expr) -> Written:
         """Numbers, settings and sizes, indices, entries as declared, everything else, sums.
 
-        ``y`` stands beside ``1 - y``.
+        A slope such as ``1 − h²`` stands before the weights that it is multiplied with, unless
+        these stand behind what is handed back, ``ȳ·W``; and ``y`` beside ``1 − y``.
         """
         given = factors(value)
+        parts = [f.base if isinstance(f, Pow) else f for f in given]
+        handed = any(isinstance(f, Access) and _is_bar(f.tensor) for f in parts)
+        late_weights = not handed and any(isinstance(f, Add) and f.has(Access) for f in parts)
         beside = {1 - f: str(f) for f in given if isinstance(f, Add) and 1 - f in given}
 
         def key(factor: Any) -> tuple[int, int, str]:
@@ -299,14 +303,14 @@ class Formula(ABC):
                 return 7, 0, str(base)
             if isinstance(base, Access):
                 late = isinstance(base.tensor, PartialDerivative)
-                bar = base.tensor.name.rstrip("_").endswith("_bar")
-                default = -1 if bar else len(self.rank)
-                return (6 if late else 3), self.rank.get(base.tensor, default), str(base)
+                default = -1 if _is_bar(base.tensor) else len(self.rank)
+                place = 5 if base.tensor.parameter and late_weights else 3
+                return (6 if late else place), self.rank.get(base.tensor, default), str(base)
             if isinstance(base, Setting | Size):
                 return 1, int(isinstance(base, Size)), base.name
             if base.is_Symbol or isinstance(base, Axis):
                 return 2, 0, str(base)
-            return 4, 0, str(base)
+            return 4, int(isinstance(base, Add)), str(base)
 
         number, rest = value.as_coeff_Mul()
         if not is_decimal(number):
@@ -342,8 +346,9 @@ class Formula(ABC):
         sign = signs[condition.func]
         return self.relation(sign, self.expression(left), self.expression(right))
 
-    def guard(self, guard: Guard) -> str:
-        """One condition, without minus signs where both sides can do without."""
+    def guard(self, guard: Guard, target: Access | None = None) -> str:
+        """One condition, without minus signs where both sides can do without; a number that an
+        index of `target` equals goes by the name of the row."""
         if guard.kind in ("divides", "indivisible"):
             sign = "|" if guard.kind == "divides" else "∤"
             modulus = self.expression(guard.modulus, PRODUCT)
@@ -356,11 +361,14 @@ class Formula(ABC):
             if right.as_coeff_Add()[0] >= 1:
                 return self.relation("<", self.expression(right - 1), self.expression(left))
             return self.relation("≤", self.expression(right), self.expression(left))
-        if sign == "=" and left.is_number:
-            left, right = right, left
+        if left.is_number:
+            left, right, sign = right, left, {"≥": "≤", "≤": "≥"}.get(sign, sign)
+        if sign == "=" and target is not None and left in target.index:
+            row = self.row(target.tensor, target.index.index(left), right)
+            return self.relation(sign, self.expression(left), row)
         return self.relation(sign, self.expression(left), self.expression(right))
 
-    def guards(self, guards: Iterable[Guard]) -> list[str]:
+    def guards(self, guards: Iterable[Guard], target: Access | None = None) -> list[str]:
         """Conditions, two that bound one expression from both sides written as one range."""
         left = list(guards)
         found = []
@@ -368,7 +376,7 @@ class Formula(ABC):
             guard = left.pop(0)
             other = next((g for g in left if is_range(guard, g)), None)
             if other is None:
-                found.append(self.guard(guard))
+                found.append(self.guard(guard, target))
                 continue
             left.remove(other)
             last = sympy.expand(guard.expression + other.expression)
@@ -412,7 +420,7 @@ class Formula(ABC):
         value, cases = split_cases(value) if term.op == "add" else (value, [])
         negative, value = signed(value)
         kept = [g for g in term.where if not (deltas and g.kind == "eq")]
-        conditions = [*self.guards(kept), *map(self.condition, cases)]
+        conditions = [*self.guards(kept, term.target), *map(self.condition, cases)]
         summed = [self.symbol(a) for a in bound(term)]
         parts: list[str] = []
         if summed or conditions:
@@ -425,7 +433,7 @@ class Formula(ABC):
         found = [*map(self.entry, chained(late)), *found]
         alone = not parts and not found
         entries = [self.expression(value, SUM if alone and not negative else PRODUCT)]
-        if value == 1 and found:
+        if value == 1 and (found or (parts and not summed)):
             entries = []
         return negative, self.product([*parts, *entries, *found])
 
@@ -469,6 +477,10 @@ class Formula(ABC):
 
     def inline(self, formula: str) -> str:
         return formula
+
+
+def _is_bar(tensor: Tensor) -> bool:
+    return tensor.name.rstrip("_").endswith("_bar")
 
 
 FUNCTION_NAMES = {floor: "floor", ceiling: "ceil", Max: "max", Min: "min", Mod: "mod"}

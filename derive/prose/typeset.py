@@ -112,7 +112,7 @@ class Typeset(Formula):
                 where = tuple(g for g in group[0].where if g not in kept)
                 if kept:
                     words = _ONLY[group[0].op] if bound(group[0]) else "only where"
-                    conditions = tuple(self.guards(kept))
+                    conditions = tuple(self.guards(kept, group[0].target))
                 group = [replace(group[0], where=where)]
             found += [Row(*sides, words, conditions) for sides in self.equations(group, deltas)]
         return found
