@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import sympy
 from mpmath.libmp import prec_to_dps
-from sympy import Expr, Function, Integer, Rational, nan
+from sympy import Expr, Function, Integer, Rational, nan, oo
 
 
 class Elementary(Function):
@@ -112,46 +112,63 @@ def _half_tanh_slope(x: Expr) -> Expr:
 
 @dataclass(frozen=True)
 class Scalar:
-    """One row: a function, its derivative as a function of ``(x, y)``, its LaTeX."""
+    """One row: a function, its derivative as a function of ``(x, y)``, its LaTeX.
+
+    `interval` is where its values lie, bounds included; None for the identity, whose values are
+    those of its argument.
+    """
 
     function: type
     derivative: Callable[[Expr, Expr], Expr]
     latex: str = ""
+    interval: tuple[Expr, Expr] | None = (-oo, oo)
+
+
+_0, _1 = Integer(0), Integer(1)
+_SIGNED, _UNIT, _POSITIVE = (-_1, _1), (_0, _1), (_0, oo)  # intervals
 
 
 SCALARS: dict[type, Scalar] = {
     row.function: row
     for row in (
-        Scalar(sympy.exp, lambda x, y: y),
+        Scalar(sympy.exp, lambda x, y: y, interval=_POSITIVE),
         Scalar(sympy.log, lambda x, y: 1 / x),
         Scalar(log1p, lambda x, y: 1 / (1 + x), r"\operatorname{log1p}"),
-        Scalar(expm1, lambda x, y: sympy.exp(x), r"\operatorname{expm1}"),
-        Scalar(sympy.tanh, lambda x, y: 1 - y**2),
+        Scalar(expm1, lambda x, y: sympy.exp(x), r"\operatorname{expm1}", interval=(-_1, oo)),
+        Scalar(sympy.tanh, lambda x, y: 1 - y**2, interval=_SIGNED),
         Scalar(sympy.sinh, lambda x, y: sympy.cosh(x)),
-        Scalar(sympy.cosh, lambda x, y: sympy.sinh(x)),
-        Scalar(sympy.sin, lambda x, y: sympy.cos(x)),
-        Scalar(sympy.cos, lambda x, y: -sympy.sin(x)),
+        Scalar(sympy.cosh, lambda x, y: sympy.sinh(x), interval=(_1, oo)),
+        Scalar(sympy.sin, lambda x, y: sympy.cos(x), interval=_SIGNED),
+        Scalar(sympy.cos, lambda x, y: -sympy.sin(x), interval=_SIGNED),
         Scalar(sympy.tan, lambda x, y: 1 + y**2),
-        Scalar(sympy.atan, lambda x, y: lorentzian(x)),
+        Scalar(sympy.atan, lambda x, y: lorentzian(x), interval=(-sympy.pi / 2, sympy.pi / 2)),
         Scalar(
             lorentzian,
             lambda x, y: -2 * bounded(x) * y**2,
             r"\operatorname{lorentzian}",
+            interval=_UNIT,
         ),
-        Scalar(sympy.Abs, lambda x, y: sympy.sign(x)),
-        Scalar(sympy.sign, lambda x, y: Integer(0)),
+        Scalar(sympy.Abs, lambda x, y: sympy.sign(x), interval=_POSITIVE),
+        Scalar(sympy.sign, lambda x, y: Integer(0), interval=_SIGNED),
         Scalar(
             sympy.erf,
             lambda x, y: 2 / sympy.sqrt(sympy.pi) * sympy.exp(-(bounded(x) ** 2)),
+            interval=_SIGNED,
         ),
-        Scalar(normal_cdf, lambda x, y: normal_pdf(x), r"\Phi"),
-        Scalar(normal_pdf, lambda x, y: -bounded(x) * y, r"\varphi"),
-        Scalar(sigmoid, lambda x, y: y * (1 - y), r"\sigma"),
-        Scalar(softplus, lambda x, y: sigmoid(x), r"\operatorname{softplus}"),
+        Scalar(normal_cdf, lambda x, y: normal_pdf(x), r"\Phi", interval=_UNIT),
+        Scalar(
+            normal_pdf,
+            lambda x, y: -bounded(x) * y,
+            r"\varphi",
+            interval=(_0, 1 / sympy.sqrt(2 * sympy.pi)),
+        ),
+        Scalar(sigmoid, lambda x, y: y * (1 - y), r"\sigma", interval=_UNIT),
+        Scalar(softplus, lambda x, y: sigmoid(x), r"\operatorname{softplus}", interval=_POSITIVE),
         Scalar(
             softsign,
             lambda x, y: 1 / (1 + sympy.Abs(x)) ** 2,
             r"\operatorname{softsign}",
+            interval=_SIGNED,
         ),
         Scalar(
             silu,
@@ -176,10 +193,10 @@ SCALARS: dict[type, Scalar] = {
             _gate_slope(_half_tanh, _half_tanh_slope),
             r"\operatorname{gelu_{tanh}}",
         ),
-        Scalar(bounded, lambda x, y: Integer(1), r"\operatorname{bounded}"),
-        Scalar(relu, lambda x, y: step(x), r"\operatorname{relu}"),
-        Scalar(step, lambda x, y: Integer(0), r"\operatorname{step}"),
-        Scalar(stop, lambda x, y: Integer(0), r"\operatorname{stop}"),
+        Scalar(bounded, lambda x, y: Integer(1), r"\operatorname{bounded}", interval=None),
+        Scalar(relu, lambda x, y: step(x), r"\operatorname{relu}", interval=_POSITIVE),
+        Scalar(step, lambda x, y: Integer(0), r"\operatorname{step}", interval=_UNIT),
+        Scalar(stop, lambda x, y: Integer(0), r"\operatorname{stop}", interval=None),
     )
 }
 
