@@ -42,15 +42,16 @@ def intervals(statements: Sequence[Statement]) -> dict[Tensor, Interval]:
     for statement in statements:
         written.setdefault(statement.target.tensor, []).append(statement)
     found = dict.fromkeys(written, _ZERO)  # of what no statement writes, an entry is 0
-    while True:
-        for _ in range(len(written) + 2):
-            known = Known(found)
-            new = {t: _hull(found[t], _written(known, terms)) for t, terms in written.items()}
-            moved = [t for t in written if new[t] != found[t]]
-            if not moved:
-                return found
-            found = new
-        found |= dict.fromkeys(moved, ANY)
+    for turn in itertools.count(1):
+        known = Known(found)
+        new = {t: _hull(found[t], _written(known, terms)) for t, terms in written.items()}
+        moved = [t for t in written if new[t] != found[t]]
+        if not moved:
+            break
+        # What has not come to rest when all could have told each other never will.
+        wide = dict.fromkeys(moved, ANY) if turn % (len(written) + 2) == 0 else {}
+        found = new | wide
+    return found
 
 
 @dataclass(frozen=True)

@@ -279,9 +279,7 @@ def _read(line: Line, block: _Block) -> None:
     free = [
         term.value
         for term, slope in zip(line.current, direct, strict=False)
-        if diagonal(term)
-        and not slope.slope.has(slope.read)
-        and not any(a.tensor.parameter for a in term.value.atoms(Access))
+        if diagonal(term) and leads_past(slope, term.value)
     ]
     reading: list = ["a diagonal matrix" if all(map(diagonal, line.current)) else "a matrix"]
     if free:
@@ -292,3 +290,9 @@ def _read(line: Line, block: _Block) -> None:
         reading += [", past every weight"]
     if len(reading) > 1 or reading == ["a diagonal matrix"]:
         line.steps[-1] = replace(line.steps[-1], reading=tuple(reading))
+
+
+def leads_past(slope: Slope, value: Expr) -> bool:
+    """Whether a read counts as it is, with a factor `value`: past every weight and function."""
+    weighted = any(a.tensor.parameter for a in value.atoms(Access))
+    return not weighted and not slope.slope.has(slope.read)
