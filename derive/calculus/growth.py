@@ -23,6 +23,7 @@ from derive.calculus.intervals import Interval, Known, intervals
 from derive.calculus.statements import Statement
 from derive.calculus.step import bound, factors
 from derive.calculus.unrolling import Block, Unrolling
+from derive.language.scalars import SCALARS
 from derive.language.symbols import Access, Axis
 
 _UNIT = Dummy("unit")  # stands for the index of any unit
@@ -129,7 +130,7 @@ class _Chains:
         start, end = _sides(block, self.time)
         ends = [a for a in start if a not in end], [a for a in end if a not in start]
         found: list[tuple[Statement, Expr]] = []
-        for term in block.terms:
+        for term in (t for t in block.terms if not _exclude(t, t)):
             most = self.term(term, *ends)
             if most is None:
                 return None
@@ -209,6 +210,8 @@ class _Chains:
         if isinstance(value, Access):
             unit = [i for i in value.index if isinstance(i, Axis) and i not in self.shared]
             return largest(self.without(value, [i for i in unit if i != self.time]))
+        if (row := SCALARS.get(value.func)) and row.interval is None:
+            return self.scale(value.args)  # type: ignore[arg-type]
         if isinstance(value, Pow) and value.exp.is_Integer and value.exp > 0:
             most = self.scale([value.base])
             return None if most is None else most**value.exp
