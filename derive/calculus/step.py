@@ -123,6 +123,12 @@ class TotalDerivative(PartialDerivative):
     sign = "d"
 
 
+class ImmediateDerivative(PartialDerivative):
+    """The same, where what a step computes follows, and the states one step before are fixed."""
+
+    sign = "∂⁺"
+
+
 def bound(statement: Statement) -> tuple[Axis, ...]:
     """The axes that are summed over: those the target does not name."""
     free = free_axes(statement)
@@ -154,6 +160,7 @@ def factors(value: Any) -> tuple[Any, ...]:
 __all__ = [
     "Becomes",
     "Equal",
+    "ImmediateDerivative",
     "PartialDerivative",
     "Phrase",
     "Step",

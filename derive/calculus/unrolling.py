@@ -30,7 +30,7 @@ from derive.calculus.jacobian import leads_past
 from derive.calculus.loops import Loop, loops_in
 from derive.calculus.normal import tidy
 from derive.calculus.statements import Statement, System, names_in
-from derive.calculus.step import PartialDerivative, Step, TotalDerivative
+from derive.calculus.step import ImmediateDerivative, PartialDerivative, Step, TotalDerivative
 from derive.language.names import fresh
 from derive.language.symbols import Access, Axis, Tensor
 
@@ -103,10 +103,9 @@ class Unrolling:
         Of each state.
     blocks : tuple of Block
         Derivatives of each state by each across one step; what is not listed is 0.
-    vector : Tensor
-        All states together; the state itself if there is one.
-    jacobian, loss, weight : Tensor
-        Names for J, L and any of `weights`.
+    vector, jacobian, loss, weight : Tensor
+        Names for all states together (that of the state if there is one), for J, for L, and for
+        any of `weights`.
     weights : tuple of Tensor
         Parameters that reach the loss only through the steps of the loop.
     straight : tuple of Statement
@@ -136,6 +135,41 @@ class Unrolling:
     @cached_property
     def states(self) -> tuple[Tensor, ...]:
         return tuple(part.state for part in self.parts)
+
+    # What stands in the formulas: rows, matrices and numbers, each of one step.
+
+    def total(self, step: Expr) -> Access:
+        """dL/ds[t]: how the loss depends on the states, a row."""
+        return Access(TotalDerivative(self.loss, self.vector), step)
+
+    def share(self, step: Expr) -> Access:
+        """∂L[t]/∂s[t]: the same without what goes through another step."""
+        return Access(PartialDerivative(self._shares, self.vector), step, step)
+
+    def across(self, step: Expr) -> Access:
+        """J[t]: the derivative of the states by those one step before."""
+        return Access(self.jacobian, step)
+
+    def through(self, step: Expr, before: Expr) -> Access:
+        """ds[t]/ds[t']: the derivative of the states by those of another step."""
+        return Access(TotalDerivative(self.vector, self.vector), step, before)
+
+    def immediate(self, step: Expr) -> Access:
+        """∂⁺s[t]/∂w: the derivative by a parameter, the states one step before held fixed."""
+        return Access(ImmediateDerivative(self.vector, self.weight), step)
+
+    def entries(self, part: Parts) -> tuple[Statement, ...]:
+        """The entries of ∂L[t]/∂s[t] that belong to a state."""
+        derivative = PartialDerivative(self._shares, part.state)
+        return tuple(
+            replace(term, target=Access(derivative, self.time, *term.target.index))
+            for term in part.direct
+        )
+
+    @property
+    def _shares(self) -> Tensor:
+        """What each step adds to the loss."""
+        return Tensor(self.loss.name, ((self.time.extent,),))
 
 
 def unrolled(derivation: Derivation) -> tuple[Unrolling, ...]:
@@ -190,7 +224,7 @@ def _unrolled(
         next(n for n in ("r", "u", "v", "q", "r'") if n not in taken), time.extent, taken
     )
     one = len(loop.states) == 1
-    vector = loop.states[0] if one else Tensor(fresh("s", taken), ((time.extent,),))
+    name = loop.states[0].name if one else fresh("s", taken)
     return Unrolling(
         loop,
         time,
@@ -199,8 +233,8 @@ def _unrolled(
         -lag,
         tuple(p for p in parts if p.state in loop.states),
         blocks,
-        vector,
-        *(Tensor(fresh(name, taken), ()) for name in ("J", "L", "w")),
+        *(Tensor(name, ((time.extent,),)) for name in (name, fresh("J", taken))),
+        *(Tensor(fresh(name, taken), ()) for name in ("L", "w")),
         weights=_weights(loop, every, derivation),
         straight=tuple(_straight(loop)),
     )
