@@ -223,9 +223,7 @@ class _Lines:
         trail.add("collect", after, tuple(part for part in because if part))
         return Closing(bar, trail.terms, tuple(trail.steps))
 
-    def trail(
-        self, bar: Tensor, steps: Iterable[Step], terms: tuple[Statement, ...]
-    ) -> _Trail:
+    def trail(self, bar: Tensor, steps: Iterable[Step], terms: tuple[Statement, ...]) -> _Trail:
         """Steps that go on from the last one of the derivation."""
         return _Trail(bar, len(self.derivation.gradients[bar]), steps, terms)
 

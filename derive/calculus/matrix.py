@@ -280,9 +280,17 @@ class _Build:
             return self.contracted(value, (), rows, columns)
         if isinstance(value, Pow) and not value.exp.has(Access) and not self.axes(value.exp):
             return Power(self.entries(value.base, rows, columns), value.exp)
-        if isinstance(value, Piecewise) and value.args[1:] == ((0, True),) and value.args[0][0] == 1:
+        if (
+            isinstance(value, Piecewise)
+            and value.args[1:] == ((0, True),)
+            and value.args[0][0] == 1
+        ):
             return Indicator(value.args[0][1], rows, columns)
-        if isinstance(value, Function) and not isinstance(value, Piecewise) and len(value.args) == 1:
+        if (
+            isinstance(value, Function)
+            and not isinstance(value, Piecewise)
+            and len(value.args) == 1
+        ):
             return Apply(value.func, self.entries(value.args[0], rows, columns))
         raise _NoForm
 
