@@ -8,7 +8,9 @@ The engine is imported where it is used: SymPy costs half a second, which `deriv
 
 from __future__ import annotations
 
+import ast
 import io
+import re
 import shlex
 import sys
 import textwrap
@@ -250,13 +252,28 @@ def verify(names: Names = None, out: Out = None) -> None:
 def show(
     names: Annotated[list[str], typer.Argument(metavar="NAME|FILE.py")],
     format: Annotated[Format, typer.Option(help="For a terminal, or for a paper.")] = Format.text,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE,...",
+            help="Show the case in which options have these values, and inputs that may be left "
+            "out are given or absent: stride=2,padding=same or lengths=given.",
+            show_default=False,
+        ),
+    ] = None,
+    all_steps: Annotated[
+        bool, typer.Option("--all-steps", help="Show bookkeeping steps one by one, too.")
+    ] = False,
 ) -> None:
-    """Print the derivation, step by step, each with the name of its rule."""
+    """Print the derivation, step by step: the plain case, and then the general one."""
     from derive.pipeline import show as derivation
 
+    choices = _choices(set_) if set_ else None
     for target in _select(names):
         with _named(target):
-            typer.echo(derivation(target.operation, format.value).rstrip("\n"))
+            text = derivation(target.operation, format.value, choices, all_steps=all_steps)
+            typer.echo(text.rstrip("\n"))
 
 
 @app.command()
@@ -293,6 +310,24 @@ def list_operations() -> None:
         if console.is_terminal:  # elsewhere, a line for each
             line = textwrap.fill(line, console.width, subsequent_indent=" " * (width + room + 4))
         typer.echo(line)
+
+
+def _choices(given: Sequence[str]) -> dict[str, Any]:
+    """Values of options by name, from ``stride=2,padding=(1, 2)``: numbers, tuples and words."""
+    text = ",".join(given)
+    parts = re.split(r",(?=\s*\w+\s*=)", text)
+    choices: dict[str, Any] = {}
+    for part in parts:
+        name, equals, value = (piece.strip() for piece in part.partition("="))
+        if not (name.isidentifier() and equals and value):
+            raise UsageError(
+                f"--set takes NAME=VALUE, and got {part!r}. Write --set stride=2,padding=1."
+            )
+        try:
+            choices[name] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            choices[name] = value
+    return choices
 
 
 # What is asked for, and where it lies

@@ -214,12 +214,15 @@ def _specialise(line: Line) -> None:
         line.assuming = tuple(Equal(symbol, one) for symbol, one in ones.items())
         line.add("special case", after, ("every number is divisible by 1",))
         line.read()
-    before = line.steps[-1]
+    before, known = line.steps[-1], len(line.steps)
     line.apply("change of index", sifting.flip, line.deltas)
     if line.steps[-1] is not before:
         line.read()
         last = line.steps[-1]
-        if before.reading and last.reading:
+        if not last.reading:  # then nothing was gained
+            del line.steps[known:]
+            line.current = before.after
+        elif before.reading:
             first, second = read_form(before.shown, rest=False), read_form(last.shown, detail=False)
             both = (*first, "; that is, ", *second) if first and second else last.reading
             line.steps[-1] = replace(last, reading=both)

@@ -94,6 +94,12 @@ class Inlining:
                 "Give a value that the operation takes, or an option with as many numbers.",
             )
         self.bound |= dict(zip(option.settings, map(exact, numbers), strict=True))
+        self.split |= {s: () for s in option.settings if self.bound[s] == 1 and self.divides(s)}
+
+    def divides(self, extent: Expr) -> bool:
+        """Whether it is only ever one factor of several of an axis, as a number of groups is."""
+        found = [f for t in self.operation.tensors for f in t.axes_of if extent in f]
+        return bool(found) and all(len(factors) > 1 for factors in found)
 
     def decide(self, size: Size, whole: Size, condition: Boolean) -> None:
         """Keep the axes of a size, or drop them, where the options say which."""
@@ -177,6 +183,8 @@ class Inlining:
         """What an axis becomes; it keeps its name where its size is one of the whole, too."""
         if axis.extent in self.split:
             extents = [f for factors in self.split[axis.extent] for f in factors]
+            if not extents:
+                return ()
             if len(extents) > 1:
                 names = [f"{axis.name}{number}" for number in range(len(extents))]
                 return tuple(Axis(self.rename(n), e) for n, e in zip(names, extents, strict=True))
@@ -249,10 +257,11 @@ class Inlining:
         """What indices mean, by the names that they have now."""
         found = {axis.name: axis for axis in self.operation.axes}
         named = {name: ",".join(a.name for a in self.axes(axis)) for name, axis in found.items()}
-        return {
-            ",".join(named.get(letter, letter) for letter in key.split(",")): meaning
-            for key, meaning in self.operation.legend.items()
+        keys = {
+            key: [name for letter in key.split(",") if (name := named.get(letter, letter))]
+            for key in self.operation.legend
         }
+        return {",".join(names): self.operation.legend[key] for key, names in keys.items() if names}
 
     def requirements(self) -> Iterable[tuple[Basic, str]]:
         """What the part says of its sizes, where those of the whole do not say it themselves."""
@@ -297,14 +306,14 @@ class Inlining:
             return self.axes(index)
         return ((index, *map(self.rebuilt, range_)),)
 
-    def single(self, axis: Axis) -> Axis:
-        one, *others = self.axes(axis)
-        if others:
+    def single(self, axis: Axis) -> Expr:
+        found = self.axes(axis)
+        if len(found) > 1:
             raise self.error(
                 f"{axis.extent} becomes a product, but {axis.name} is not an index by itself",
                 "Give a tensor whose axis is no product.",
             )
-        return one
+        return found[0] if found else Integer(0)
 
     def access(self, access: Access) -> Any:
         """An entry; an index over a product axis becomes a tuple."""
@@ -336,6 +345,8 @@ class Inlining:
         moved = self.split.get(place.extent) if isinstance(place, Axis) else None
         if isinstance(place, Axis) and extent in self.split and moved == self.split[extent]:
             return self.axes(place)
+        if not self.factors(extent):
+            return ()
         if len(self.factors(extent)) > 1:
             raise self.error(
                 f"{extent} becomes a product, but {place} is not an index by itself",

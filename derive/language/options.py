@@ -46,6 +46,8 @@ class Option:
         Words a caller may say instead of numbers, with a value for each setting.
     samples : tuple
         Values that verification tries.
+    essential : bool
+        Whether it stays a symbol in the plain case, though its default is a neutral number.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Option:
     samples: tuple[Any, ...]
     numeric: bool
     meaning: str
+    essential: bool = False
 
     def __getitem__(self, position: int) -> Any:
         """The setting of an axis; a pair (low, high) where the option has sides."""
@@ -156,6 +159,7 @@ def option(
     numeric: bool = True,
     samples: Sequence[Any] = (),
     meaning: str = "",
+    essential: bool = False,
 ) -> Option:
     """A run-time option.
 
@@ -182,6 +186,10 @@ def option(
         Values for verification besides the default.
     meaning : str
         One line for the module's docstring.
+    essential : bool
+        The plain case of a derivation binds integers whose default is 0 or 1 (a stride, a padding)
+        and real numbers whose default is 0. One without which there is nothing to see, such as
+        the number of windows, stays a symbol.
     """
     checked_name(name, "an option")
     letters = [name] if over is None else [f"{name}_{letter}" for letter in over]
@@ -205,7 +213,7 @@ def option(
     tried += tuple(w for w in words if w is not default and w != default)
     return Option(
         name, default, settings, over is not None, sides, integer, minimum, words, tried, numeric,
-        meaning,
+        meaning, essential,
     )  # fmt: skip
 
 

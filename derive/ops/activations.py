@@ -40,9 +40,9 @@ n, m, c, h = axes("n m c h", N, M, C, H)
 ENTRY = {"n": "entry (any axes)"}
 
 
-def real(name: str, default: float, meaning: str, samples=(0.5, 2)) -> Option:
+def real(name: str, default: float, meaning: str, samples=(0.5, 2), **more) -> Option:
     """An option that is a real number."""
-    return option(name, default, integer=False, samples=samples, meaning=meaning)
+    return option(name, default, integer=False, samples=samples, meaning=meaning, **more)
 
 
 # ---- one function of each entry ------------------------------------------------------------
@@ -148,8 +148,8 @@ ELEMENTWISE = (
                notes="The slope at both kinks, 0 and 6, is 0."),
     activation("threshold", "Replace entries that are not above a threshold.",
                lambda x, threshold, value: Piecewise((value, x <= threshold), (x, True)),
-               real("threshold", 0, "what an entry has to exceed", (0.5, -0.5)),
-               real("value", 0, "what stands for the others", (1, -2)),
+               real("threshold", 0, "what an entry has to exceed", (0.5, -0.5), essential=True),
+               real("value", 0, "what stands for the others", (1, -2), essential=True),
                notes="The slope at the threshold is 0."),
     activation("logsigmoid", "Logarithm of the sigmoid.", lambda x: -softplus(-x)),
     activation("exponential", "Exponential of every entry.", exp),

@@ -24,7 +24,6 @@ from derive.language import (
     kept,
     leading,
     option,
-    parameter,
     size,
     sizes,
     softplus,
@@ -143,7 +142,7 @@ LEAST = -(10**30)  # below it, a logarithm of a probability is that of 0
 MOST = 10**38  # above it, a number that float32 can hold is infinite, or as good as that
 SMOOTHING_IS_A_SHARE = (SMOOTHING[0] <= 1, "label_smoothing must not be above 1")
 # What is read outside is 0: the class of a sample that does not count.
-WEIGHT = parameter("weight", C, outside=0, default=1)
+WEIGHT = tensor("weight", C, outside=0, default=1)
 X = tensor("x", N, C, M)
 
 
@@ -281,7 +280,7 @@ def _binary_cross_entropy_with_logits() -> Operation:
     rows = leading("N")
     (i,) = axes("n", rows)
     x, target, l = (tensor(name, rows, C) for name in ("x", "target", "l"))
-    weight, pos_weight = tensor("weight", rows, C, default=1), parameter("pos_weight", C, default=1)
+    weight, pos_weight = tensor("weight", rows, C, default=1), tensor("pos_weight", C, default=1)
     reduced = reduction(rows, C)
     z, t = x[i, c], target[i, c]
     no, yes, for_no, for_yes = (

@@ -185,7 +185,9 @@ def _rms_norm() -> Operation:
 
 
 def _group_norm() -> Operation:
-    groups = option("num_groups", 1, minimum=1, samples=(2, 3), meaning="parts of the channels")
+    groups = option(
+        "num_groups", 1, minimum=1, samples=(2, 3), meaning="parts of the channels", essential=True
+    )
     (g,) = axes("g", groups[0])
     members = groups[0], C
     x, (weight, bias) = tensor("x", N, members, M), learned(members)

@@ -121,7 +121,7 @@ def adaptive(rank: int) -> Sliding:
     letters = LETTERS[rank]
     output = option(
         "output_size", 1, over=letters, minimum=1, samples=(2, 3, (2, 1, 3)[-rank:]),
-        meaning="how many windows there are along each axis",
+        meaning="how many windows there are along each axis", essential=True,
     )  # fmt: skip
     windows = []
     for i, letter in enumerate(letters):

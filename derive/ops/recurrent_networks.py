@@ -123,7 +123,14 @@ def many_to_one(operation: Operation, name: str, summary: str) -> Operation:
 
 def one_to_many(operation: Operation, name: str, summary: str) -> Operation:
     """An input at the first step, and outputs at as many steps as a caller asks for."""
-    steps = option("steps", 1, minimum=0, samples=(2, 3, 4), meaning="how many outputs there are")
+    steps = option(
+        "steps",
+        1,
+        minimum=0,
+        samples=(2, 3, 4),
+        meaning="how many outputs there are",
+        essential=True,
+    )
     network = part(operation, "", T=size("T", steps.settings[0]))
     return compose(
         name, summary, (network,), options=(steps, *operation.options),

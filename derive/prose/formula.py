@@ -284,7 +284,7 @@ class Formula(ABC):
             sign = "|" if guard.kind == "divides" else "∤"
             modulus = self.expression(guard.modulus, PRODUCT)
             return self.relation(sign, modulus, self.expression(guard.expression))
-        left, right = sides(guard.expression)
+        left, right = sides(guard.expression, alone=guard.kind == "eq")
         sign = "≥" if guard.kind == "ge" else "="
         if sign == "≥" and sympy.expand(left - right + guard.expression) == 0:
             sign = "≤"  # an entry that stood with a minus sign stands on the left

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import sympy
 from sympy import Expr
 
-from derive.calculus.statements import Statement
 from derive.language.scalars import SCALARS
 from derive.prose.formula import ATOM, PRODUCT, Piece
 from derive.prose.latex_lines import LONG, case_rows, condition_lines, ended, width, wrapped
 from derive.prose.latex_text import GREEK, escaped
 from derive.prose.names import Name
-from derive.prose.typeset import BREAK, Typeset, function_words, joined
+from derive.prose.typeset import BREAK, Row, Typeset, function_words, joined
 
 _SIGNS = {
     "≥": r"\ge", "≤": r"\le", "≠": r"\ne", "|": r"\mid", "∤": r"\not\mid", "→": r"\to",
@@ -120,18 +119,18 @@ class Latex(Typeset):
     def inline(self, formula: str) -> str:
         return f"${joined(formula)}$"
 
-    def lines(self, terms: Sequence[Statement], deltas: bool = False) -> list[str]:
-        """Lines of one ``align*``; conditions stand in lines of their own where they can."""
-        found = self.rows(terms, deltas)
+    def display(self, rows: Sequence[Row]) -> list[str]:
+        """Lines of one ``align*``."""
+        found = [*rows]
         lines = wrapped([_signs((row.left, row.sign, row.right)) for row in found])
         for row, above in zip(found, lines, strict=True):
             if row.conditions:
                 above += condition_lines(f"{row.words} ", row.conditions, width(row.left))
         return ended([line for above in lines for line in above])
 
-    def display(self, sides: Iterable[tuple[str, str, str]]) -> list[str]:
-        """Lines of one ``align*``, from left sides, signs and right sides."""
-        return ended([line for row in wrapped(list(map(_signs, sides))) for line in row])
+    def shape(self, extents: Sequence[str]) -> str:
+        found = [f"({e})" if "," in e or BREAK in e else e for e in extents]
+        return joined(r" \times ".join(found))
 
 
 def _signs(equation: tuple[str, str, str]) -> tuple[str, str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 from itertools import pairwise
 from typing import Any
@@ -10,7 +10,6 @@ from typing import Any
 import sympy
 from sympy import Expr
 
-from derive.calculus.statements import Statement
 from derive.calculus.step import Phrase
 from derive.language.scalars import SCALARS
 from derive.prose.formula import ATOM, PRODUCT, Piece
@@ -169,13 +168,12 @@ class MathML(Typeset):
     def inline(self, formula: str) -> str:
         return whole(formula)
 
-    def display(self, rows: Iterable[Row]) -> str:
-        """Equations with their signs below each other, and their conditions below them."""
-        return f'<div class="equations">{"".join(map(_row, rows))}</div>'
+    def display(self, rows: Sequence[Row]) -> list[str]:
+        """Equations, each with its conditions below it."""
+        return [*map(_row, rows)]
 
-    def lines(self, terms: Sequence[Statement], deltas: bool = False) -> str:
-        """What a step arrives at."""
-        return self.display(self.rows(terms, deltas))
+    def shape(self, extents: Sequence[str]) -> str:
+        return f"{INFIX}×</mo>".join(map(joined, extents))
 
 
 def _row(row: Row) -> str:

@@ -83,6 +83,16 @@ class Typeset(Formula):
             return self.name(replace(named(self.bars[tensor].name), barred=True))
         return self.name(named(tensor.name))
 
+    @abstractmethod
+    def shape(self, extents: Sequence[str]) -> str: ...
+
+    @abstractmethod
+    def display(self, rows: Sequence[Row]) -> list[str]: ...
+
+    def lines(self, terms: Sequence[Statement], deltas: bool = False) -> list[str]:
+        """The lines of what a step arrives at."""
+        return self.display(self.rows(terms, deltas))
+
     def rows(self, terms: Sequence[Statement], deltas: bool = False) -> list[Row]:
         """The equations of a display; conditions stand in lines of their own where they can."""
         found = []

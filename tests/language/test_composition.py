@@ -69,13 +69,13 @@ def test_image_classifier(tmp_path):
     image = tensor("image", N, C, height, width)
     filters = part(correlate2d, "conv", x=image, padding=1, stride=(2, 1))
     y = filters["y"]
-    (batch,), (_, K), (P,), (Q,) = y.axes_of
+    (batch,), (K,), (P,), (Q,) = y.axes_of
     m, k, p, q = axes("m k p q", batch, K, P, Q)
     flat = tensor("flat", batch, (K, P, Q))
     layer = part(linear, "out", x=flat)
     network = compose(
         "classifier", "A small network for images.", (filters, layer), inputs=(image,),
-        outputs=(layer["y"],), equations=(Eq(flat[m, (k, p, q)], relu(y[m, (0, k), p, q])),),
+        outputs=(layer["y"],), equations=(Eq(flat[m, (k, p, q)], relu(y[m, k, p, q])),),
     )  # fmt: skip
     assert network.options == ()
     module, rng = verified(network, tmp_path), np.random.default_rng(0)

@@ -18,6 +18,7 @@ from derive.language import Operation, axes, integers, option, parameter, sizes,
 from derive.ops.convolution import OPERATIONS
 from derive.ops.dense import linear
 from derive.ops.recurrent import OPERATIONS as NETWORKS
+from derive.prose.document import Case
 from derive.prose.latex import render_latex
 from derive.prose.latex_formula import name_latex
 from derive.prose.latex_lines import WIDTH, width, wrapped
@@ -48,7 +49,7 @@ nonlinear = Operation(
 
 def document(operation: Operation) -> str:
     system = to_system(operation)
-    return render_latex(derivation(operation, system, adjoint(system)))
+    return render_latex([Case(derivation(operation, system, adjoint(system)))], all_steps=True)
 
 
 def mathematics(text: str) -> str:
@@ -124,7 +125,7 @@ def test_long_formulas_are_broken_and_stay_within_the_page():
 
 def test_notes_stand_in_the_document():
     noted = replace(nonlinear, notes="At 0 it is 100% flat.\n\nElsewhere not.")
-    assert "\nAt 0 it is 100\\% flat.\n\nElsewhere not.\n" in document(noted)
+    assert "\nAt 0 it is 100\\% flat.\n\n\\medskip\nElsewhere not.\n" in document(noted)
 
 
 @pytest.mark.parametrize("operation", [*SHIPPED.values(), nonlinear], ids=str)
@@ -173,8 +174,8 @@ def test_lines_end_before_a_sign_where_they_can():
 
 def test_the_jacobian_of_a_step_has_a_section_of_its_own():
     text = document(RECURRENT["lstm"])
-    assert text.count(r"\section*{One step}") == 1
-    assert r"\subsection*{\texttt{c} by \texttt{h} one step before}" in text
+    assert text.count(r"\subsection*{One step}") == 1
+    assert r"\subsubsection*{\texttt{c} by \texttt{h} one step before}" in text
     assert r"\frac{\mathrm{d}c[t, n, j]}{\mathrm{d}c[t - 1, n, j]} & = " in text
     assert "One step" not in document(SHIPPED["correlate1d"])
 

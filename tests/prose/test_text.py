@@ -3,16 +3,12 @@
 import pytest
 from sympy import Max, Piecewise, Rational, Sum, exp, floor, tanh
 
-from derive.calculus.adjoint import adjoint
-from derive.calculus.derivation import derivation
 from derive.calculus.lift import to_system
 from derive.calculus.statements import Guard, Statement
 from derive.calculus.step import PartialDerivative, TotalDerivative
 from derive.language import Equation, axes, integers, option, parameter, size, sizes, tensor
-from derive.ops.convolution import correlate
 from derive.ops.dense import linear
 from derive.prose.text import (
-    derivation_text,
     equation_text,
     expression_text,
     guard_text,
@@ -132,14 +128,3 @@ def test_cotangents_come_first_and_inputs_as_declared():
 def test_an_equation_as_written():
     equation = Equation(y[n, k, p], Sum(x[n, s * p + d * u - pad] * w[k, u], u))
     assert equation_text(equation, (x, w)) == ("y[n,k,p] = Σ_{u} x[n, s·p + d·u − pad]·w[k,u]")
-
-
-def test_a_whole_derivation():
-    operation = correlate(1)
-    system = to_system(operation)
-    found = derivation(operation, system, adjoint(system))
-    text = derivation_text(found)
-    for step in found.steps:
-        assert step.label in text
-    assert "Σ_{k,v: stride_w | w + padding_w_low − dilation_w·v}" in text
-    assert "weight[g, k, c, V − 1 − v]" in text
