@@ -23,6 +23,7 @@ from derive.calculus.reading import read_form
 from derive.calculus.reuse import forward_values, reuse_forward
 from derive.calculus.statements import Statement, System
 from derive.calculus.step import Equal, Step, TotalDerivative
+from derive.display import Displayed
 from derive.language.operation import Equation, Operation
 from derive.language.order import Order
 from derive.language.symbols import Axis, Tensor
@@ -39,7 +40,7 @@ RULES: tuple[tuple[str, Callable[..., sifting.Rewritten], bool], ...] = (
 
 
 @dataclass(frozen=True)
-class Derivation:
+class Derivation(Displayed):
     """How each cotangent comes about.
 
     Attributes

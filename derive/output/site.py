@@ -11,7 +11,7 @@ that nobody knows.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from derive.errors import FileError
@@ -25,6 +25,20 @@ _MARKER = "This folder was made by derive gallery."
 _Known = dict[str, set[str]]  # from paths to the hashes of what derive wrote there
 
 
+def check(root: Path) -> None:
+    """Refuse a directory in which there is anything before derive has written there.
+
+    Raises
+    ------
+    FileError
+        If it is no directory, or not empty and no gallery.
+    """
+    if root.exists() and not root.is_dir():
+        raise FileError(f"{root} is not a directory.")
+    if root.is_dir() and not _known(root) and any(root.iterdir()):
+        raise FileError(f"{root} is not empty, and no gallery. Name another directory with --out.")
+
+
 def plan(outputs: Sequence[Output], root: Path) -> list[Change]:
     """Compare pages with the files below a directory, and find those that none stands for any more.
 
@@ -33,9 +47,8 @@ def plan(outputs: Sequence[Output], root: Path) -> list[Change]:
     FileError
         If the directory holds what derive did not write, or a file cannot be read.
     """
+    check(root)
     known = _known(root)
-    if not known and root.is_dir() and any(root.iterdir()):
-        raise FileError(f"{root} is not empty, and no gallery. Name another directory with --out.")
     produced = {output.path: output.text for output in outputs}
     gone = (PurePosixPath(path) for path in known if PurePosixPath(path) not in produced)
     found = []

@@ -107,6 +107,12 @@ def fragment(cases: Sequence[Case]) -> str:
     return unparted(page)
 
 
+def equations(lines: Sequence[str]) -> str:
+    """What a notebook shows of equations."""
+    template = environment().get_template("html/equations.html.j2")
+    return template.render(lines=lines, style=template_source("html/formulas.css"))
+
+
 @cache
 def stylesheet() -> str:
     """Everything that pages look like, fonts included."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import singledispatch
 
 from derive.calculus.derivation import Derivation
@@ -47,16 +48,33 @@ def latex(thing: object) -> str:
 def _(derivation: Derivation) -> str:
     printer = paper.printer_of(derivation)
     last = [steps[-1] for steps in derivation.gradients.values()]
-    lines = [_definition(printer, derivation.definition)]
-    lines += [printer.lines(step.shown, step.deltas) for step in last]
-    return _aligned(line for group in lines for line in _ended(group))
+    lines = [printer.lines(step.shown, step.deltas) for step in last]
+    return _aligned([_definition(printer, derivation.definition), *lines])
 
 
 @latex.register
 def _(operation: Operation) -> str:
-    return _aligned(_definition(_printer(Latex, operation), equations_of(operation)))
+    return _aligned([_definition(_printer(Latex, operation), equations_of(operation))])
 
 
 @latex.register
 def _(equation: Equation) -> str:
-    return _aligned(_definition(Latex(), (equation,)))
+    return _aligned([_definition(Latex(), (equation,))])
+
+
+def _printer(kind: type[Typeset], operation: Operation) -> Typeset:
+    """A printer that calls options and tensors different names."""
+    things = (*operation.tensors, *operation.axes, *operation.sizes)
+    settings = setting_names(operation.options, {thing.name for thing in things})
+    return kind((*operation.inputs, *operation.outputs), (), operation.order, settings)
+
+
+def _definition(printer: Typeset, equations: Sequence[Equation]) -> list[str]:
+    found = map(printer.sides_of, equations)
+    return printer.display([Row(left, sign, right) for sign, left, right in found])
+
+
+def _aligned(groups: Sequence[Sequence[str]]) -> str:
+    """Lines of several displays in one."""
+    text = " \\\\\n".join("\n".join(lines) for lines in groups)
+    return f"$$\\begin{{aligned}}\n{text}\n\\end{{aligned}}$$"
