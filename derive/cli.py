@@ -307,6 +307,33 @@ def gallery(
 
 
 @app.command()
+def audit(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE.py", help="Files of claims.")],
+) -> None:
+    """Say of gradients that somebody derived by hand whether they are right.
+
+    The exit status is 0 if all claims hold, 1 if some do not, and 2 if of some there is no telling.
+    """
+    from derive.claims import audit as audited
+    from derive.language.load import load_claims
+
+    wrong = unanswered = False
+    for path in files:
+        for name, claim in load_claims(path).items():
+            try:
+                verdict = audited(claim)
+            except DeriveError as error:
+                _say(f"{path}: {name}: {error}")
+                unanswered = True
+                continue
+            place = f"{name} ({claim.source})" if claim.source else name
+            typer.echo(printable(f"{place}: {verdict}\n"))
+            wrong |= not verdict.holds
+    if unanswered or wrong:
+        raise typer.Exit(2 if unanswered else 1)
+
+
+@app.command()
 def explain(
     names: Annotated[list[str], typer.Argument(metavar="NAME|FILE.py")],
     direction: Annotated[Direction, typer.Option(help="What to print.")] = Direction.both,

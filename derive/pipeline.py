@@ -19,6 +19,7 @@ from derive.backends.numpy.package import family_file, index_file, typed_marker
 from derive.calculus.adjoint import adjoint
 from derive.calculus.checks import check, check_system
 from derive.calculus.derivation import Derivation, derivation, outline
+from derive.calculus.example import given_numbers
 from derive.calculus.lift import equations_of, lifted, outputs_apart
 from derive.calculus.plain import distinction, plain, special
 from derive.calculus.statements import System
@@ -118,6 +119,7 @@ def _checked(operation: Operation) -> System:
             remedy="Give an Operation(name, summary, inputs, outputs, equations).",
         )
     check(operation)
+    given_numbers(operation)
     system = lifted(operation)
     check_system(operation, system)
     in_order([adding(s) for s in system.statements], operation.name)  # a cycle, in its own names
@@ -265,7 +267,9 @@ def definition_hash(operation: Operation) -> str:
     ]
     parts += [f"{relation}{words}" for relation, words in operation.requires]
     parts += [f"{key}{value}" for key, value in operation.legend.items()]
+    parts += [f"{index}{tuple(names)}" for index, names in operation.rows.items()]
     parts += operation.aliases
+    parts += [f"{name}={numbers!r}" for name, numbers in operation.example.items()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 

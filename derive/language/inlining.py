@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import sympy
@@ -262,6 +262,15 @@ class Inlining:
             for key in self.operation.legend
         }
         return {",".join(names): self.operation.legend[key] for key, names in keys.items() if names}
+
+    def rows(self) -> dict[str, Sequence[str]]:
+        """What rows are called, by the names that indices have now."""
+        found = {axis.name: axis for axis in self.operation.axes}
+        return {
+            axis.name: names
+            for index, names in self.operation.rows.items()
+            for axis in self.axes(found[index])
+        }
 
     def requirements(self) -> Iterable[tuple[Basic, str]]:
         """What the part says of its sizes, where those of the whole do not say it themselves."""

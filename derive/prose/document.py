@@ -18,7 +18,7 @@ from derive.calculus.folding import folded
 from derive.calculus.statements import Statement
 from derive.calculus.step import Step, listing
 from derive.language.options import Setting
-from derive.language.symbols import Axis, Size
+from derive.language.symbols import Axis, Size, Tensor
 from derive.prose.formula import PRODUCT
 from derive.prose.names import named
 from derive.prose.typeset import Row, Typeset
@@ -134,13 +134,10 @@ def document(
 
 
 def _chapter(case: Case, printer: Typeset, all_steps: bool, labelled: bool) -> Chapter:
-    derivation, operation = case.derivation, case.derivation.operation
-    bars = derivation.cotangent
+    derivation = case.derivation
     definition = [
         Row(left, sign, right) for sign, left, right in map(printer.sides_of, derivation.definition)
     ]
-    outputs = [printer.tensor(bars[t]) for t in operation.outputs if t in bars]
-    wanted = [printer.tensor(bars[t]) for t in operation.inputs if t in bars]
 
     def views(steps: Sequence[Step]) -> tuple[StepView, ...]:
         shown = steps if all_steps else folded(steps)
@@ -153,8 +150,8 @@ def _chapter(case: Case, printer: Typeset, all_steps: bool, labelled: bool) -> C
         tensors=tuple(_tensor_rows(derivation, printer)),
         symbols=tuple(_symbol_rows(derivation, printer)),
         forward=tuple(printer.lines(named) if (named := _named(derivation)) else ()),
-        given=", ".join(map(printer.inline, outputs)),
-        wanted=", ".join(map(printer.inline, wanted)),
+        given=_tensors(derivation.given, printer),
+        wanted=_tensors(derivation.wanted, printer),
         sections=tuple(
             Section(
                 printer.plain(printer.bars[bar].name),
@@ -169,6 +166,10 @@ def _chapter(case: Case, printer: Typeset, all_steps: bool, labelled: bool) -> C
             for whole, steps in derivation.jacobians.items()
         ),
     )
+
+
+def _tensors(tensors: Iterable[Tensor], printer: Typeset) -> str:
+    return ", ".join(printer.inline(printer.tensor(tensor)) for tensor in tensors)
 
 
 def _named(derivation: Derivation) -> list[Statement]:

@@ -9,7 +9,7 @@ declaration, positive terms before negative ones, and ``d*U - d*u - d`` is colle
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sympy
@@ -60,6 +60,8 @@ class Formula(ABC):
         The order of indices in a sum of indices; one that is not among them comes first.
     written : Order, optional
         How the author wrote sums, products, maxima and minima.
+    row_names : mapping of (Tensor, int) to sequence of str, optional
+        What the rows of a tensor along its index at a position are called.
     """
 
     def __init__(
@@ -67,7 +69,9 @@ class Formula(ABC):
         order: Sequence[Tensor] = (),
         axes: Sequence[Axis] = (),
         written: Order | None = None,
+        row_names: Mapping[tuple[Tensor, int], Sequence[str]] | None = None,
     ) -> None:
+        self.row_names = row_names or {}
         self.written = written or Order()
         self.rank = {tensor: position for position, tensor in enumerate(order)}
         self.given = {axis.name: position for position, axis in enumerate(axes)}
@@ -183,9 +187,15 @@ class Formula(ABC):
                 self.entry(Access(tensor.of, *access.index[:split])),
                 self.entry(Access(tensor.by, *access.index[split:])),
             )
-        return self.access(
-            self.tensor(tensor), [self.expression(i, SUM, True) for i in access.index]
-        )
+        index = [self.row(tensor, *place) for place in enumerate(access.index)]
+        return self.access(self.tensor(tensor), index)
+
+    def row(self, tensor: Tensor, place: int, index: Expr) -> str:
+        """An index; a number by the name of its row, where it has one."""
+        names = self.row_names.get((tensor, place), ())
+        if index.is_Integer and 0 <= int(index) < len(names):
+            return self.words(names[int(index)])
+        return self.expression(index, SUM, True)
 
     def added(self, e: Add, in_index: bool) -> Piece:
         written = self.written.of(e)
@@ -354,8 +364,7 @@ class Formula(ABC):
         if summed or conditions:
             name = {"add": "sum", "max": "max", "first": "argmax"}[term.op]
             parts.append(self.total(summed, conditions, name))
-        found = [self.delta(*map(self.expression, delta_sides(g, term)))
-                 for g in term.where if deltas and g.kind == "eq"]  # fmt: skip
+        found = [self.equal(g, term) for g in term.where if deltas and g.kind == "eq"]
         late = [f for f in factors(value) if isinstance(f, Access) and
                 isinstance(f.tensor, PartialDerivative)]  # fmt: skip
         value = Mul(*(f for f in factors(value) if f not in late))
@@ -365,6 +374,14 @@ class Formula(ABC):
         if value == 1 and found:
             entries = []
         return negative, self.product([*parts, *entries, *found])
+
+    def equal(self, guard: Guard, term: Statement) -> str:
+        """δ of two indices; a number beside the target's own index is the name of a row."""
+        left, right = delta_sides(guard, term)
+        if left in term.target.index:
+            place = term.target.index.index(left)
+            return self.delta(self.expression(left), self.row(term.target.tensor, place, right))
+        return self.delta(self.expression(left), self.expression(right))
 
     def defined(self, equation: Equation) -> str:
         """An equation as its author wrote it."""

@@ -26,4 +26,5 @@ def printer_of(derivation: Derivation) -> Latex:
     """A printer that knows the derivation's symbols."""
     settings = setting_names(derivation.operation.options, used_names(derivation))
     bars = {bar: tensor for tensor, bar in derivation.cotangent.items()}
-    return Latex(derivation.order, derivation.axes, derivation.written, settings, bars)
+    order, axes, written = derivation.order, derivation.axes, derivation.written
+    return Latex(order, axes, written, settings, bars, derivation.rows)

@@ -143,11 +143,11 @@ def _if(condition: str) -> str:
 
 
 def name_latex(name: Name) -> str:
-    """A name as a symbol: ``x``, ``\\mathit{weight}_{hh}``, ``\\bar{x}`` for ``x_bar``.
+    """A name as a symbol: ``x``, ``\\mathit{weight}_{\\mathrm{hh}}``, ``\\bar{x}`` for ``x_bar``.
 
     A bar reaches over all of a word, and over a letter without its subscript.
     """
-    word, below = name.word, name.below
+    word, below = name.word.replace(" ", r"\ "), name.below
     if name.upright:
         word = word.replace("_", r"\_")
         symbol = rf"\mathrm{{{word}}}"
@@ -155,7 +155,7 @@ def name_latex(name: Name) -> str:
         symbol = GREEK[word]
     else:
         symbol = rf"\mathit{{{word}}}" if name.is_word else word
-    below = rf"\mathit{{{below}}}" if len(below) > 1 else below
+    below = below if below.isdigit() or not below else rf"\mathrm{{{below}}}"
     tail = f"_{{{below}}}" if below else ""
     tail += f"^{{{name.above.replace('−', '-')}}}" if name.above else ""
     if name.barred and name.is_word:

@@ -62,15 +62,25 @@ class Name:
 
 
 def named(name: str) -> Name:
-    """``weight_hh`` is ``weight`` with ``hh`` below, ``x_bar`` a barred x, ``h0`` an h with 0."""
+    """``weight_hh`` is ``weight`` with ``hh`` below, ``x_bar`` a barred x, ``h0`` an h with 0.
+
+    Words that follow each other are one name: ``output_gate`` is no output.
+    """
     plain = name.rstrip("'")
     primes = name[len(plain) :]
     head, *tail = plain.rstrip("_").split("_")
     if tail and tail[-1] == "bar":
         return replace(named("_".join((head, *tail[:-1]))), primes=primes, barred=True)
     letters = head.rstrip("0123456789")
+    words = [letters]
+    while tail and letters == head and _is_word(words[-1]) and _is_word(tail[0]):
+        words.append(tail.pop(0))
     below = ",".join(part for part in (head[len(letters) :], *tail) if part)
-    return Name(letters, below, primes=primes)
+    return Name(" ".join(words), below, primes=primes)
+
+
+def _is_word(part: str) -> bool:
+    return len(part) > 2 and part.isalpha() and part not in GREEK
 
 
 def setting_names(options: Iterable[Option], used: set[str]) -> dict[Setting, Name]:

@@ -61,7 +61,8 @@ def printer_of(derivation: Derivation) -> Terminal:
     """A printer that knows the derivation's symbols."""
     settings = setting_names(derivation.operation.options, used_names(derivation))
     bars = {bar: tensor for tensor, bar in derivation.cotangent.items()}
-    return Terminal(derivation.order, derivation.axes, derivation.written, settings, bars)
+    order, axes, written = derivation.order, derivation.axes, derivation.written
+    return Terminal(order, axes, written, settings, bars, derivation.rows)
 
 
 def render_text(cases: Sequence[Case], all_steps: bool = False) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -31,6 +31,14 @@ def function_words(function: Any) -> tuple[str, str]:
     return word, below
 
 
+# Before conditions that stand below a formula: which points of the box it goes over.
+_ONLY = {
+    "add": "summed only where",
+    "max": "the largest of those where",
+    "first": "the first largest of those where",
+}
+
+
 @dataclass(frozen=True)
 class Row:
     """One equation of a display, and in a line of their own the conditions it holds under."""
@@ -47,7 +55,7 @@ class Typeset(Formula):
 
     Parameters
     ----------
-    order, axes, written
+    order, axes, written, row_names
         As for `Formula`.
     settings : mapping of Setting to Name
         What the numbers of options are called in formulas.
@@ -62,8 +70,9 @@ class Typeset(Formula):
         written: Order | None = None,
         settings: dict[Setting, Name] | None = None,
         bars: dict[Tensor, Tensor] | None = None,
+        row_names: Mapping[tuple[Tensor, int], Sequence[str]] | None = None,
     ) -> None:
-        super().__init__(order, axes, written)
+        super().__init__(order, axes, written, row_names)
         self.settings = settings or {}
         self.bars = bars or {}
 
@@ -102,8 +111,7 @@ class Typeset(Formula):
                 kept = [g for g in group[0].where if not (deltas and g.kind == "eq")]
                 where = tuple(g for g in group[0].where if g not in kept)
                 if kept:
-                    summed = bound(group[0]) and group[0].op == "add"
-                    words = "summed only where" if summed else "only where"
+                    words = _ONLY[group[0].op] if bound(group[0]) else "only where"
                     conditions = tuple(self.guards(kept))
                 group = [replace(group[0], where=where)]
             found += [Row(*sides, words, conditions) for sides in self.equations(group, deltas)]

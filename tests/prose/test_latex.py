@@ -81,7 +81,10 @@ def test_words_are_escaped(text, latex):
     [
         ("x", "x"),
         ("weight", r"\mathit{weight}"),
-        ("weight_hh", r"\mathit{weight}_{\mathit{hh}}"),
+        ("weight_hh", r"\mathit{weight}_{\mathrm{hh}}"),
+        ("h_n", r"h_{\mathrm{n}}"),  # no entry of h at n
+        ("output_gate", r"\mathit{output\ gate}"),  # no output
+        ("weight_ih_l0", r"\mathit{weight}_{\mathrm{ih,l0}}"),
         ("alpha", r"\alpha"),
         ("h0", "h_{0}"),
         ("n''", "n''"),
@@ -96,7 +99,7 @@ def test_names(name, latex):
 def test_a_bar_reaches_over_a_word_and_not_over_the_subscript_of_a_letter():
     assert name_latex(named("h0_bar")) == r"\bar{h}_{0}"
     word = name_latex(named("input_gate_bar"))
-    assert word == r"\overline{\mathit{input}_{\mathit{gate}}}"
+    assert word == r"\overline{\mathit{input\ gate}}"
 
 
 def letters(options, used):
@@ -107,7 +110,8 @@ def test_options_get_free_letters():
     stride = option("stride", 1, over=("h", "w"))
     padding = option("padding", 0, over=("h",), sides=True)
     assert letters((stride, padding), {"p", "P"}) == [
-        "s_{h}", "s_{w}", r"\mathrm{pad}_{h}^{-}", r"\mathrm{pad}_{h}^{+}",
+        r"s_{\mathrm{h}}", r"s_{\mathrm{w}}",
+        r"\mathrm{pad}_{\mathrm{h}}^{-}", r"\mathrm{pad}_{\mathrm{h}}^{+}",
     ]  # fmt: skip
     both = option("no_bias", 0), option("no_mean", 0)
     assert letters(both, {"n", "N"}) == [r"\mathrm{no}", r"\mathrm{no\_mean}"]
@@ -161,7 +165,7 @@ def test_mathematics_is_understood_by_katex(operation):
 def test_the_rotated_kernel_is_spelled_out():
     text = document(SHIPPED["correlate2d"])
     assert "rotated by 180 degrees" in text
-    assert r"s_{h} \mid h + \mathrm{pad}_{h}^{-} - d_{h}\,u" in text
+    assert r"s_{\mathrm{h}} \mid h + \mathrm{pad}_{\mathrm{h}}^{-} - d_{\mathrm{h}}\,u" in text
     assert "U - 1 - u, V - 1 - v" in text
 
 
