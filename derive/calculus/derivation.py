@@ -22,6 +22,7 @@ from derive.calculus.loops import loops_in
 from derive.calculus.reuse import forward_values, reuse_forward
 from derive.calculus.statements import Statement, System
 from derive.calculus.step import Equal, Step, TotalDerivative
+from derive.display import Displayed
 from derive.language.operation import Equation, Operation
 from derive.language.order import Order
 from derive.language.symbols import Axis, Tensor
@@ -38,7 +39,7 @@ RULES: tuple[tuple[str, Callable[..., sifting.Rewritten], bool], ...] = (
 
 
 @dataclass(frozen=True)
-class Derivation:
+class Derivation(Displayed):
     """How each cotangent comes about.
 
     Attributes
