@@ -44,7 +44,7 @@ class ClaimText(Text):
     def range(self, index: Any, low: Expr, high: Expr) -> str:
         first, last = (self.expression(end, in_index=True) for end in (low, high))
         inner = self.relation("≤", first, self.symbol(index))
-        if high.as_coeff_Add()[0] == -1:
+        if high.as_coeff_Add()[0].is_negative:
             return self.relation("<", inner, self.expression(high + 1, in_index=True))
         return self.relation("≤", inner, last)
 
