@@ -61,14 +61,11 @@ class Growth:
         Absolute values that were bounded by numbers.
     most : Expr
         A bound of the norm of all blocks together.
-    straight : tuple of (Statement, Interval)
-        What leads past every weight, and where it lies.
     """
 
     blocks: tuple[tuple[Block, Expr], ...]
     because: tuple[Bounded, ...]
     most: Expr
-    straight: tuple[tuple[Statement, Interval], ...]
 
     @property
     def constant(self) -> bool:
@@ -92,9 +89,13 @@ def growth(one: Unrolling, derivation: Derivation) -> Growth | None:
         if most is None:
             return None
         found.append((block, most))
-    straight = tuple((s, known.interval(s.value)) for s in one.straight)
-    most = Add(*(most for _, most in found))
-    return Growth(tuple(found), tuple(chains.because), most, straight)
+    return Growth(tuple(found), tuple(chains.because), Add(*(most for _, most in found)))
+
+
+def past_weights(one: Unrolling, derivation: Derivation) -> tuple[tuple[Statement, Interval], ...]:
+    """What leads from a state to itself past every weight, and where it lies."""
+    known = Known(intervals(derivation.forward))
+    return tuple((s, known.interval(s.value)) for s in one.straight)
 
 
 def _axes(index: Iterable[Expr]) -> list[Axis]:
@@ -274,4 +275,4 @@ def _together(values: Sequence[Expr]) -> list[list[Expr]]:
     return [group for _, group in groups]
 
 
-__all__ = ["Bounded", "Growth", "growth", "largest", "norm"]
+__all__ = ["Bounded", "Growth", "growth", "largest", "norm", "past_weights"]

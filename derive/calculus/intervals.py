@@ -22,7 +22,7 @@ from sympy import Add, Dummy, Expr, Integer, Max, Min, Mul, Piecewise, Poly, Pow
 from derive.calculus.statements import Statement
 from derive.calculus.step import bound
 from derive.language.scalars import SCALARS
-from derive.language.symbols import Access, Size, Tensor
+from derive.language.symbols import Access, Axis, Size, Tensor
 
 MOST_CORNERS = 64  # of a box that are looked at one by one
 
@@ -120,13 +120,15 @@ def _written(known: Known, terms: Sequence[Statement]) -> Interval:
 
 def _apart(one: Statement, other: Statement) -> bool:
     """Whether no entry is written by both: h[−1] and h[t], a[0] and a[1]."""
-    for a, b in zip(one.target.index, other.target.index, strict=True):
-        least, most = (-1, -1) if a == -1 else (0, oo) if a.is_Symbol else (a, a)
-        first, last = (-1, -1) if b == -1 else (0, oo) if b.is_Symbol else (b, b)
-        numbers = all(sympy.sympify(x).is_number for x in (least, most, first, last))
-        if numbers and (most < first or last < least):
-            return True
-    return False
+    pairs = zip(map(_walks, one.target.index), map(_walks, other.target.index), strict=True)
+    return any(a[1] < b[0] or b[1] < a[0] for a, b in pairs)
+
+
+def _walks(index: Expr) -> Interval:
+    """Between which numbers an index walks."""
+    if isinstance(index, Axis):
+        return Integer(0), oo
+    return (index, index) if index.is_Integer else ANY
 
 
 def _interval(value: Expr, box: Mapping[Dummy, Interval]) -> Interval:

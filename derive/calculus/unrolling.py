@@ -18,19 +18,17 @@ training recurrent neural networks", ICML 2013, from where the sign ∂⁺ is.)
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from sympy import Expr, Integer, Symbol
 
-from derive.calculus.chain import Slope
 from derive.calculus.derivation import Derivation
-from derive.calculus.jacobian import leads_past
-from derive.calculus.loops import Loop, loops_in
+from derive.calculus.loops import Loop
 from derive.calculus.normal import tidy
-from derive.calculus.statements import Statement, System, names_in
+from derive.calculus.statements import Statement, names_in
 from derive.calculus.step import ImmediateDerivative, PartialDerivative, Step, TotalDerivative
+from derive.calculus.straight import recurrences, straight_in
 from derive.language.names import fresh
 from derive.language.symbols import Access, Axis, Tensor
 
@@ -109,8 +107,7 @@ class Unrolling:
     weights : tuple of Tensor
         Parameters that reach the loss only through the steps of the loop.
     straight : tuple of Statement
-        For each state that reaches itself, one step later, past every weight and every function:
-        its derivative along this way alone.
+        What leads from a state to itself past every weight (`derive.calculus.straight`).
     """
 
     loop: Loop
@@ -184,27 +181,6 @@ def unrolled(derivation: Derivation) -> tuple[Unrolling, ...]:
     return tuple(one for one in found if one)
 
 
-def recurrences(derivation: Derivation) -> Iterator[Loop]:
-    """The loops of what was differentiated."""
-    bars = derivation.cotangent
-    active = {tensor: bar for tensor, bar in bars.items() if bar in derivation.gradients}
-    return loops_in(_system(derivation), active)
-
-
-def straight(derivation: Derivation) -> tuple[Statement, ...]:
-    """What leads from each state to itself, one step later, past every weight and every function.
-
-    For long short-term memory it is ``∂c[t,n,j]/∂c[t−1,n,j] = forget_gate[t,n,j]``: the partial
-    derivative, everything else in the step being held fixed.
-    """
-    return tuple(s for loop in recurrences(derivation) for s in _straight(loop))
-
-
-def _system(derivation: Derivation) -> System:
-    operation = derivation.operation
-    return System(operation.inputs, operation.outputs, derivation.forward, derivation.written)
-
-
 def _unrolled(
     loop: Loop, every: tuple[Loop, ...], derivation: Derivation, taken: set[str]
 ) -> Unrolling | None:
@@ -236,7 +212,7 @@ def _unrolled(
         *(Tensor(name, ((time.extent,),)) for name in (name, fresh("J", taken))),
         *(Tensor(fresh(name, taken), ()) for name in ("L", "w")),
         weights=_weights(loop, every, derivation),
-        straight=tuple(_straight(loop)),
+        straight=tuple(straight_in(loop)),
     )
 
 
@@ -323,21 +299,4 @@ def _weights(loop: Loop, every: tuple[Loop, ...], derivation: Derivation) -> tup
                  and only_here(t))  # fmt: skip
 
 
-def _straight(loop: Loop) -> Iterator[Statement]:
-    for state, lag in loop.sources:
-        slopes = [s for s in loop.between(state, state, lag) if _leads_past(loop, s)]
-        for slope in slopes:
-            derivative = PartialDerivative(state, state)
-            target = Access(derivative, *slope.statement.target.index, *slope.read.index)
-            yield replace(slope.statement, target=target, value=slope.slope)
-
-
-def _leads_past(loop: Loop, slope: Slope) -> bool:
-    """Whether an entry leads to the same entry of the next step, past weights and functions."""
-    place = loop.place[slope.read.tensor]
-    pairs = zip(slope.statement.target.index, slope.read.index, strict=True)
-    same = all(a == b for i, (a, b) in enumerate(pairs) if i != place)
-    return same and leads_past(slope, slope.slope)
-
-
-__all__ = ["Block", "Parts", "Unrolling", "recurrences", "straight", "unrolled"]
+__all__ = ["Block", "Parts", "Unrolling", "unrolled"]

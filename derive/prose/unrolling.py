@@ -13,11 +13,12 @@ from typing import Any
 from sympy import Expr, Integer
 
 from derive.calculus.derivation import Derivation
-from derive.calculus.growth import Growth, growth, norm
+from derive.calculus.growth import Growth, growth, norm, past_weights
 from derive.calculus.intervals import Interval
 from derive.calculus.statements import Statement
 from derive.calculus.step import Equal, Phrase, TotalDerivative, listing
-from derive.calculus.unrolling import Parts, Unrolling, straight, unrolled
+from derive.calculus.straight import straight
+from derive.calculus.unrolling import Parts, Unrolling, unrolled
 from derive.language.symbols import Access, Axis, Tensor
 from derive.prose.formula import ATOM, PRODUCT, SUM, Formula
 
@@ -80,7 +81,7 @@ class _Loop:
         if self.growth:
             yield self.bound(self.growth)
             yield self.consequence(self.growth)
-            yield from self.past_weights(self.growth)
+        yield from self.past_weights()
 
     # The recursion ----------------------------------------------------------------------------
 
@@ -245,10 +246,11 @@ class _Loop:
                      *open_end)  # fmt: skip
         return self.passage("Vanishing and exploding", words, rows)
 
-    def past_weights(self, growth: Growth) -> Iterator[Passage]:
+    def past_weights(self) -> Iterator[Passage]:
         """The ways along which neither a weight nor the slope of a function multiplies."""
+        straight = past_weights(self.one, self.derivation)
         for state in self.one.states:
-            found = [(s, i) for s, i in growth.straight if s.target.tensor.of == state]  # type: ignore
+            found = [(s, i) for s, i in straight if s.target.tensor.of == state]  # type: ignore
             if found:
                 yield self.past_weight(state, *zip(*found, strict=True))
 
@@ -262,7 +264,8 @@ class _Loop:
         if len(terms) > 1 or first.where:
             return self.passage("Past every weight", (*words, ":"), rows)
         far = {one.time: one.between}
-        through = self.product(self.steps_between(), first.value.xreplace(far))
+        steps = [] if first.value == 1 else [self.steps_between()]
+        through = self.product(*steps, first.value.xreplace(far))
         index = [*first.target.index]
         index[state.rank + one.loop.place[state]] = self.early
         whole = Access(TotalDerivative(state, state), *index)

@@ -4,14 +4,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from sympy import Eq
+from sympy import Eq, Integer, Sum, sympify, tanh
 
-from derive.calculus import unrolling
+from derive.calculus import jacobian
 from derive.calculus.adjoint import adjoint
 from derive.calculus.lift import equations_of, outputs_apart
 from derive.calculus.plain import plain
 from derive.calculus.statements import System
-from derive.calculus.unrolling import recurrences, straight, unrolled
+from derive.calculus.straight import recurrences, straight
+from derive.calculus.unrolling import unrolled
+from derive.language import Operation, axes, parameter, sigmoid, sizes, state, stop, tensor
 from derive.language.symbols import Access
 from derive.ops import shipped
 from derive.prose.text import Text
@@ -19,15 +21,52 @@ from derive.verification.reference import evaluate
 from tests.calculus.evaluation import number
 from tests.calculus.test_jacobian import Soft, derived, mixing, mutual
 
-SIZES = {"T": 3, "N": 2, "I": 2, "H": 2, "P": 3, "O": 2, "clip": 1, "steps": 3}
+T, N, H = sizes("T N H")
+t, n, j, k = axes("t n j k", T, N, H, H)
+x, y, u0 = tensor("x", T, N, H), tensor("y", T, N, H), tensor("u0", N, H)
+W, u, back = parameter("W", H, H), state("u", T, N, H), tensor("back", T, N, H, outside=0)
+
+SIZES = {"T": 3, "N": 2, "I": 2, "H": 2, "P": 3, "O": 2, "K": 3, "clip": 1, "steps": 3}
 SHIPPED = {o.name: o for family in shipped().values() for o in family}
 
 
+# Time runs the other way, and stands behind the sequences.
+row = tensor("row", N, T, H, outside=0)
+drive, out = (tensor(name, N, T, H) for name in ("drive", "out"))
+backwards = Operation(
+    "backwards", "", (drive, W), (out,),
+    (
+        Eq(row[n, t, j], tanh(Sum(W[j, k] * row[n, t + 1, k], k) + drive[n, t, j])),
+        Eq(out[n, t, j], row[n, t, j]),
+    ),
+)  # fmt: skip
+# What a step leaves is more than its state: the unrolled sum does not speak of it.
+gate = tensor("gate", T, N, H)
+leaking = Operation(
+    "leaking", "", (x, W, u0), (y,),
+    (
+        Eq(u[-1, n, j], u0[n, j]),
+        Eq(gate[t, n, j], sigmoid(Sum(W[j, k] * u[t - 1, n, k], k) + x[t, n, j])),
+        Eq(u[t, n, j], gate[t, n, j] * u[t - 1, n, j]),
+        Eq(y[t, n, j], u[t, n, j] + gate[t, n, j]),
+    ),
+)  # fmt: skip
+# A state is read from two steps before.
+far = Operation(
+    "far", "", (x, W), (y,),
+    (
+        Eq(back[t, n, j], tanh(Sum(W[j, k] * back[t - 2, n, k], k) + x[t, n, j])),
+        Eq(y[t, n, j], back[t, n, j]),
+    ),
+)  # fmt: skip
+
+
 def reads_itself(operation):
-    """Whether a tensor depends on itself."""
+    """Whether a tensor depends on itself, and a gradient flows along."""
     reads = {}
     for equation in equations_of(operation):
-        found = {a.tensor for a in equation.right.atoms(Access)}
+        moving = equation.right.replace(stop, lambda _: Integer(0))
+        found = {a.tensor for a in moving.atoms(Access)}
         reads.setdefault(equation.left.tensor, set()).update(found)
     reached = {tensor: set(found) for tensor, found in reads.items()}
     for _ in reads:
@@ -36,10 +75,10 @@ def reads_itself(operation):
     return any(tensor in found for tensor, found in reached.items())
 
 
-def recurrent():
-    """Every shipped operation with a loop, in its plain case, and two that nobody ships."""
-    found = [plain(o) for o in SHIPPED.values() if reads_itself(o)]
-    return [*(o for o in found if list(recurrences(derived(o)))), mutual, mixing]
+# Every shipped operation with a loop, in its plain case, and some that nobody ships.
+RECURRENT = [
+    *(plain(o) for o in SHIPPED.values() if reads_itself(o)), mutual, mixing, backwards,
+]  # fmt: skip
 
 
 class Through(Soft):
@@ -48,6 +87,7 @@ class Through(Soft):
     def __init__(self, operation):
         super().__init__(operation, SIZES)
         self.unrollings = unrolled(self.derivation)
+        self.severed = {}
 
     def array(self, tensor, sizes, rng):
         """Mostly positive, so that rectifiers let something through."""
@@ -104,20 +144,22 @@ class Through(Soft):
 
     def immediate(self, one, time, row):
         """A row times ∂⁺s[time]/∂w for every weight, with the states of the step before fixed."""
-        cut = self.cut(one)
-        way = adjoint(cut, one.weights)
+        if one.loop.states not in self.severed:
+            way = adjoint(self.cut(one), one.weights)
+            self.severed[one.loop.states] = way, self.before(one)
+        way, before = self.severed[one.loop.states]
         sizes, arrays = self.environment({})
         given = dict(arrays)
         start = 0
-        for state in one.states:
-            array = np.zeros_like(arrays[self.bar(state)])
+        for each in one.states:
+            array = np.zeros_like(arrays[self.bar(each)])
             index = [slice(None)] * array.ndim
-            index[one.loop.place[state]] = time - state.offset[one.loop.place[state]]
+            index[one.loop.place[each]] = time - each.offset[one.loop.place[each]]
             size = array[tuple(index)].size
             array[tuple(index)] = row[start : start + size].reshape(array[tuple(index)].shape)
             start += size
-            given[way.cotangent[state].name] = array
-        found = evaluate(way.system, given | self.before(one), sizes)
+            given[way.cotangent[each].name] = array
+        found = evaluate(way.system, given | before, sizes)
         return {w: found[way.cotangent[w].name].astype(float) for w in one.weights}
 
     def cut(self, one):
@@ -149,35 +191,50 @@ class Through(Soft):
         return {f"{name}_before": array for name, array in found.items()}
 
 
-@pytest.fixture(scope="module", params=recurrent(), ids=str)
+@pytest.fixture(scope="module", params=RECURRENT, ids=str)
 def case(request):
     return Through(request.param)
 
 
-def double_sum(case, one):
+def double_sum(case, one, start=0):
     """Σ_t Σ_{t' ≤ t} ∂L[t]/∂s[t] J[t] ⋯ J[t'+1] ∂⁺s[t']/∂w, term by term as it is printed."""
     direct, steps = case.rows(one, ("direct",)), case.steps(one)
     jacobians = case.jacobians(one)
-    total = {w: 0 for w in one.weights}
+    total = dict.fromkeys(one.weights, 0)
     for last, time in enumerate(steps):
-        for first, earlier in enumerate(steps[: last + 1]):
-            row = direct[time]
-            for between in reversed(steps[first + 1 : last + 1]):
-                row = row @ jacobians[between]
+        for first, earlier in list(enumerate(steps))[start : last + 1]:
+            row = direct[time] @ product(jacobians, steps[first + 1 : last + 1])
             for weight, value in case.immediate(one, earlier, row).items():
                 total[weight] = total[weight] + value
     return total
 
 
+def product(jacobians, steps):
+    """The product over some steps, the later ones on the left; a number if there are none."""
+    whole = np.eye(len(next(iter(jacobians.values()))))
+    for step in steps:
+        whole = jacobians[step] @ whole
+    return whole
+
+
+def close(one, other):
+    return np.allclose(one, other, rtol=1e-9, atol=1e-12)
+
+
+def agree(case, one, start=0):
+    """Whether the double sum is what the adjoint says."""
+    _, arrays = case.environment({})
+    found = double_sum(case, one, start)
+    return all(close(value, arrays[case.bar(w)].astype(float)) for w, value in found.items())
+
+
 def test_the_double_sum_is_the_adjoint(case):
     _, arrays = case.environment({})
-    assert case.unrollings
+    assert len(case.unrollings) == len(list(recurrences(case.derivation)))
     for one in case.unrollings:
         assert one.weights
-        for weight, value in double_sum(case, one).items():
-            expected = arrays[case.bar(weight)].astype(float)
-            assert abs(expected).max() > 1e-4, weight
-            np.testing.assert_allclose(value, expected, rtol=1e-9, atol=1e-12)
+        assert all(abs(arrays[case.bar(weight)]).max() > 1e-4 for weight in one.weights)
+        assert agree(case, one)
 
 
 def test_the_double_sum_is_the_recursion(case):
@@ -186,17 +243,115 @@ def test_the_double_sum_is_the_recursion(case):
         direct, jacobians = case.rows(one, ("direct",)), case.jacobians(one)
         known = case.rows(one, ("direct", "later"))
         steps = case.steps(one)
-        row = np.zeros_like(direct[steps[-1]])
-        for place in reversed(range(len(steps))):
-            now = steps[place]
-            if place + 1 < len(steps):
-                row = row @ jacobians[steps[place + 1]]
-            row = direct[now] + row
-            np.testing.assert_allclose(row, known[now], rtol=1e-9, atol=1e-12)
-            summed = 0
-            for later in range(place, len(steps)):
-                part = direct[steps[later]]
-                for between in reversed(steps[place + 1 : later + 1]):
-                    part = part @ jacobians[between]
-                summed = summed + part
-            np.testing.assert_allclose(summed, known[now], rtol=1e-9, atol=1e-12)
+        row = np.zeros_like(direct[steps[-1]])  # dL/ds behind the last step
+        for place, now in reversed(list(enumerate(steps))):
+            row = direct[now] + (
+                row @ jacobians[steps[place + 1]] if place + 1 < len(steps) else row
+            )
+            summed = sum(
+                direct[later] @ product(jacobians, steps[place + 1 : steps.index(later) + 1])
+                for later in steps[place:]
+            )
+            assert close(row, known[now])
+            assert close(summed, known[now])
+
+
+def test_a_cotangent_is_all_its_parts(case):
+    _, arrays = case.environment({})
+    for one in case.unrollings:
+        found = case.rows(one, ("direct", "later", "within"))
+        later = case.rows(one, ("later",))
+        for time in case.steps(one):
+            whole = [case.at(one, s, arrays[case.bar(s)], time) for s in one.states]
+            assert close(found[time], np.concatenate(whole))
+        assert not later[case.steps(one)[-1]].any()  # nothing comes from behind the last step
+        assert all(later[time].any() for time in case.steps(one)[:-1])
+
+
+def test_every_parameter_belongs_to_a_loop_or_to_what_is_behind_all(case):
+    """A layer on top reads states, and no state depends on it."""
+    within = {w for one in case.unrollings for w in one.weights}
+    others = {i for i in case.operation.inputs if i.parameter} - within
+    for other in others:
+        bar = case.adjoint.cotangent[other]
+        loops = {case.adjoint.cotangent[x] for one in case.unrollings for x in one.loop.tensors}
+        final = case.derivation.final(bar)
+        assert not {a.tensor for s in final.shown for a in s.reads} & loops
+
+
+def plain_case(name):
+    return Through(plain(SHIPPED[name]))
+
+
+@pytest.mark.parametrize("name", ["rnn", "lstm"])
+def test_a_sum_begun_late_is_caught(name):
+    case = plain_case(name)
+    (one,) = case.unrollings
+    assert agree(case, one)
+    assert not agree(case, one, start=1)
+
+
+def test_a_forgotten_way_into_a_step_is_caught(monkeypatch):
+    """Without the last state's own gradient, or with the way within the step counted twice."""
+    case = plain_case("lstm")
+    (one,) = case.unrollings
+    for change in (
+        lambda p: replace(p, direct=p.direct[:-1]),
+        lambda p: replace(p, direct=(*p.direct, *p.within)),
+    ):
+        changed = replace(one, parts=tuple(map(change, one.parts)))
+        assert not agree(case, changed)
+
+
+def test_a_transposed_product_is_caught(monkeypatch):
+    case = plain_case("gru")
+    (one,) = case.unrollings
+    right = case.jacobians(one)
+    monkeypatch.setattr(case, "jacobians", lambda _: {t: m.T for t, m in right.items()})
+    assert not agree(case, one)
+
+
+def test_what_the_sum_does_not_speak_of_is_left_out():
+    for operation in (leaking, far):
+        assert list(recurrences(derived(operation)))
+        assert not unrolled(derived(operation))
+    assert not unrolled(derived(plain(SHIPPED["softmax"])))
+
+
+def test_more_terms_than_anybody_reads_are_not_unrolled(monkeypatch):
+    monkeypatch.setattr(jacobian, "MOST_TERMS", 2)
+    assert not unrolled(derived(plain(SHIPPED["gru"])))
+
+
+def test_what_leads_past_every_weight():
+    found = {
+        name: [Text().statements([s]) for s in straight(derived(plain(SHIPPED[name])))]
+        for name in ("rnn", "lstm", "lstm_peephole", "gru", "gru_mirrored")
+    }
+    past = "∂c[t,n,j]/∂c[t − 1, n, j] = forget_gate[t,n,j]"
+    assert found == {
+        "rnn": [],
+        "lstm": [past],
+        "lstm_peephole": [past],
+        "gru": ["∂h[t,n,j]/∂h[t − 1, n, j] = update_gate[t,n,j]"],
+        "gru_mirrored": ["∂h[t,n,j]/∂h[t − 1, n, j] = 1 − update_gate[t,n,j]"],
+    }
+
+
+def test_it_is_what_is_left_of_a_step_without_weights(case):
+    """With 0 for the parameters of a one-step Jacobian, what leads past them is all there is."""
+    for one in case.unrollings:
+        lengths = {a.tensor for b in one.blocks for s in b.terms for a in s.value.atoms(Access)}
+        zero = {w for w in lengths if w.parameter}
+        for block in (b for b in one.blocks if b.of == b.by):
+            past = [s for s in one.straight if s.target.tensor.of == block.of]
+            nothing = tuple(without(s, zero) for s in block.terms)
+            along = [replace(s, target=Access(block.derivative, *s.target.index)) for s in past]
+            expected = case.value(tuple(along), block.derivative, {})
+            assert close(case.value(nothing, block.derivative, {}).astype(float),
+                         expected.astype(float))  # fmt: skip
+
+
+def without(statement, zero):
+    reads = {a: 0 for a in statement.value.atoms(Access) if a.tensor in zero}
+    return replace(statement, value=sympify(statement.value.xreplace(reads)))
