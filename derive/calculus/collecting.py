@@ -249,9 +249,7 @@ def _axes_of(guard: Guard) -> set[Axis]:
     return axes_in((guard.expression, guard.modulus))
 
 
-def _components(
-    term: Statement, summed: tuple[Axis, ...], found: Powers
-) -> list[tuple[Axis, ...]]:
+def _components(term: Statement, summed: tuple[Axis, ...], found: Powers) -> list[tuple[Axis, ...]]:
     """Indices that some factor or condition binds together."""
     groups = [{axis} for axis in summed]
     for axes in [*(axes_in((b,)) for b in found), *map(_axes_of, term.where)]:
@@ -335,4 +333,3 @@ def _factored(terms: Sequence[_Product]) -> Expr:
             value = Mul(value, holds)
         rest.append(value)
     return product(number, common) * Add(*rest)
-

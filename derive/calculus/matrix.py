@@ -243,7 +243,7 @@ class _Build:
     ) -> tuple[Side, Side]:
         """Rows and columns of a factor: as its entries have them, else as the result has them."""
         if len(axes) < 2:
-            return (*axes, None, None)[:2]
+            return (axes[0] if axes else None), None
         for access in _accesses(factor):
             found = [i for i in access.index if i in axes]
             if len(found) == 2:
@@ -280,9 +280,11 @@ class _Build:
             return self.contracted(value, (), rows, columns)
         if isinstance(value, Pow) and not value.exp.has(Access) and not self.axes(value.exp):
             return Power(self.entries(value.base, rows, columns), value.exp)
-        if isinstance(value, Piecewise) and value.args[1:] == ((0, True),) and value.args[0][0] == 1:
+        if isinstance(value, Piecewise):
+            if len(value.args) > 2 or [p for p, _ in value.args] != [1, 0]:
+                raise _NoForm
             return Indicator(value.args[0][1], rows, columns)
-        if isinstance(value, Function) and not isinstance(value, Piecewise) and len(value.args) == 1:
+        if isinstance(value, Function) and len(value.args) == 1:
             return Apply(value.func, self.entries(value.args[0], rows, columns))
         raise _NoForm
 
@@ -428,7 +430,8 @@ def _because(value: Matrix) -> Phrase:
         words.append(("factors with equal indices are multiplied entry by entry",))
     subscript = dict.fromkeys(a for n in found if isinstance(n, SumOver) for a in n.axes)
     if subscript:
-        words.append(("the sum over ", *listing(subscript), " stays"))
+        words.append((*listing(subscript), " is" if len(subscript) == 1 else " are",
+                      " no row or column, so the sum stays"))  # fmt: skip
     if any(isinstance(n, Indicator) for n in found):
         words.append(("what stands in brackets is 1 where it holds, else 0",))
     whole: list[Any] = []

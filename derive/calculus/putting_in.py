@@ -71,9 +71,7 @@ def _values(target: Access, read: Access, term: Statement) -> dict[Any, Any] | N
     return values
 
 
-def _inserted(
-    term: Statement, read: Access, inner: Statement, values: dict[Any, Any]
-) -> Statement:
+def _inserted(term: Statement, read: Access, inner: Statement, values: dict[Any, Any]) -> Statement:
     """``target += f * read`` with ``read += g`` as ``target += f * g``, over both boxes."""
     taken = {a.name for a in term.domain}
     summed = []

@@ -101,6 +101,8 @@ class Latex(Formula):
             return joined(rf"\left\l{side} {inside} \right\r{side}")
         if function is sympy.Abs:
             return joined(rf"\left| {inside} \right|")
+        prime = "'" if hasattr(function, "of") else ""
+        function = getattr(function, "of", function)
         row = SCALARS.get(function)
         if function in _KNOWN:
             name = rf"\{function.__name__}"
@@ -108,6 +110,7 @@ class Latex(Formula):
             name = row.latex
         else:
             name = rf"\operatorname{{{FUNCTION_NAMES.get(function, function.__name__)}}}"
+        name += prime
         if r"\sum" in inside or r"\frac" in inside:
             return rf"{name}\Bigl({inside}\Bigr)"
         return f"{name}({inside})"

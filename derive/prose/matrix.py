@@ -106,4 +106,7 @@ def _power(matrix: Power, printer: Formula) -> Piece:
     """h ⊙ h for a square of a name: a power of a matrix is something else."""
     if matrix.exponent == 2 and isinstance(matrix.of, Leaf):
         return _piece(Hadamard((matrix.of, matrix.of)), printer)
-    return printer.entry_power(printer.bracketed(_piece(matrix.of, printer), ATOM), matrix.exponent), POWER
+    return (
+        printer.entry_power(printer.bracketed(_piece(matrix.of, printer), ATOM), matrix.exponent),
+        POWER,
+    )

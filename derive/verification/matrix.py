@@ -96,7 +96,9 @@ class Matrices:
         assert isinstance(matrix, SumOver)
         return self._over_subscripts(matrix, here)
 
-    def _at_each(self, value: Any, rows: Axis | None, columns: Axis | None, here: Here) -> np.ndarray:
+    def _at_each(
+        self, value: Any, rows: Axis | None, columns: Axis | None, here: Here
+    ) -> np.ndarray:
         """A value at each point of two axes."""
         compute = self.compiler.compiled(value)
         ends = [1 if a is None else self.number(a.extent, here) for a in (rows, columns)]
