@@ -16,7 +16,7 @@ from functools import cached_property
 
 from sympy import Expr
 
-from derive.calculus.collecting import Totals, at_a_point, collect, reuse_sums, sift_bound
+from derive.calculus.collecting import collect
 from derive.calculus.derivation import Derivation
 from derive.calculus.measure import length, measure
 from derive.calculus.products import Known, known_products, reuse
@@ -25,6 +25,7 @@ from derive.calculus.reuse import says_all
 from derive.calculus.slopes import by_name, known_slopes, slopes_in
 from derive.calculus.statements import Statement, System, distinct
 from derive.calculus.step import Equal, Phrase, Step, bound, listing
+from derive.calculus.totals import Totals, at_a_point, reuse_sums, sift_bound
 from derive.language.symbols import Access, Axis, Tensor
 
 LOOKING_UP = 25  # what a name costs that has a line of its own, in symbols
