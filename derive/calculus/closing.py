@@ -14,14 +14,18 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from derive.calculus.collecting import Totals, at_a_point, collect, reuse_sums, sift_bound
+from sympy import Expr
+
+from derive.calculus.collecting import collect
 from derive.calculus.derivation import Derivation
 from derive.calculus.measure import length, measure
-from derive.calculus.products import known_products, reuse
+from derive.calculus.products import Known, known_products, reuse
 from derive.calculus.putting_in import plainly, put_in
 from derive.calculus.reuse import says_all
+from derive.calculus.slopes import by_name, known_slopes, slopes_in
 from derive.calculus.statements import Statement, System, distinct
-from derive.calculus.step import Phrase, Step, bound, listing
+from derive.calculus.step import Equal, Phrase, Step, bound, listing
+from derive.calculus.totals import Totals, at_a_point, reuse_sums, sift_bound
 from derive.language.symbols import Access, Axis, Tensor
 
 LOOKING_UP = 25  # what a name costs that has a line of its own, in symbols
@@ -40,11 +44,17 @@ class Closing:
         What it is. Their values may hold sums.
     steps : tuple of Step
         The steps that lead here from the last one of the derivation; none if that is it.
+    slopes : tuple of Equal
+        Derivatives of functions that stand here and in no line before: ``σ'(s) = y (1 − y)``.
+    by_slope : tuple of Statement
+        The terms with these derivatives by name; none if no term holds one.
     """
 
     target: Tensor
     terms: tuple[Statement, ...]
     steps: tuple[Step, ...] = ()
+    slopes: tuple[Equal, ...] = ()
+    by_slope: tuple[Statement, ...] = ()
 
     @cached_property
     def named(self) -> tuple[Tensor, ...]:
@@ -64,7 +74,7 @@ def closing_lines(derivation: Derivation) -> dict[Tensor, Closing]:
     chosen = lines.shortest()
     needed = lines.needed(chosen)
     found = {bar: lines.closing(bar, chosen) for bar in derivation.gradients if bar in needed}
-    return _said_once(found, lines)
+    return _with_slopes(_said_once(found, lines), known_slopes(lines.values))
 
 
 def _said_once(lines: dict[Tensor, Closing], of: _Lines) -> dict[Tensor, Closing]:
@@ -88,6 +98,24 @@ def _said_once(lines: dict[Tensor, Closing], of: _Lines) -> dict[Tensor, Closing
     return found
 
 
+def _with_slopes(
+    lines: dict[Tensor, Closing], known: tuple[tuple[Known, Expr], ...]
+) -> dict[Tensor, Closing]:
+    """Each line with the slopes that are used there first, one of each function."""
+    seen: set[type] = set()
+    found = {}
+    for bar, line in lines.items():
+        slopes = []
+        for function, equal in slopes_in(line.terms, known):
+            if function not in seen:
+                seen.add(function)
+                slopes.append(equal)
+        named = by_name(line.terms, known)
+        named = () if named == line.terms else named
+        found[bar] = replace(line, slopes=tuple(slopes), by_slope=named)
+    return found
+
+
 @dataclass
 class _Lines:
     derivation: Derivation
@@ -99,6 +127,7 @@ class _Lines:
         values = tuple(s for s in alone if says_all(s, forward))
         sums = [s for s in alone if bound(s) and len(forward.writing(s.target.tensor)) == 1]
         named = (s for s in sums if all(isinstance(i, Axis) for i in s.target.index))
+        self.values = values
         self.products = known_products(values)
         self.totals = Totals(tuple(named), values)
         self.final = {}

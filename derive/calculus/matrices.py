@@ -233,7 +233,9 @@ def parts(matrix: Matrix) -> tuple[Matrix, ...]:
         return tuple(term for _, term in matrix.terms)
     if isinstance(matrix, Scaled):
         return (*matrix.over, matrix.of)
-    return (matrix.of,) if hasattr(matrix, "of") else ()
+    if isinstance(matrix, Leaf | Ones | Scalar | Indicator):
+        return ()
+    return (matrix.of,)
 
 
 def nodes(matrix: Matrix) -> tuple[Matrix, ...]:

@@ -288,7 +288,7 @@ class Formula(ABC):
 
     def beside(self, pieces: Sequence[Piece], written: Written) -> list[str]:
         """Factors, those that are looser in brackets; not a sum that stands last."""
-        last = written[-1].part if written and not written[-1].inverse else None
+        last = next((part for inverse, part in reversed(written) if not inverse), None)
         loose = bool(pieces) and isinstance(last, Sum) and pieces[-1] == self.piece(last)
         found = [self.bracketed(piece, POWER) for piece in pieces]
         return [*found[:-1], pieces[-1][0]] if loose else found

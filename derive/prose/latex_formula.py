@@ -61,6 +61,8 @@ class Latex(Typeset):
             return joined(rf"\left\l{side} {inside} \right\r{side}")
         if function is sympy.Abs:
             return joined(rf"\left| {inside} \right|")
+        prime = "'" if hasattr(function, "of") else ""
+        function = getattr(function, "of", function)
         row = SCALARS.get(function)
         if function in _KNOWN:
             name = rf"\{function.__name__}"
@@ -70,6 +72,7 @@ class Latex(Typeset):
             word, below = function_words(function)
             below = f"_{{{below}}}" if below else ""
             name = rf"\operatorname{{{word}{below}}}"
+        name += prime
         if r"\sum" in inside or r"\frac" in inside:
             return rf"{name}\Bigl({inside}\Bigr)"
         return f"{name}({inside})"

@@ -52,9 +52,7 @@ class Closed:
     ) -> np.ndarray:
         """What statements write to `target`, all cotangents that they read being known."""
         result = Tensor("result", target.axes_of, outside=0, offset=target.offset)
-        renamed = tuple(
-            replace(_guarded(s), target=Access(result, *s.target.index)) for s in terms
-        )
+        renamed = tuple(replace(_guarded(s), target=Access(result, *s.target.index)) for s in terms)
         bars = tuple(t for t in self.adjoint.cotangent.values() if t.name in known)
         inputs = tuple(dict.fromkeys((*self.adjoint.system.inputs, *bars)))
         system = System(

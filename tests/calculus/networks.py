@@ -35,10 +35,11 @@ def neurons() -> Operation:
     )  # fmt: skip
 
 
-def perceptron(error: bool = True) -> Operation:
+def perceptron() -> Operation:
     """Two dense layers, and half a squared error."""
     x, target = tensor("x", N, I), tensor("target", N, O)
-    w1, b1, w2, b2 = parameter("W1", H, I), parameter("b1", H), parameter("W2", O, H), parameter("b2", O)
+    w1, b1 = parameter("W1", H, I), parameter("b1", H)
+    w2, b2 = parameter("W2", O, H), parameter("b2", O)
     h1, s2, y, loss = tensor("h1", N, H), tensor("s2", N, O), tensor("y", N, O), tensor("loss")
     s1 = tensor("s1", N, H)
     return Operation(
@@ -73,7 +74,8 @@ def attention() -> Operation:
 
 def classifier() -> Operation:
     """A dense layer, softmax and cross-entropy with targets as probabilities, averaged."""
-    x, target, w, b = tensor("x", N, I), tensor("target", N, O), parameter("W", O, I), parameter("b", O)
+    x, target = tensor("x", N, I), tensor("target", N, O)
+    w, b = parameter("W", O, I), parameter("b", O)
     s, top, total = tensor("s", N, O), tensor("top", N), tensor("total", N)
     logp, loss = tensor("logp", N, O), tensor("loss")
     return Operation(
@@ -90,7 +92,8 @@ def classifier() -> Operation:
 
 def elman() -> Operation:
     """A recurrent layer that reads one sequence, so that nothing has a batch axis."""
-    x, u, w, b, h = tensor("x", T, I), parameter("U", H, I), parameter("W", H, H), parameter("b", H), state("h", T, H)
+    x, h = tensor("x", T, I), state("h", T, H)
+    u, w, b = parameter("U", H, I), parameter("W", H, H), parameter("b", H)
     y, j, k = tensor("y", T, H), axis("j", H), axis("k", H)
     return Operation(
         "elman", "One sequence, one recurrent layer.", (x, u, w, b), (y,),

@@ -3,18 +3,23 @@
 from dataclasses import replace
 
 import pytest
-from sympy import Integer
+from sympy import Function, Integer, Sum
 
 from derive.calculus import closing, collecting, putting_in
 from derive.calculus.closing import closing_lines
+from derive.calculus.measure import measure
 from derive.calculus.plain import plain
 from derive.calculus.step import Step
+from derive.language import axes, tensor
+from derive.language.scalars import SCALARS
 from derive.ops.recurrent import OPERATIONS as RECURRENT
 from derive.prose.text import Text
+from derive.verification.arithmetic import FIELD
 from derive.verification.cases import few
 from tests.calculus.closings import Closed
-from tests.calculus.networks import NETWORKS
+from tests.calculus.networks import NETWORKS, N
 from tests.cases import SUBJECT, SUBJECTS
+from tests.programs import differences
 
 NETWORK = {operation.name: operation for operation in NETWORKS}
 MEAN = "Σ_{h'} y_bar[n,h']·weight[h']"
@@ -135,6 +140,50 @@ def test_closing_lines_of_networks_are_what_the_adjoint_says(name):
     found = Closed(NETWORK[name])
     for case in few(NETWORK[name])[:3]:
         assert not list(found.wrong(case))
+
+
+def test_slopes_are_shown_once_by_name():
+    found = closed("neurons")
+    known = found.derivation
+    printer = Text(known.order, known.axes, known.written)
+    lines = {bar.name: line for bar, line in found.lines.items()}
+    shown = [printer.phrase((equal,)) for line in lines.values() for equal in line.slopes]
+    assert shown == ["sigmoid'(s1) = h1·(1 − h1)"]
+    named = {name: printer.statements(line.by_slope) for name, line in lines.items()}
+    assert named["v_bar"] == "v_bar = error_bar·h1·(y − target)·sigmoid'(s2)"
+    assert named["target_bar"] == ""
+
+
+def test_a_slope_by_name_is_the_slope():
+    """σ'(s) is what the table of functions says of s, and of σ(s)."""
+    for name in ("neurons", "perceptron", "lstm", "gru", "elman"):
+        found = closed(name)
+        for line in found.lines.values():
+            back = tuple(map(without_names, line.by_slope))
+            for case in few(found.operation)[-2:]:
+                values = found.values(case, FIELD)
+                right = values[line.target.name]
+                wrong = back and differences(
+                    {"": found.value(back, line.target, case, values, FIELD)}, {"": right}
+                )
+                assert not wrong
+
+
+def without_names(term):
+    named = [f for f in term.value.atoms(Function) if hasattr(type(f), "of")]
+    meant = {f: SCALARS[type(f).of].derivative(f.args[0], type(f).of(f.args[0])) for f in named}
+    return replace(term, value=term.value.xreplace(meant))
+
+
+def test_the_measure_counts_what_is_printed():
+    a, b, size = axes("a b", N, N)[0], axes("a b", N, N)[1], N
+    x, y = tensor("x", N), tensor("y", N)
+    assert measure(x[a]) == 2
+    assert measure(x[a] * y[b]) == 5
+    assert measure(x[a] / size) == 4
+    assert measure(-x[a]) == 3
+    assert measure(Sum(x[a], a)) == 4
+    assert measure(x[a] ** 2 + 1) == 5
 
 
 def captured(axis, taken):
