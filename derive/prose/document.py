@@ -8,20 +8,26 @@ Everything is already printed, by whichever printer: the views hold words and fo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sympy import Expr, Integer, Mul
 
+from derive.calculus.closing import Closing, closing_lines
 from derive.calculus.derivation import Derivation
 from derive.calculus.folding import folded
+from derive.calculus.matrix import Positions, matrix_forms, subscripts
 from derive.calculus.statements import Statement
-from derive.calculus.step import Step, listing
+from derive.calculus.step import Equal, Phrase, Step, listing
 from derive.language.options import Setting
 from derive.language.symbols import Axis, Size, Tensor
 from derive.prose.formula import PRODUCT
+from derive.prose.matrix import sides_of
 from derive.prose.names import named
 from derive.prose.typeset import Row, Typeset
+from derive.prose.unrolling import straight_rows, through_time
+
+_SOLVED = ("sift δ, solve for an index", "sift δ, exact division")
 
 
 @dataclass(frozen=True)
@@ -43,16 +49,30 @@ class StepView:
     because: str
     lines: tuple[str, ...]
     reading: str
+    boxed: bool = False
+
+
+@dataclass(frozen=True)
+class Display:
+    """Formulas with a heading, if they have one, and words before them."""
+
+    title: str
+    words: str
+    lines: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Section:
-    """The steps of one cotangent."""
+    """The steps of one cotangent, and what else is to be said of the line they end in.
+
+    The line in which the gradient of an input ends is boxed.
+    """
 
     title: str
     cotangent: str
     primal: str
     steps: tuple[StepView, ...]
+    further: tuple[Display, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,6 +91,7 @@ class Chapter:
     title: str
     where: str
     definition: tuple[str, ...]
+    straight: tuple[str, ...]
     tensors: tuple[Meaning, ...]
     symbols: tuple[Meaning, ...]
     forward: tuple[str, ...]
@@ -78,6 +99,7 @@ class Chapter:
     wanted: str
     sections: tuple[Section, ...]
     blocks: tuple[Block, ...]
+    through_time: tuple[Display, ...]
 
 
 @dataclass(frozen=True)
@@ -127,14 +149,21 @@ def document(
         notes=tuple(map(printer.plain, filter(None, operation.notes.split("\n\n")))),
         legend=tuple(legend),
         chapters=tuple(
-            _chapter(case, printer_of(case.derivation), all_steps, case is cases[-1])
+            _chapter(
+                case, printer_of(case.derivation), all_steps, case is cases[-1], case is cases[0]
+            )
             for case in cases
         ),
     )
 
 
-def _chapter(case: Case, printer: Typeset, all_steps: bool, labelled: bool) -> Chapter:
+def _chapter(
+    case: Case, printer: Typeset, all_steps: bool, labelled: bool, lecture: bool
+) -> Chapter:
+    """One case; in a `lecture`, with what follows from the steps: short lines, matrices, time."""
     derivation = case.derivation
+    closings = closing_lines(derivation) if lecture else {}
+    positions = subscripts(derivation, closings.values())
     definition = [
         Row(left, sign, right) for sign, left, right in map(printer.sides_of, derivation.definition)
     ]
@@ -143,29 +172,78 @@ def _chapter(case: Case, printer: Typeset, all_steps: bool, labelled: bool) -> C
         shown = steps if all_steps else folded(steps)
         return tuple(_step(step, printer, labelled) for step in shown)
 
+    def section(bar: Tensor, steps: Sequence[Step]) -> Section:
+        closing = closings.get(bar)
+        found = views((*steps, *closing.steps)) if closing else views(steps)
+        if closing:
+            found = (*found[:-1], replace(found[-1], boxed=True))
+        return Section(
+            printer.plain(printer.bars[bar].name),
+            printer.inline(printer.tensor(bar)),
+            printer.inline(printer.tensor(printer.bars[bar])),
+            found,
+            (*_gathered(steps, printer), *_matrices(closing, positions, derivation, printer)),
+        )
+
+    straight = [Row(*row) for row in straight_rows(derivation, printer)] if lecture else []
     return Chapter(
         title=printer.plain(case.title),
         where=printer.plain(case.where),
         definition=tuple(printer.display(definition)),
+        straight=tuple(printer.display(straight)) if straight else (),
         tensors=tuple(_tensor_rows(derivation, printer)),
         symbols=tuple(_symbol_rows(derivation, printer)),
         forward=tuple(printer.lines(named) if (named := _named(derivation)) else ()),
         given=_tensors(derivation.given, printer),
         wanted=_tensors(derivation.wanted, printer),
-        sections=tuple(
-            Section(
-                printer.plain(printer.bars[bar].name),
-                printer.inline(printer.tensor(bar)),
-                printer.inline(printer.tensor(printer.bars[bar])),
-                views(steps),
-            )
-            for bar, steps in derivation.gradients.items()
-        ),
+        sections=tuple(section(*line) for line in derivation.gradients.items()),
         blocks=tuple(
             Block(printer.plain(whole.of.name), printer.plain(whole.by.name), views(steps))
             for whole, steps in derivation.jacobians.items()
         ),
+        through_time=tuple(_through_time(derivation, printer)) if lecture else (),
     )
+
+
+def _gathered(steps: Sequence[Step], printer: Typeset) -> Iterable[Display]:
+    """The statement that scatters what the last step gathers, if an index was solved for."""
+    solved = [step for step in steps if step.rule in _SOLVED]
+    if not solved:
+        return
+    sides = listing(Equal(*side.sides) for step in solved for side in step.because
+                    if isinstance(side, Equal))  # fmt: skip
+    words: Phrase = (
+        "Here each entry gathers what it is sent. The same terms, scattered: each sends its own, "
+        "and ", *sides, " says which of them meet in an entry.",
+    )  # fmt: skip
+    scattered = _scattered(steps[0])
+    yield Display("", printer.phrase(words), tuple(printer.lines(scattered)))
+
+
+def _scattered(first: Step) -> tuple[Statement, ...]:
+    return tuple(s for s in first.before if s.target.tensor == first.target)
+
+
+def _matrices(
+    closing: Closing | None, positions: Positions, derivation: Derivation, printer: Typeset
+) -> Iterable[Display]:
+    """The matrix form of a line, and where what stands in it comes from."""
+    forms = closing and matrix_forms(closing, positions, derivation.order)
+    if not forms:
+        return
+    found = [form for one in forms for form in (one, one.diagonal) if form]
+    rows = [Row(*sides_of(form, printer)) for form in found]
+    because: list[Phrase] = [form.because for form in found if form.because]
+    words: Phrase = ("With matrices", *(p for phrase in because for p in (": ", *phrase)), ".")
+    yield Display("", printer.phrase(words), tuple(printer.display(rows)))
+
+
+def _through_time(derivation: Derivation, printer: Typeset) -> Iterable[Display]:
+    for passages in through_time(derivation, printer):
+        for passage in passages:
+            rows = [Row(*row) for row in passage.rows]
+            lines = tuple(printer.display(rows)) if rows else ()
+            yield Display(printer.plain(passage.title), passage.words, lines)
 
 
 def _tensors(tensors: Iterable[Tensor], printer: Typeset) -> str:

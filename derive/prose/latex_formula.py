@@ -14,7 +14,7 @@ from derive.prose.formula import ATOM, PRODUCT, Piece
 from derive.prose.latex_lines import LONG, case_rows, condition_lines, ended, width, wrapped
 from derive.prose.latex_text import GREEK, escaped
 from derive.prose.names import Name
-from derive.prose.typeset import BREAK, Row, Typeset, function_words, joined
+from derive.prose.typeset import BREAK, Row, Typeset, function_words, is_slope, joined
 
 _SIGNS = {
     "≥": r"\ge", "≤": r"\le", "≠": r"\ne", "|": r"\mid", "∤": r"\not\mid", "→": r"\to",
@@ -61,7 +61,7 @@ class Latex(Typeset):
             return joined(rf"\left\l{side} {inside} \right\r{side}")
         if function is sympy.Abs:
             return joined(rf"\left| {inside} \right|")
-        prime = "'" if hasattr(function, "of") else ""
+        prime = "'" if is_slope(function) else ""
         function = getattr(function, "of", function)
         row = SCALARS.get(function)
         if function in _KNOWN:

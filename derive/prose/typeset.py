@@ -39,6 +39,11 @@ _ONLY = {
 }
 
 
+def is_slope(function: Any) -> bool:
+    """Whether it is the derivative of a function, and goes by its name."""
+    return hasattr(function, "of")
+
+
 @dataclass(frozen=True)
 class Row:
     """One equation of a display, and in a line of their own the conditions it holds under."""
