@@ -174,9 +174,11 @@ def _chapter(
 
     def section(bar: Tensor, steps: Sequence[Step]) -> Section:
         closing = closings.get(bar)
-        found = views((*steps, *closing.steps)) if closing else views(steps)
-        if closing:
-            found = (*found[:-1], replace(found[-1], boxed=True))
+        found = views((*steps, *closing.steps) if closing else steps)
+        if closing:  # what only puts a sum into another form looks the same
+            found = tuple(v for v, before in zip(found, (None, *found), strict=False)
+                          if before is None or v.lines != before.lines)  # fmt: skip
+            found = _with_a_box(found)
         return Section(
             printer.plain(printer.bars[bar].name),
             printer.inline(printer.tensor(bar)),
@@ -205,23 +207,29 @@ def _chapter(
     )
 
 
+def _with_a_box(views: tuple[StepView, ...]) -> tuple[StepView, ...]:
+    """The last line in a box; or the one before it, if that has a name, too, and is shorter."""
+    place = len(views) - 1
+    if place > 0 and views[place].reading and views[place - 1].reading:
+        before, last = (sum(map(len, view.lines)) for view in views[place - 1 :])
+        place -= before < last
+    boxed = replace(views[place], boxed=True)
+    return (*views[:place], boxed, *views[place + 1 :])
+
+
 def _gathered(steps: Sequence[Step], printer: Typeset) -> Iterable[Display]:
     """The statement that scatters what the last step gathers, if an index was solved for."""
     solved = [step for step in steps if step.rule in _SOLVED]
     if not solved:
         return
-    sides = listing(Equal(*side.sides) for step in solved for side in step.because
-                    if isinstance(side, Equal))  # fmt: skip
+    sides = dict.fromkeys(p for step in solved for p in step.because if isinstance(p, Equal))
     words: Phrase = (
-        "Here each entry gathers what it is sent. The same terms, scattered: each sends its own, "
-        "and ", *sides, " says which of them meet in an entry.",
+        "So each entry gathers what it is sent. Scattered, each of the same terms is sent to the "
+        "entry that was read; ", *listing(sides), " leads from the one to the other:",
     )  # fmt: skip
-    scattered = _scattered(steps[0])
-    yield Display("", printer.phrase(words), tuple(printer.lines(scattered)))
-
-
-def _scattered(first: Step) -> tuple[Statement, ...]:
-    return tuple(s for s in first.before if s.target.tensor == first.target)
+    sent = [s for s in steps[0].before if s.target.tensor == steps[0].target]
+    rows = [Row(*printer.sent(statement)) for statement in sent]
+    yield Display("", printer.phrase(words), tuple(printer.display(rows)))
 
 
 def _matrices(
@@ -233,8 +241,11 @@ def _matrices(
         return
     found = [form for one in forms for form in (one, one.diagonal) if form]
     rows = [Row(*sides_of(form, printer)) for form in found]
-    because: list[Phrase] = [form.because for form in found if form.because]
-    words: Phrase = ("With matrices", *(p for phrase in because for p in (": ", *phrase)), ".")
+    because = list(dict.fromkeys(form.because for form in found if form.because))
+    words = ["With matrices"]
+    for number, phrase in enumerate(because):
+        words += ["; " if number else ": ", *phrase]
+    words = (*words, ".")
     yield Display("", printer.phrase(words), tuple(printer.display(rows)))
 
 

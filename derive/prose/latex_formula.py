@@ -217,6 +217,11 @@ def bold(symbol: str) -> str:
 
 def below(name: str, index: str) -> str:
     """A name with an index, beside the one that it may have."""
-    if name.endswith("}") and "_{" in name and not name.startswith(r"\overline"):
+    depth = place = 0
+    for place in reversed(range(len(name) if name.endswith("}") else 0)):
+        depth += (name[place] == "}") - (name[place] == "{")
+        if depth == 0:
+            break
+    if place and name[place - 1] == "_":
         return f"{name[:-1]},{index}}}"
     return f"{name}_{{{index}}}"
