@@ -7,9 +7,9 @@ Everything is already printed, by whichever printer: the views hold words and fo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from sympy import Expr, Integer, Mul
 
@@ -20,8 +20,10 @@ from derive.calculus.step import Step, listing
 from derive.language.options import Setting
 from derive.language.symbols import Axis, Size, Tensor
 from derive.prose.formula import PRODUCT
-from derive.prose.names import named
+from derive.prose.names import named, setting_names
 from derive.prose.typeset import Row, Typeset
+
+Printer = TypeVar("Printer", bound=Typeset)
 
 
 @dataclass(frozen=True)
@@ -110,12 +112,10 @@ class Case:
     where: str = ""
 
 
-def document(
-    cases: Sequence[Case], printer_of: Callable[[Derivation], Typeset], all_steps: bool = False
-) -> Document:
+def document(cases: Sequence[Case], kind: type[Typeset], all_steps: bool = False) -> Document:
     """The views of the cases of one operation, the most general one last."""
     operation = cases[-1].derivation.operation
-    printer = printer_of(cases[-1].derivation)
+    printer = printer_of(kind, cases[-1].derivation)
     legend = [
         Meaning(_indices(key, printer), "", printer.plain(text))
         for key, text in operation.legend.items()
@@ -127,7 +127,7 @@ def document(
         notes=tuple(map(printer.plain, filter(None, operation.notes.split("\n\n")))),
         legend=tuple(legend),
         chapters=tuple(
-            _chapter(case, printer_of(case.derivation), all_steps, case is cases[-1])
+            _chapter(case, printer_of(kind, case.derivation), all_steps, case is cases[-1])
             for case in cases
         ),
     )
@@ -191,6 +191,14 @@ def _step(step: Step, printer: Typeset, labelled: bool) -> StepView:
         lines=tuple(printer.lines(step.shown, step.deltas)),
         reading=printer.phrase(step.reading),
     )
+
+
+def printer_of(kind: type[Printer], derivation: Derivation) -> Printer:
+    """A printer that knows the derivation's symbols."""
+    settings = setting_names(derivation.operation.options, used_names(derivation))
+    bars = {bar: tensor for tensor, bar in derivation.cotangent.items()}
+    order, axes, written = derivation.order, derivation.axes, derivation.written
+    return kind(order, axes, written, settings, bars, derivation.rows)
 
 
 def used_names(derivation: Derivation) -> set[str]:

@@ -45,7 +45,9 @@ def text(markup: str) -> str:
     [
         ("x", "<mi>x</mi>"),
         ("weight", '<mi class="word">weight</mi>'),
-        ("weight_hh", '<msub><mi class="word">weight</mi><mi class="word">hh</mi></msub>'),
+        ("weight_hh", '<msub><mi class="word">weight</mi><mi>hh</mi></msub>'),
+        ("output_gate", '<mi class="word">output\u00a0gate</mi>'),
+        ("x_i", '<msub><mi>x</mi><mi mathvariant="normal">i</mi></msub>'),
         ("alpha", "<mi>α</mi>"),
         ("eps", "<mi>ε</mi>"),
         ("h0", "<msub><mi>h</mi><mn>0</mn></msub>"),
@@ -67,7 +69,9 @@ def test_options_stand_upright_with_axis_and_side():
     padding = option("padding", 0, over=("h",), sides=True)
     low, high = setting_names((padding,), {"p", "P"}).values()
     assert low == Name("pad", "h", "−", upright=True)
-    assert MathML().name(high) == "<msubsup><mi>pad</mi><mi>h</mi><mo>+</mo></msubsup>"
+    assert MathML().name(high) == (
+        '<msubsup><mi>pad</mi><mi mathvariant="normal">h</mi><mo>+</mo></msubsup>'
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Pages: whole, escaped, linked within themselves, the same bytes every time."""
