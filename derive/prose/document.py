@@ -7,9 +7,9 @@ Everything is already printed, by whichever printer: the views hold words and fo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from sympy import Expr, Integer, Mul
 
@@ -23,11 +23,13 @@ from derive.language.options import Setting
 from derive.language.symbols import Axis, Size, Tensor
 from derive.prose.formula import PRODUCT
 from derive.prose.matrix import sides_of
-from derive.prose.names import named
+from derive.prose.names import named, setting_names
 from derive.prose.typeset import Row, Typeset
 from derive.prose.unrolling import straight_rows, through_time
 
 _SOLVED = ("sift δ, solve for an index", "sift δ, exact division")
+
+Printer = TypeVar("Printer", bound=Typeset)
 
 
 @dataclass(frozen=True)
@@ -132,12 +134,10 @@ class Case:
     where: str = ""
 
 
-def document(
-    cases: Sequence[Case], printer_of: Callable[[Derivation], Typeset], all_steps: bool = False
-) -> Document:
+def document(cases: Sequence[Case], kind: type[Typeset], all_steps: bool = False) -> Document:
     """The views of the cases of one operation, the most general one last."""
     operation = cases[-1].derivation.operation
-    printer = printer_of(cases[-1].derivation)
+    printer = printer_of(kind, cases[-1].derivation)
     legend = [
         Meaning(_indices(key, printer), "", printer.plain(text))
         for key, text in operation.legend.items()
@@ -150,7 +150,11 @@ def document(
         legend=tuple(legend),
         chapters=tuple(
             _chapter(
-                case, printer_of(case.derivation), all_steps, case is cases[-1], case is cases[0]
+                case,
+                printer_of(kind, case.derivation),
+                all_steps,
+                labelled=case is cases[-1],
+                lecture=case is cases[0],
             )
             for case in cases
         ),
@@ -158,7 +162,7 @@ def document(
 
 
 def _chapter(
-    case: Case, printer: Typeset, all_steps: bool, labelled: bool, lecture: bool
+    case: Case, printer: Typeset, all_steps: bool, *, labelled: bool, lecture: bool
 ) -> Chapter:
     """One case; in a `lecture`, with what follows from the steps: short lines, matrices, time."""
     derivation = case.derivation
@@ -280,6 +284,14 @@ def _step(step: Step, printer: Typeset, labelled: bool) -> StepView:
         lines=tuple(printer.lines(step.shown, step.deltas)),
         reading=printer.phrase(step.reading),
     )
+
+
+def printer_of(kind: type[Printer], derivation: Derivation) -> Printer:
+    """A printer that knows the derivation's symbols."""
+    settings = setting_names(derivation.operation.options, used_names(derivation))
+    bars = {bar: tensor for tensor, bar in derivation.cotangent.items()}
+    order, axes, written = derivation.order, derivation.axes, derivation.written
+    return kind(order, axes, written, settings, bars, derivation.rows)
 
 
 def used_names(derivation: Derivation) -> set[str]:

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from derive.calculus.derivation import Derivation
 from derive.prose.document import (
     Block,
     Case,
@@ -22,12 +21,11 @@ from derive.prose.document import (
     Section,
     StepView,
     document,
-    used_names,
 )
 from derive.prose.listing import Line, lines_of
 from derive.prose.mathml import MathML
 from derive.prose.mathml_boxes import unparted
-from derive.prose.names import Name, setting_names
+from derive.prose.names import Name
 from derive.templating import asset, environment, template_source
 
 _FONTS = {
@@ -125,18 +123,11 @@ def stylesheet() -> str:
     return "".join((*faces, *styles))
 
 
-def printer_of(derivation: Derivation) -> MathML:
-    """A printer that knows the derivation's symbols."""
-    settings = setting_names(derivation.operation.options, used_names(derivation))
-    bars = {bar: tensor for tensor, bar in derivation.cotangent.items()}
-    return MathML(derivation.order, derivation.axes, derivation.written, settings, bars)
-
-
 def _views(
     cases: Sequence[Case], all_steps: bool, figures: Sequence[str], lines: Sequence[Line]
 ) -> tuple[Document, tuple[Placed, ...]]:
-    short = document(cases, printer_of, all_steps)
-    every = short if all_steps else document(cases, printer_of, True)
+    short = document(cases, MathML, all_steps)
+    every = short if all_steps else document(cases, MathML, True)
     first = {line.label: line.number for line in reversed(lines) if line.label}
     chapters = []
     for number, (view, full) in enumerate(zip(short.chapters, every.chapters, strict=True)):
@@ -181,7 +172,7 @@ def _signs() -> dict[str, str]:
     loss, x, i, j, alpha = (printer.name(Name(word)) for word in ("L", "x", "i", "j", "alpha"))
     entry = printer.access(x, [alpha])
     bar = printer.access(printer.name(Name("x", barred=True)), [alpha])
-    slope = "<mi>∂</mi>{}<mo>/</mo><mi>∂</mi>{}".format
+    slope = '<mi>∂</mi>{}<mo lspace="0" rspace="0">/</mo><mi>∂</mi>{}'.format
     return {
         "loss": printer.inline(loss),
         "bar": printer.inline(printer.relation("=", bar, slope(loss, entry))),

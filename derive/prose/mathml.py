@@ -13,7 +13,7 @@ from sympy import Expr
 from derive.language.scalars import SCALARS
 from derive.language.symbols import Tensor
 from derive.prose.formula import ATOM, PRODUCT, Piece
-from derive.prose.mathml_boxes import COMMA, INFIX, OPENING, THIN, boxed, filled, whole, width
+from derive.prose.mathml_boxes import COMMA, INFIX, THIN, boxed, filled, whole, width
 from derive.prose.names import GREEK, Name
 from derive.prose.typeset import BREAK, Row, Typeset, function_words, is_slope, joined
 
@@ -33,7 +33,8 @@ class MathML(Typeset):
         if name.barred and not name.is_word:
             word = f'<mover accent="true">{word}{_BAR}</mover>'
         above = f"<mo>{name.above}</mo>" if name.above else ""
-        symbol = _scripts(word, _letters(name.below), above)
+        below = _upright(name.below) if name.below else ""
+        symbol = _scripts(word, below, above)
         if name.barred and name.is_word:  # no font draws one that long in every browser
             symbol = f'<mover class="bar">{symbol}{_BAR}</mover>'
         return symbol + (f"<mo>{'′' * len(name.primes)}</mo>" if name.primes else "")
@@ -120,10 +121,10 @@ class MathML(Typeset):
         return f"<msub><mi>δ</mi><mrow>{joined(left)}{COMMA}{joined(right)}</mrow></msub>"
 
     def norm(self, matrix: str) -> str:
-        return f"{_mark('‖')}{matrix}{_mark('‖', closing=True)}"
+        return f"{_mark('‖')}{joined(matrix)}{_mark('‖', closing=True)}"
 
     def largest(self, entries: str) -> str:
-        return f"<mo>max</mo>{THIN}{_mark('|')}{entries}{_mark('|', closing=True)}"
+        return f"<mo>max</mo>{THIN}{_mark('|')}{joined(entries)}{_mark('|', closing=True)}"
 
     def dots(self) -> str:
         return "<mo>⋯</mo>"
@@ -202,15 +203,18 @@ def _row(row: Row) -> str:
     return f'<div class="equation">{text}</div>'
 
 
-def _letters(text: str) -> str:
-    """A letter, a number, or a word in italics: alone in its element, a letter is so anyway."""
-    if not text or text.isdigit():
-        return f"<mn>{text}</mn>" if text else ""
-    return f"<mi>{escape(text)}</mi>" if len(text) == 1 else f'<mi class="word">{escape(text)}</mi>'
+def _letters(word: str) -> str:
+    """A letter or a word in italics; alone in its element, a letter is so anyway."""
+    style = ' class="word"' if len(word) > 1 else ""
+    return f"<mi{style}>{_kept(word)}</mi>"
 
 
 def _upright(word: str) -> str:
-    return f'<mi mathvariant="normal">{word}</mi>' if len(word) == 1 else f"<mi>{escape(word)}</mi>"
+    """A number, or a letter or a word that is not in italics; a word is so anyway."""
+    if word.isdigit():
+        return f"<mn>{word}</mn>"
+    style = ' mathvariant="normal"' if len(word) == 1 else ""
+    return f"<mi{style}>{_kept(word)}</mi>"
 
 
 def _scripts(base: str, below: str, above: str) -> str:
@@ -235,9 +239,9 @@ def _one(formula: str) -> str:
 def _mark(bracket: str, tall: bool = False, closing: bool = False) -> str:
     """A bracket of one size, however its contents are cut."""
     size = ' minsize="1.8em" maxsize="1.8em"' if tall else ' stretchy="false"'
-    begins = bracket in OPENING or (bracket in "‖|" and not closing)
-    form = "prefix" if begins else "postfix"
-    return f'<mo form="{form}"{size}>{bracket}</mo>'
+    if bracket in "‖|":
+        size += f' form="{"postfix" if closing else "prefix"}"'
+    return f"<mo{size}>{bracket}</mo>"
 
 
 def _relation(sign: str) -> str:
@@ -245,8 +249,13 @@ def _relation(sign: str) -> str:
 
 
 def _text(text: str) -> str:
-    """Words within a formula, with blanks that their element keeps at its ends."""
-    return f"<mtext>{escape(text)}</mtext>".replace(" ", "\u00a0") if text else ""
+    """Words within a formula."""
+    return f"<mtext>{_kept(text)}</mtext>"
+
+
+def _kept(text: str) -> str:
+    """Text with blanks that browsers keep at its ends."""
+    return escape(text).replace(" ", "\u00a0")
 
 
 def _stacked(value: str, condition: str) -> list[str]:

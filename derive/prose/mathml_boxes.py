@@ -18,7 +18,7 @@ INFIX = '<mo form="infix">'
 COMMA = "<mo>,</mo>"
 THIN = "<mtext>\u2009</mtext>"
 WORDS = "<mtext>\u00a0"
-OPENING, _CLOSING = "([", ")]"
+_OPENING, _CLOSING = "([", ")]"
 
 _NARROW = 22  # letters that fit any line
 _SHORT = 4  # ... and those that nobody leaves alone in one
@@ -77,7 +77,7 @@ def _parts(formula: str) -> list[str]:
     depth, places = 0, []
     for piece, after in pairwise(pieces):
         marks = "".join(_MARK.findall(piece))
-        depth += sum(marks.count(c) for c in OPENING) - sum(marks.count(c) for c in _CLOSING)
+        depth += sum(marks.count(c) for c in _OPENING) - sum(marks.count(c) for c in _CLOSING)
         places.append((depth, _bond(piece, after)))
     if not places:
         return pieces

@@ -9,8 +9,7 @@ from derive.calculus.derivation import Derivation
 from derive.calculus.lift import equations_of
 from derive.language.operation import Equation, Operation
 from derive.prose import html as page
-from derive.prose import latex as paper
-from derive.prose.document import Case
+from derive.prose.document import Case, printer_of
 from derive.prose.latex_formula import Latex
 from derive.prose.mathml import MathML
 from derive.prose.names import setting_names
@@ -46,7 +45,7 @@ def latex(thing: object) -> str:
 
 @latex.register
 def _(derivation: Derivation) -> str:
-    printer = paper.printer_of(derivation)
+    printer = printer_of(Latex, derivation)
     last = [steps[-1] for steps in derivation.gradients.values()]
     lines = [printer.lines(step.shown, step.deltas) for step in last]
     return _aligned([_definition(printer, derivation.definition), *lines])

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from derive.calculus.derivation import Derivation
-from derive.prose.document import Case, Chapter, Document, Meaning, StepView, document, used_names
-from derive.prose.names import Name, setting_names
+from derive.prose.document import Case, Chapter, Document, Meaning, StepView, document
+from derive.prose.names import Name
 from derive.prose.text import Text
 from derive.prose.text_lines import filled, paragraph
 from derive.prose.typeset import Row, Typeset
@@ -57,17 +56,9 @@ class Terminal(Text, Typeset):
 _DEEP = " " * 4
 
 
-def printer_of(derivation: Derivation) -> Terminal:
-    """A printer that knows the derivation's symbols."""
-    settings = setting_names(derivation.operation.options, used_names(derivation))
-    bars = {bar: tensor for tensor, bar in derivation.cotangent.items()}
-    order, axes, written = derivation.order, derivation.axes, derivation.written
-    return Terminal(order, axes, written, settings, bars, derivation.rows)
-
-
 def render_text(cases: Sequence[Case], all_steps: bool = False) -> str:
     """All cases of an operation, as text of at most 80 columns."""
-    return "\n".join(_document(document(cases, printer_of, all_steps))) + "\n"
+    return "\n".join(_document(document(cases, Terminal, all_steps))) + "\n"
 
 
 def _document(whole: Document) -> list[str]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sympy import Expr, Integer
+from sympy import Expr, Integer, sympify
 
 from derive.calculus.derivation import Derivation
 from derive.calculus.growth import Growth, growth, norm, past_weights
@@ -265,7 +265,7 @@ class _Loop:
             return self.passage("Past every weight", (*words, ":"), rows)
         far = {one.time: one.between}
         steps = [] if first.value == 1 else [self.steps_between()]
-        through = self.product(*steps, first.value.xreplace(far))
+        through = self.product(*steps, sympify(first.value).xreplace(far))
         index = [*first.target.index]
         index[state.rank + one.loop.place[state]] = self.early
         whole = Access(TotalDerivative(state, state), *index)

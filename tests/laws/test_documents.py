@@ -10,7 +10,8 @@ import re
 import pytest
 
 from derive.language import Operation
-from derive.prose.latex import printer_of
+from derive.prose.document import printer_of
+from derive.prose.latex_formula import Latex
 from tests.documents import OPERATIONS, derived, latex
 
 
@@ -19,7 +20,7 @@ def promises_what_follows(operation: Operation) -> None:
     found = derived(operation)
     (sentence,) = re.findall(r"^Given (.*), we look for (.*)\.$", latex(operation), re.MULTILINE)
     given, wanted = (re.findall(r"\$[^$]*\$", part) for part in sentence)
-    printer = printer_of(found)
+    printer = printer_of(Latex, found)
     sections = [f"${printer.tensor(bar)}$" for bar in found.gradients]
     assert wanted
     assert set(wanted) <= set(sections)

@@ -12,24 +12,15 @@ from derive.prose.mathml import MathML
 from derive.prose.mathml_boxes import boxed, filled, unparted, width
 from derive.prose.names import Name, named, setting_names
 from derive.prose.typeset import BREAK, Row, joined
+from tests.markup import checked_mathematics
 
 N, C, H = sizes("N C H")
 n, c, h = axes("n c h", N, C, H)
 x, y = tensor("x", N, C, H), tensor("weight_ih", N, C)
 
-# How many children an element has where that is fixed.
-CHILDREN = {"mfrac": 2, "msub": 2, "msup": 2, "msubsup": 3, "munder": 2, "mover": 2}
-ELEMENTS = {"math", "mrow", "mi", "mn", "mo", "mtext", "mspace", "mtable", "mtr", "mtd", *CHILDREN}
-
 
 def parsed(markup: str) -> ET.Element:
-    """The markup as a tree, of which the mathematics is what browsers expect."""
-    root = ET.fromstring(f"<div>{markup}</div>")
-    for math in root.iter("math"):
-        for element in math.iter():
-            assert element.tag in ELEMENTS, element.tag
-            assert len(element) == CHILDREN.get(element.tag, len(element)), element.tag
-    return root
+    return checked_mathematics(ET.fromstring(f"<div>{markup}</div>"))
 
 
 def printed(expression) -> str:
@@ -45,7 +36,9 @@ def text(markup: str) -> str:
     [
         ("x", "<mi>x</mi>"),
         ("weight", '<mi class="word">weight</mi>'),
-        ("weight_hh", '<msub><mi class="word">weight</mi><mi class="word">hh</mi></msub>'),
+        ("weight_hh", '<msub><mi class="word">weight</mi><mi>hh</mi></msub>'),
+        ("output_gate", '<mi class="word">output\u00a0gate</mi>'),
+        ("x_i", '<msub><mi>x</mi><mi mathvariant="normal">i</mi></msub>'),
         ("alpha", "<mi>α</mi>"),
         ("eps", "<mi>ε</mi>"),
         ("h0", "<msub><mi>h</mi><mn>0</mn></msub>"),
@@ -67,7 +60,9 @@ def test_options_stand_upright_with_axis_and_side():
     padding = option("padding", 0, over=("h",), sides=True)
     low, high = setting_names((padding,), {"p", "P"}).values()
     assert low == Name("pad", "h", "−", upright=True)
-    assert MathML().name(high) == "<msubsup><mi>pad</mi><mi>h</mi><mo>+</mo></msubsup>"
+    assert MathML().name(high) == (
+        '<msubsup><mi>pad</mi><mi mathvariant="normal">h</mi><mo>+</mo></msubsup>'
+    )
 
 
 @pytest.mark.parametrize(
