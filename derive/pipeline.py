@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from shlex import quote
 from types import ModuleType
+from typing import Any
 
 from derive.backends.numpy.lower import Mathematics, lower
 from derive.backends.numpy.module import comment, render_module
@@ -30,7 +31,9 @@ from derive.program.dependences import in_order
 from derive.program.grammar import adding
 from derive.program.show import show as program_text
 from derive.prose.latex import render_latex
+from derive.prose.pictures import Picture, pictures
 from derive.prose.text import derivation_text
+from derive.verification.example import worked
 from derive.verification.gate import Findings, examine
 
 
@@ -145,6 +148,25 @@ def show(operation: Operation, format: str) -> str:
     """The derivation of an operation, as ``"text"`` or ``"latex"``."""
     _, steps = _derived(operation)
     return render_latex(steps) if format == "latex" else derivation_text(steps)
+
+
+def illustrate(operation: Operation, **said: Any) -> tuple[Picture, ...]:
+    """The pictures of an operation, on the numbers of its example where it has one.
+
+    Parameters
+    ----------
+    operation : Operation
+        The definition.
+    **said
+        Options by name; the others have their defaults. Sums and winners are those of the example,
+        whatever is said.
+    """
+    system = _checked(operation)
+    if not operation.example:
+        return pictures(system, operation.options, said=said)
+    example = worked(operation)
+    values = example.given.values
+    return pictures(system, operation.options, said=said, arrays=example.arrays, values=values)
 
 
 def explain(operation: Operation, direction: str, after: str = "") -> str:
