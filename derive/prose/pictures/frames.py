@@ -60,7 +60,7 @@ def frames_picture(one: Drawn, arrays: Mapping[Tensor, Array]) -> Picture | None
             page.add(_frame(one, number, frames[place], x, top))
             page.y += one.source.rows * (1 if len(place) == 2 else 2) + 0.1
             name = letters.entry(target, place)
-            page.say(_sum(name, number, frames[place]), x, share - 0.2 * (beside - 1))
+            page.say(_sum(name, number, frames[place]), x, share - 0.5 * (beside - 1))
             page.y = max(page.y, low)
     page.say(letters.legend())
     return page.picture(

@@ -8,6 +8,7 @@ dashes, weight of line or words as well.
 from __future__ import annotations
 
 import hashlib
+import re
 from xml.sax.saxutils import escape
 
 from derive.calculus.step import Phrase
@@ -101,10 +102,12 @@ class _Drawing:
 
     def words(self, phrase: Phrase) -> str:
         """A phrase without marks, for those who are read it."""
-        text = self.printer.phrase(phrase)
-        for mark, said in ((BELOW, " "), (ABOVE, "^"), (BAR, ""), (BACK, ""), (NAME, "")):
+        text = re.sub(f"{BAR}([^{PLAIN}]*){PLAIN}", r"\1 bar", self.printer.phrase(phrase))
+        for mark, said in ((BELOW, " "), (ABOVE, "^"), (BACK, ""), (NAME, ""), (PLAIN, "")):
             text = text.replace(mark, said)
-        return escape(text.replace(PLAIN, ""))
+        for blank in ("\u2009", "\u00a0", "\u2003"):
+            text = text.replace(blank, " ")
+        return escape(re.sub(" +", " ", text))
 
     def item(self, item) -> str:
         if isinstance(item, Cell):
