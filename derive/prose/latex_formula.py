@@ -132,7 +132,7 @@ class Latex(Formula):
         return joined(rf"\delta_{{{left},\,{right}}}")
 
     def brackets(self, inside: str) -> str:
-        if r"\sum" in inside or r"\frac" in inside:
+        if any(tall in inside for tall in (r"\sum", r"\prod", r"\frac")):
             return rf"\Bigl({inside}\Bigr)"
         return f"({inside})"
 
@@ -155,6 +155,8 @@ class Latex(Formula):
         return power if power and digits == "1" else rf"{digits} \cdot {power}" if power else digits
 
     def norm(self, matrix: str) -> str:
+        if r"\frac" in matrix:
+            return rf"\Bigl\lVert {matrix} \Bigr\rVert"
         return rf"\lVert {matrix} \rVert"
 
     def largest(self, entries: str) -> str:
