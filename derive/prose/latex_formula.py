@@ -78,8 +78,8 @@ class Latex(Formula):
 
     def derivative(self, sign: str, of: str, by: str) -> str:
         d = r"\mathrm{d}" if sign == "d" else r"\partial "
-        immediate = "^{+}" if sign == "∂⁺" else ""
-        return joined(rf"\frac{{{d.strip()}{immediate} {of}}}{{{d}{by}}}")
+        over = r"\partial^{+} " if sign == "∂⁺" else d
+        return joined(rf"\frac{{{over}{of}}}{{{d}{by}}}")
 
     def product(self, pieces: list[str]) -> str:
         return rf"\,{BREAK}".join(pieces) if pieces else "1"

@@ -99,7 +99,10 @@ class _Loop:
         for part in one.parts:
             if part.within:
                 yield self.passage("", self.left_out(part))
-        direct = ("What reaches the loss without another step is ", one.share(now))
+        direct = (
+            "What reaches the loss without another step of this recurrence is ",
+            one.share(now),
+        )
         labels = _labels(part.label for part in one.parts)
         entries = [row for part in one.parts for row in self.entries(part)]
         yield self.passage("", (*direct, labels, ":"), entries)
@@ -185,8 +188,8 @@ class _Loop:
 
     def double_sum(self) -> Passage:
         one, now, early = self.one, self.now, self.early
-        words = ("So a parameter has one term for each pair of steps: how what it does in step ",
-                 early, " reaches what step ", now, " adds to the loss:")  # fmt: skip
+        words = ("So a parameter has one term for each pair of steps: what it does in step ", early,
+                 " reaches the loss from step ", now, ":")  # fmt: skip
         sooner = self.relation("≤" if one.ahead == 1 else "≥", early, now)
         right = self.product(self.sign("sum", self.text(now)), self.sign("sum", sooner),
                              one.share(now), self.printer.brackets(self.between()),
