@@ -37,8 +37,8 @@ class Latex(Typeset):
 
     def derivative(self, sign: str, of: str, by: str) -> str:
         d = r"\mathrm{d}" if sign == "d" else r"\partial "
-        immediate = "^{+}" if sign == "∂⁺" else ""
-        return joined(rf"\frac{{{d.strip()}{immediate} {of}}}{{{d}{by}}}")
+        over = r"\partial^{+} " if sign == "∂⁺" else d
+        return joined(rf"\frac{{{over}{of}}}{{{d}{by}}}")
 
     def product(self, pieces: list[str]) -> str:
         return rf"\,{BREAK}".join(pieces) if pieces else "1"
@@ -96,7 +96,7 @@ class Latex(Typeset):
         return joined(rf"\delta_{{{left},\,{right}}}")
 
     def brackets(self, inside: str) -> str:
-        if r"\sum" in inside or r"\frac" in inside:
+        if any(tall in inside for tall in (r"\sum", r"\prod", r"\frac")):
             return rf"\Bigl({inside}\Bigr)"
         return f"({inside})"
 
@@ -149,6 +149,8 @@ class Latex(Typeset):
         return power if power and digits == "1" else rf"{digits} \cdot {power}" if power else digits
 
     def norm(self, matrix: str) -> str:
+        if r"\frac" in matrix:
+            return rf"\Bigl\lVert {matrix} \Bigr\rVert"
         return rf"\lVert {matrix} \rVert"
 
     def largest(self, entries: str) -> str:

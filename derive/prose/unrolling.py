@@ -99,14 +99,18 @@ class _Loop:
         for part in one.parts:
             if part.within:
                 yield self.passage("", self.left_out(part))
-        direct = ("What reaches the loss without another step is ", one.share(now))
+        direct = (
+            "What reaches the loss without another step of this recurrence is ",
+            one.share(now),
+        )
         labels = _labels(part.label for part in one.parts)
         entries = [row for part in one.parts for row in self.entries(part)]
         yield self.passage("", (*direct, labels, ":"), entries)
-        zero = len(one.blocks) < len(one.states) ** 2
-        across = ("Across one step, inputs and parameters held fixed",
-                  _labels(block.last.label for block in one.blocks),
-                  "; all other blocks are 0:" if zero else ":")  # fmt: skip
+        labels = _labels(block.last.label for block in one.blocks)
+        across: Phrase = ("Across one step, inputs and parameters held fixed", labels)
+        if len(one.blocks) < len(one.states) ** 2:
+            across += ("; every other block is 0",)
+        across += (":",)
         yield self.passage("", across, self.steps())
 
     def left_out(self, part: Parts) -> Phrase:
@@ -184,8 +188,8 @@ class _Loop:
 
     def double_sum(self) -> Passage:
         one, now, early = self.one, self.now, self.early
-        words = ("So a parameter has one term for each pair of steps: how what it does in step ",
-                 early, " reaches what step ", now, " adds to the loss:")  # fmt: skip
+        words = ("So a parameter has one term for each pair of steps: what it does in step ", early,
+                 " reaches the loss from step ", now, ":")  # fmt: skip
         sooner = self.relation("≤" if one.ahead == 1 else "≥", early, now)
         right = self.product(self.sign("sum", self.text(now)), self.sign("sum", sooner),
                              one.share(now), self.printer.brackets(self.between()),
@@ -215,7 +219,7 @@ class _Loop:
         """What was bounded by numbers."""
         found: dict[Expr, list[Expr]] = {}
         for reason in growth.because:
-            found.setdefault(reason.most, []).append(reason.value)
+            found.setdefault(reason.most, []).append(_without_places(reason.value))
         words: Phrase = ()
         for most, values in found.items():
             words += ("; " if words else ". In absolute value ", *listing(values),
@@ -264,7 +268,7 @@ class _Loop:
         if len(terms) > 1 or first.where:
             return self.passage("Past every weight", (*words, ":"), rows)
         far = {one.time: one.between}
-        steps = [] if first.value == 1 else [self.steps_between()]
+        steps = [] if low == high == 1 else [self.steps_between()]
         through = self.product(*steps, sympify(first.value).xreplace(far))
         index = [*first.target.index]
         index[state.rank + one.loop.place[state]] = self.early
@@ -326,6 +330,14 @@ def _labels(labels: Iterable[str]) -> str:
 def _any_of(tensors: Sequence[Tensor]) -> Phrase:
     """``a, b or c`` as a phrase."""
     return tuple(" or " if part == " and " else part for part in listing(tensors))
+
+
+def _without_places(value: Expr) -> Expr:
+    """1 − h[t,n,j]²  →  1 − h²        if all is read where it is written"""
+    entries = value.atoms(Access)
+    if any(not isinstance(index, Axis) for entry in entries for index in entry.index):
+        return value
+    return value.xreplace({entry: Access(entry.tensor) for entry in entries})
 
 
 def _power(base: float) -> str:
