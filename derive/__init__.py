@@ -1,7 +1,7 @@
 """From an equation to a derivation, a NumPy module, and checks that the two agree.
 
-The words of a definition (`Operation`, `tensor`, `axes`, ...) and `compile` are imported on first
-use, so that the command starts without SymPy; ``from derive import *`` imports all of them.
+The words of a definition (`Operation`, `tensor`, `axes`, ...), `compile` and `audit` are imported
+on first use, so that the command starts without SymPy; ``from derive import *`` imports all of them.
 """
 
 from importlib import import_module
@@ -9,19 +9,19 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_PIPELINE = ("compile",)
+_ELSEWHERE = {"compile": "derive.pipeline", "audit": "derive.claims"}
 
 
 def __getattr__(name: str) -> Any:
-    if name in _PIPELINE:
-        return getattr(import_module("derive.pipeline"), name)
+    if name in _ELSEWHERE:
+        return getattr(import_module(_ELSEWHERE[name]), name)
     language = import_module("derive.language")
     if name == "__all__":
-        return [*language.__all__, *_PIPELINE]
+        return [*language.__all__, *_ELSEWHERE]
     if name in language.__all__:
         return getattr(language, name)
     raise AttributeError(f"module 'derive' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_PIPELINE, *import_module("derive.language").__all__])
+    return sorted([*globals(), *_ELSEWHERE, *import_module("derive.language").__all__])

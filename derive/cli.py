@@ -8,7 +8,9 @@ The engine is imported where it is used: SymPy costs half a second, which `deriv
 
 from __future__ import annotations
 
+import ast
 import io
+import re
 import shlex
 import sys
 import textwrap
@@ -250,13 +252,55 @@ def verify(names: Names = None, out: Out = None) -> None:
 def show(
     names: Annotated[list[str], typer.Argument(metavar="NAME|FILE.py")],
     format: Annotated[Format, typer.Option(help="For a terminal, or for a paper.")] = Format.text,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE,...",
+            help="Show the case in which options have these values, and inputs that may be left "
+            "out are given or absent: stride=2,padding=same or lengths=given.",
+            show_default=False,
+        ),
+    ] = None,
+    all_steps: Annotated[
+        bool, typer.Option("--all-steps", help="Show bookkeeping steps one by one, too.")
+    ] = False,
 ) -> None:
-    """Print the derivation, step by step, each with the name of its rule."""
+    """Print the derivation, step by step: the plain case, and then the general one."""
     from derive.pipeline import show as derivation
 
+    choices = _choices(set_) if set_ else None
     for target in _select(names):
         with _named(target):
-            typer.echo(derivation(target.operation, format.value).rstrip("\n"))
+            text = derivation(target.operation, format.value, choices, all_steps=all_steps)
+            typer.echo(text.rstrip("\n"))
+
+
+@app.command()
+def audit(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE.py", help="Files of claims.")],
+) -> None:
+    """Say of gradients that somebody derived by hand whether they are right.
+
+    The exit status is 0 if all claims hold, 1 if some do not, and 2 if of some there is no telling.
+    """
+    from derive.claims import audit as audited
+    from derive.language.load import load_claims
+
+    wrong = unanswered = False
+    for path in files:
+        for name, claim in load_claims(path).items():
+            try:
+                verdict = audited(claim)
+            except DeriveError as error:
+                _say(f"{path}: {name}: {error}")
+                unanswered = True
+                continue
+            place = f"{name} ({claim.source})" if claim.source else name
+            typer.echo(printable(f"{place}: {verdict}\n"))
+            wrong |= not verdict.holds
+    if unanswered or wrong:
+        raise typer.Exit(2 if unanswered else 1)
 
 
 @app.command()
@@ -293,6 +337,24 @@ def list_operations() -> None:
         if console.is_terminal:  # elsewhere, a line for each
             line = textwrap.fill(line, console.width, subsequent_indent=" " * (width + room + 4))
         typer.echo(line)
+
+
+def _choices(given: Sequence[str]) -> dict[str, Any]:
+    """Values of options by name, from ``stride=2,padding=(1, 2)``: numbers, tuples and words."""
+    text = ",".join(given)
+    parts = re.split(r",(?=\s*\w+\s*=)", text)
+    choices: dict[str, Any] = {}
+    for part in parts:
+        name, equals, value = (piece.strip() for piece in part.partition("="))
+        if not (name.isidentifier() and equals and value):
+            raise UsageError(
+                f"--set takes NAME=VALUE, and got {part!r}. Write --set stride=2,padding=1."
+            )
+        try:
+            choices[name] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            choices[name] = value
+    return choices
 
 
 # What is asked for, and where it lies

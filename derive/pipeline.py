@@ -6,10 +6,12 @@ import builtins
 import hashlib
 import linecache
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from shlex import quote
 from types import ModuleType
+from typing import Any
 
 from derive.backends.numpy.lower import Mathematics, lower
 from derive.backends.numpy.module import comment, render_module
@@ -17,7 +19,9 @@ from derive.backends.numpy.package import family_file, index_file, typed_marker
 from derive.calculus.adjoint import adjoint
 from derive.calculus.checks import check, check_system
 from derive.calculus.derivation import Derivation, derivation, outline
+from derive.calculus.example import given_numbers
 from derive.calculus.lift import equations_of, lifted, outputs_apart
+from derive.calculus.plain import distinction, plain, special
 from derive.calculus.statements import System
 from derive.errors import DefinitionError
 from derive.language.operation import Operation
@@ -28,8 +32,9 @@ from derive.passes.separate_windows import with_separate_windows
 from derive.program.dependences import in_order
 from derive.program.grammar import adding
 from derive.program.show import show as program_text
+from derive.prose.document import Case
 from derive.prose.latex import render_latex
-from derive.prose.text import derivation_text
+from derive.prose.terminal import render_text
 from derive.verification.gate import Findings, examine
 
 
@@ -81,7 +86,7 @@ def rendered(
     """What `build` would write; the files say that they were checked, or that they were not."""
     system, steps = _derived(operation)
     module = render_module(_mathematics(operation, system, steps), steps)
-    paper = render_latex(steps)
+    paper = render_latex(_cases(operation, steps))
 
     stamp = definition_hash(operation)
     command = f"derive build {operation.name if folder else f'{quote(file)} --out DIR'}"
@@ -112,6 +117,7 @@ def _checked(operation: Operation) -> System:
             remedy="Give an Operation(name, summary, inputs, outputs, equations).",
         )
     check(operation)
+    given_numbers(operation)
     system = lifted(operation)
     check_system(operation, system)
     in_order([adding(s) for s in system.statements], operation.name)  # a cycle, in its own names
@@ -139,10 +145,43 @@ def written(operation: Operation, folder: str, root: Path) -> Build | None:
     return Build(operation, tuple(outputs), 0)
 
 
-def show(operation: Operation, format: str) -> str:
-    """The derivation of an operation, as ``"text"`` or ``"latex"``."""
-    _, steps = _derived(operation)
-    return render_latex(steps) if format == "latex" else derivation_text(steps)
+def show(
+    operation: Operation,
+    format: str,
+    choices: Mapping[str, Any] | None = None,
+    *,
+    all_steps: bool = False,
+) -> str:
+    """The derivation of an operation, as ``"text"`` or ``"latex"``.
+
+    Parameters
+    ----------
+    operation : Operation
+        The definition.
+    format : str
+        What it is written in.
+    choices : mapping of str to object, optional
+        Values of options, as `derive.calculus.plain.special` has them: shown is that case alone,
+        else the plain one and then the general one.
+    all_steps : bool, optional
+        Whether bookkeeping steps are shown one by one.
+    """
+    render = render_latex if format == "latex" else render_text
+    if choices is None:
+        return render(_cases(operation, _derived(operation)[1]), all_steps)
+    narrow = special(operation, choices)
+    where = distinction(operation, narrow, choices)
+    return render([Case(_derived(narrow)[1], where=where)], all_steps)
+
+
+def _cases(operation: Operation, general: Derivation) -> list[Case]:
+    """The plain case, and then the general one if it is another."""
+    narrow = plain(operation)
+    derived = _derived(narrow)[1]
+    where = distinction(operation, narrow, {})
+    if not where and [s.label for s in derived.steps] == [s.label for s in general.steps]:
+        return [Case(derived)]
+    return [Case(derived, "The plain case", where), Case(general, "The general case")]
 
 
 def explain(operation: Operation, direction: str, after: str = "") -> str:
@@ -218,7 +257,9 @@ def definition_hash(operation: Operation) -> str:
     ]
     parts += [f"{relation}{words}" for relation, words in operation.requires]
     parts += [f"{key}{value}" for key, value in operation.legend.items()]
+    parts += [f"{index}{tuple(names)}" for index, names in operation.rows.items()]
     parts += operation.aliases
+    parts += [f"{name}={numbers!r}" for name, numbers in operation.example.items()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 

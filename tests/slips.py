@@ -180,7 +180,7 @@ class Judge:
         return found
 
 
-class _Evaluation(reference._Evaluation):
+class _Evaluation(reference.Evaluation):
     """A slip may read beyond a tensor that says nothing of outside: there anything may be."""
 
     def read(self, tensor: Tensor, index: tuple[int, ...]) -> Any:

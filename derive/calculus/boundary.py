@@ -22,7 +22,7 @@ from derive.calculus.line import Line
 from derive.calculus.normal import put
 from derive.calculus.sifting import decided, vanishing
 from derive.calculus.statements import Statement
-from derive.calculus.step import Becomes, Equal, listing
+from derive.calculus.step import Becomes, listing
 from derive.language.symbols import Access, Axis, Tensor
 
 
@@ -52,8 +52,8 @@ def set_rows_apart(line: Line) -> None:
         found = [_row(s, index) for s in line.current] if isinstance(index, Axis) else []
         rows = [row for row in found if row]
         if alike and found and len(rows) == len(found):
-            numbers = dict.fromkeys(Equal(index, number) for number, _ in rows)
-            line.add("rows apart", [term for _, term in rows], listing(numbers))
+            because = ("each row that a δ names has an equation of its own",)
+            line.add("rows apart", [term for _, term in rows], because)
 
 
 def _row(term: Statement, axis: Axis) -> tuple[Integer, Statement] | None:

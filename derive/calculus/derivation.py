@@ -7,7 +7,7 @@ statements; its first step says that both are equal, and tests evaluate it and e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from derive.calculus import sifting
@@ -19,7 +19,6 @@ from derive.calculus.jacobian import jacobian_lines
 from derive.calculus.lift import equations_of
 from derive.calculus.line import Line
 from derive.calculus.loops import loops
-from derive.calculus.reading import read_form
 from derive.calculus.reuse import forward_values, reuse_forward
 from derive.calculus.statements import Statement, System
 from derive.calculus.step import Equal, Step, TotalDerivative
@@ -78,6 +77,29 @@ class Derivation:
         """All steps in order."""
         lines = (*self.gradients.values(), *self.jacobians.values())
         return tuple(step for steps in lines for step in steps)
+
+    @property
+    def given(self) -> tuple[Tensor, ...]:
+        """The cotangents of the outputs from which everything follows."""
+        bars = (self.cotangent.get(tensor) for tensor in self.operation.outputs)
+        return tuple(bar for bar in bars if bar is not None)
+
+    @property
+    def wanted(self) -> tuple[Tensor, ...]:
+        """The cotangents of inputs that follow; an input that no output varies with has none."""
+        bars = (self.cotangent.get(tensor) for tensor in self.operation.inputs)
+        return tuple(bar for bar in bars if bar in self.gradients)
+
+    @property
+    def rows(self) -> dict[tuple[Tensor, int], Sequence[str]]:
+        """What rows of tensors are called, those of their cotangents too."""
+        found = self.operation.named_rows
+        bars = {
+            (self.cotangent[tensor], place): names
+            for (tensor, place), names in found.items()
+            if tensor in self.cotangent
+        }
+        return found | bars
 
     @property
     def lifted(self) -> bool:
@@ -214,15 +236,16 @@ def _specialise(line: Line) -> None:
         line.assuming = tuple(Equal(symbol, one) for symbol, one in ones.items())
         line.add("special case", after, ("every number is divisible by 1",))
         line.read()
-    before = line.steps[-1]
+    before, known = line.steps[-1], len(line.steps)
     line.apply("change of index", sifting.flip, line.deltas)
     if line.steps[-1] is not before:
         line.read()
         last = line.steps[-1]
-        if before.reading and last.reading:
-            first, second = read_form(before.shown, rest=False), read_form(last.shown, detail=False)
-            both = (*first, "; that is, ", *second) if first and second else last.reading
-            line.steps[-1] = replace(last, reading=both)
+        if not last.forms:  # then nothing was gained
+            del line.steps[known:]
+            line.current = before.after
+        elif before.forms:
+            line.steps[-1] = replace(last, forms=(*before.forms, *last.forms))
 
 
 def _cycle(bar: Tensor, scatter: dict[Tensor, list[Statement]]) -> frozenset[Tensor]:

@@ -22,6 +22,7 @@ from derive.calculus.adjoint import weigh
 from derive.calculus.bounds import nonnegative
 from derive.calculus.chain import Names, Slope
 from derive.calculus.diagonal import equates, merge_diagonal
+from derive.calculus.forms import StateMatrix
 from derive.calculus.line import Line
 from derive.calculus.loops import Loop
 from derive.calculus.normal import put, tidy
@@ -277,18 +278,18 @@ def _read(line: Line, block: _Block) -> None:
 
     direct = block.loop.between(block.of, block.by, block.lag)  # the first terms are of these
     free = [
-        term.value
+        term
         for term, slope in zip(line.current, direct, strict=False)
         if diagonal(term)
         and not slope.slope.has(slope.read)
         and not any(a.tensor.parameter for a in term.value.atoms(Access))
     ]
-    reading: list = ["a diagonal matrix" if all(map(diagonal, line.current)) else "a matrix"]
-    if free:
-        ends = [Access(block.by, tidy(block.now + block.lag)), Access(block.of, block.now)]
-        where = ", in which " if reading == ["a diagonal matrix"] else ", on whose diagonal "
-        verb = " leads" if len(free) == 1 else " lead"
-        reading += [where, *listing(free), verb, " straight from ", ends[0], " to ", ends[1]]
-        reading += [", past every weight"]
-    if len(reading) > 1 or reading == ["a diagonal matrix"]:
-        line.steps[-1] = replace(line.steps[-1], reading=tuple(reading))
+    form = StateMatrix(
+        all(map(diagonal, line.current)),
+        tuple(dict.fromkeys(term.value for term in free)),
+        Access(block.by, tidy(block.now + block.lag)),
+        Access(block.of, block.now),
+        conditional=any(g.kind != "eq" for term in free for g in term.where),
+    )
+    if form.diagonal or form.straight:
+        line.steps[-1] = replace(line.steps[-1], forms=(form,))

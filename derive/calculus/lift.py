@@ -7,7 +7,7 @@ so the textbook's pre-activation appears by itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import chain, count
@@ -132,7 +132,7 @@ def outputs_apart(system: System) -> System:
             continue
         name = fresh(f"{output.name}_value", taken)
         inner = output.like(name=name)
-        axes = tuple(
+        axes = _whole_box(output, statements) or tuple(
             Axis(_axis_name(number, taken), extent) for number, extent in enumerate(output.shape)
         )
         places = tuple(a + o for a, o in zip(axes, output.offset, strict=True))
@@ -141,6 +141,16 @@ def outputs_apart(system: System) -> System:
         statements = [s.substitute({output: inner}) for s in statements]
         statements.append(Statement(axes, Access(output, *places), Access(inner, *places)))
     return replace(system, statements=tuple(statements))
+
+
+def _whole_box(tensor: Tensor, statements: Iterable[Statement]) -> tuple[Axis, ...]:
+    """The author's indices of all entries of a tensor, if a statement writes them by name."""
+    for target in (s.target for s in statements if s.target.tensor == tensor):
+        plain = [isinstance(i, Axis) and i.extent == extent
+                 for i, extent in zip(target.index, tensor.shape, strict=True)]  # fmt: skip
+        if all(plain) and len({*target.index}) == len(target.index):
+            return target.index  # type: ignore[return-value]
+    return ()
 
 
 def _axis_name(number: int, taken: set[str]) -> str:
@@ -183,19 +193,19 @@ class _Lift:
         if isinstance(value, Maximum) and alone:
             self.maximum(target, value, domain, where)
             return
+        # In the author's order. An absent optional input drops its statement, so each has a
+        # statement of its own.
         base: dict[tuple, list[Expr]] = {}
-        for box, guards, term in self.terms(value, domain, where):
-            base.setdefault((box, guards), []).append(term)
-        for (box, guards), terms in base.items():
+        for number, (box, guards, term) in enumerate(self.terms(value, domain, where)):
+            apart = number if box != domain or _reads_optional(term) else -1
+            base.setdefault((box, guards, apart), []).append(term)
+        for (box, guards, apart), terms in base.items():
             if excluded(guards, box):
                 continue
-            # An absent optional input drops its statement, so each has a statement of its own.
-            alone = [t for t in terms if box != domain or _reads_optional(t)]
-            together = [t for t in terms if t not in alone]
-            for term in (*([self.order.part(value, together)] if together else []), *alone):
-                lifted = self.name_reductions(term, box, guards)
-                if lifted != 0:
-                    self.statements.append(Statement(box, target, lifted, guards))
+            term = terms[0] if apart >= 0 else self.order.part(value, terms)
+            lifted = self.name_reductions(term, box, guards)
+            if lifted != 0:
+                self.statements.append(Statement(box, target, lifted, guards))
 
     def maximum(
         self, target: Access, value: Maximum, domain: tuple[Axis, ...], where: tuple[Guard, ...]

@@ -8,7 +8,7 @@ from typing import Any
 
 from sympy import Symbol
 
-from derive.calculus.reading import read_form, read_recurrence
+from derive.calculus.reading import read_form
 from derive.calculus.sifting import Rewritten
 from derive.calculus.statements import Statement
 from derive.calculus.step import Becomes, Equal, Phrase, Step, listing
@@ -100,7 +100,6 @@ class Line:
             self.add("change of index", after, listing(Becomes(a, b) for a, b in renamed.items()))
 
     def read(self) -> None:
-        """Say what the form is called, after what it was called before."""
-        reading = read_form(self.current) or read_recurrence(self.current, self.cycle)
-        if reading:
-            self.steps[-1] = replace(self.steps[-1], reading=reading)
+        """Say what the form is called."""
+        if form := read_form(self.current, self.cycle):
+            self.steps[-1] = replace(self.steps[-1], forms=(form,))

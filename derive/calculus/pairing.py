@@ -112,7 +112,7 @@ class Build:
             found = [i for i in access.index if i in axes]
             if len(found) == 2:
                 return found[0], found[1]
-        ordered = sorted(axes, key=lambda a: ((rows, columns) + (a,)).index(a))
+        ordered = sorted(axes, key=lambda a: (rows, columns, a).index(a))
         return ordered[0], ordered[1]
 
     # ---- entry by entry ------------------------------------------------------------------

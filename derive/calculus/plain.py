@@ -90,12 +90,9 @@ def special(operation: Operation, choices: Mapping[str, Any]) -> Operation:
         if everything - _read(_without(inner.equations, [tensor]), outputs) - {tensor}:
             absent.remove(tensor)  # something else would have no effect either
     given = [t for t in inner.inputs if t not in absent]
-    mark = (
-        {}
-        if any(_marks(options[n], operation) for n in choices if n in options)
-        else {"besides": None}
-    )
-    required = {t: t.like(optional=False, default=None, **mark) for t in given}
+    marked = any(_marks(options[n], operation) for n in choices if n in options)
+    unmarked = {} if marked else {"besides": None}
+    required = {t: t.like(optional=False, default=None, **unmarked) for t in given}
     equations = _without(inner.equations, absent, required)
     return compose(
         operation.name,
@@ -106,9 +103,26 @@ def special(operation: Operation, choices: Mapping[str, Any]) -> Operation:
         equations=_without_names(equations, outputs),
         requires=inner.requires,
         legend=inner.legend,
+        rows=inner.rows,
         options=tuple(o for name, o in options.items() if bound[name] is o),
         source=operation.source,
     )
+
+
+def distinction(general: Operation, narrow: Operation, choices: Mapping[str, Any]) -> str:
+    """What is special of a special case, as a sentence; empty if nothing is."""
+    kept, there = {o.name for o in narrow.options}, {t.name for t in narrow.inputs}
+    values = {o.name: choices.get(o.name, o.default) for o in general.options if o.name not in kept}
+    said = [f"{name} = {value}" for name, value in values.items()]
+    absent = [t.name for t in general.inputs if t.name not in there]
+    clauses = [_listed(said)] if said else []
+    if absent:
+        clauses.append(f"{_listed(absent)} {'are' if len(absent) > 1 else 'is'} left out")
+    return f"Here {', and '.join(clauses)}." if clauses else ""
+
+
+def _listed(items: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(items[:-1]), items[-1])))
 
 
 def _positive(size: Size) -> Size:
@@ -149,10 +163,7 @@ def _without(
             return _NOTHING if access.tensor.default is None else access.tensor.default
         return Access(renamed.get(access.tensor, access.tensor), *access.index)
 
-    def side(value: Expr) -> Expr:
-        return _something(_rebuilt(value, order, entry))
-
-    return [Equation(side(e.left), side(e.right), e.scatter) for e in equations]
+    return [_with(e, order, entry) for e in equations]
 
 
 def _rebuilt(value: Any, order: Order, entry: Callable[[Access], Expr]) -> Any:
@@ -232,12 +243,14 @@ def _without_names(
             entry = partial(_named, equation)
             order = order_of([e.right for e in equations])
             others = [e for e in equations if e.left.tensor != tensor]
-            shorter = [
-                Equation(*(_rebuilt(side, order, entry) for side in (e.left, e.right)), e.scatter)
-                for e in others
-            ]
-            return _without_names(shorter, outputs)
+            return _without_names([_with(e, order, entry) for e in others], outputs)
     return tuple(equations)
+
+
+def _with(equation: Equation, order: Order, entry: Callable[[Access], Expr]) -> Equation:
+    """The equation with other entries on both sides."""
+    left, right = (_rebuilt(side, order, entry) for side in (equation.left, equation.right))
+    return Equation(left, _something(right), equation.scatter)
 
 
 def _named(equation: Equation, access: Access) -> Expr:
@@ -256,4 +269,4 @@ def _only_names(left: Access, right: Expr) -> bool:
     return plain and {*left.index} == {*right.index} and len({*right.index}) == len(right.index)
 
 
-__all__ = ["ABSENT", "GIVEN", "plain", "special"]
+__all__ = ["ABSENT", "GIVEN", "distinction", "plain", "special"]

@@ -6,6 +6,7 @@ Unicode or LaTeX.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -56,6 +57,20 @@ def listing(items: Iterable[Expr | Tensor | Guard | Equal | Becomes]) -> Phrase:
     return tuple(phrase)
 
 
+class Form(ABC):
+    """What a formula is called; `derive.calculus.forms` has one class for each name."""
+
+    @property
+    @abstractmethod
+    def phrase(self) -> Phrase:
+        """The name, to stand after "This is"."""
+
+    @property
+    def rest(self) -> Phrase:
+        """What is said once, after all names that the formula has."""
+        return ()
+
+
 @dataclass(frozen=True)
 class Step:
     """One application of one rule to the statements that write one cotangent.
@@ -73,8 +88,8 @@ class Step:
         Why, in words and formulas.
     label : str
         ``x_bar.3``: counted for each tensor.
-    reading : Phrase
-        What the form of `after` is called; empty where it has no name.
+    forms : tuple of Form
+        What the formula is called, each of them a name for all of it; empty where it has none.
     assuming : tuple of Equal
         Values of settings for which alone the two sides agree.
     deltas : bool
@@ -87,7 +102,7 @@ class Step:
     after: tuple[Statement, ...]
     because: Phrase
     label: str
-    reading: Phrase = ()
+    forms: tuple[Form, ...] = ()
     assuming: tuple[Equal, ...] = ()
     deltas: bool = False
 
@@ -95,6 +110,16 @@ class Step:
     def shown(self) -> tuple[Statement, ...]:
         """The statements of `after` that write the target."""
         return tuple(s for s in self.after if s.target.tensor == self.target)
+
+    @property
+    def reading(self) -> Phrase:
+        """What the formula is called, in words."""
+        phrase: list = []
+        for form, after in zip(self.forms, (*self.forms[1:], None), strict=False):
+            phrase += form.phrase
+            phrase += form.rest if after is None or after.rest != form.rest else ()
+            phrase += ["; that is, "] if after else []
+        return tuple(phrase)
 
 
 class PartialDerivative(Tensor):
@@ -154,6 +179,7 @@ def factors(value: Any) -> tuple[Any, ...]:
 __all__ = [
     "Becomes",
     "Equal",
+    "Form",
     "PartialDerivative",
     "Phrase",
     "Step",

@@ -1,5 +1,6 @@
 """What may be written in a definition."""
 
+from derive.language.claim import Claim, Cotangent, Derivative, cotangent, derivative
 from derive.language.composition import Part, compose, part
 from derive.language.maximum import ArgMaximum, Maximum, Minimum
 from derive.language.operation import Equation, Operation, accumulate
@@ -43,6 +44,9 @@ __all__ = [
     "Access",
     "ArgMaximum",
     "Axis",
+    "Claim",
+    "Cotangent",
+    "Derivative",
     "Equation",
     "Maximum",
     "Minimum",
@@ -57,6 +61,8 @@ __all__ = [
     "axis",
     "bounded",
     "compose",
+    "cotangent",
+    "derivative",
     "expm1",
     "flag",
     "gelu",

@@ -19,7 +19,7 @@ from sympy import Basic
 from derive.errors import DefinitionError
 from derive.language.inlining import Inlining
 from derive.language.operation import Equation, Operation, sides
-from derive.language.symbols import Access, Tensor
+from derive.language.symbols import Access, Axis, Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +36,8 @@ class Part:
         What it requires of the sizes.
     legend : mapping of str to str
         What its indices mean.
+    rows : mapping of str to sequence of str
+        What rows are called, by the index that runs over them.
     named : mapping of str to Tensor
         Its inputs and outputs, by the names that they have in the operation.
     """
@@ -45,6 +47,7 @@ class Part:
     equations: tuple[Equation, ...]
     requires: tuple[tuple[Basic, str], ...]
     legend: Mapping[str, str]
+    rows: Mapping[str, Sequence[str]]
     named: Mapping[str, Tensor]
 
     def __getitem__(self, name: str) -> Tensor:
@@ -97,6 +100,7 @@ def part(operation: Operation, suffix: str | Callable[[str], str], /, **bindings
         inlined.equations(),
         tuple(inlined.requirements()),
         inlined.legend(),
+        inlined.rows(),
         {t.name: inlined.tensor(t) for t in named if not inlined.is_function(t)},
     )
 
@@ -111,6 +115,7 @@ def compose(
     equations: Sequence[Any] = (),
     requires: Sequence[tuple[Basic, str]] = (),
     legend: Mapping[str, str] | None = None,
+    rows: Mapping[str, Sequence[str]] | None = None,
     **more: Any,
 ) -> Operation:
     """The operation that consists of parts and of equations between them.
@@ -124,16 +129,19 @@ def compose(
     inputs : sequence of Tensor
         What the whole takes besides what the parts still need. Those that may be left out come
         last, as in every operation.
-    outputs, equations, requires, legend, **more
+    outputs, equations, requires, legend, rows, **more
         As for `Operation`; what the parts have of these is added. Equations that no output
         depends on are left out, such as those of a part's output that nobody reads.
     """
     parts = tuple(parts)
     needed = (*inputs, *(tensor for p in parts for tensor in p.inputs))
     meanings: dict[str, str] = {}
+    called: dict[str, Sequence[str]] = {}
     for p in parts:
         meanings |= p.legend
+        called |= p.rows
     used = _reaching(outputs, [*(e for p in parts for e in p.equations), *equations])
+    left = {axis.name for e in used for side in sides(e) for axis in side.atoms(Axis)}
     return Operation(
         name=name,
         summary=summary,
@@ -142,6 +150,7 @@ def compose(
         equations=used,
         requires=(*dict.fromkeys(r for p in parts for r in p.requires), *requires),
         legend=meanings | dict(legend or {}),
+        rows={index: names for index, names in called.items() if index in left} | dict(rows or {}),
         **more,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import sympy
@@ -257,9 +257,19 @@ class Inlining:
         """What indices mean, by the names that they have now."""
         found = {axis.name: axis for axis in self.operation.axes}
         named = {name: ",".join(a.name for a in self.axes(axis)) for name, axis in found.items()}
+        keys = {
+            key: [name for letter in key.split(",") if (name := named.get(letter, letter))]
+            for key in self.operation.legend
+        }
+        return {",".join(names): self.operation.legend[key] for key, names in keys.items() if names}
+
+    def rows(self) -> dict[str, Sequence[str]]:
+        """What rows are called, by the names that indices have now."""
+        found = {axis.name: axis for axis in self.operation.axes}
         return {
-            ",".join(named.get(letter, letter) for letter in key.split(",")): meaning
-            for key, meaning in self.operation.legend.items()
+            axis.name: names
+            for index, names in self.operation.rows.items()
+            for axis in self.axes(found[index])
         }
 
     def requirements(self) -> Iterable[tuple[Basic, str]]:

@@ -1,4 +1,4 @@
-"""Read a user's definition file.
+"""Read a user's definition file, or one of claims.
 
 A definition is a Python program and is run as one, in a namespace of its own. What it says is
 whatever objects it leaves behind; its text is never looked at.
@@ -11,7 +11,7 @@ from contextlib import chdir, redirect_stdout
 from pathlib import Path
 
 from derive.errors import DefinitionError, FileError
-from derive.language import Operation
+from derive.language import Claim, Operation
 
 
 def load(path: Path) -> tuple[Operation, ...]:
@@ -36,12 +36,6 @@ def load(path: Path) -> tuple[Operation, ...]:
         If the file fails, with the line in it that failed; if it defines no operation, or two of
         one name.
     """
-    if path.is_dir():
-        raise FileError(f"{path} is a directory, and a definition is a file.")
-    if path.is_symlink() and not path.exists():
-        raise FileError(f"{path} is a dead link: there is no {path.readlink()}.")
-    if not path.is_file():
-        raise FileError(f"{path}: there is no such file.")
     namespace = _run(path)
     shipped = _shipped()
     found = {
@@ -65,8 +59,45 @@ def load(path: Path) -> tuple[Operation, ...]:
     return operations
 
 
+def load_claims(path: Path) -> dict[str, Claim]:
+    """Run a file and collect the claims it makes.
+
+    Parameters
+    ----------
+    path : Path
+        A Python file. It may import modules that lie beside it.
+
+    Returns
+    -------
+    dict of str to Claim
+        The module-level claims by the names they are assigned to, in their order.
+
+    Raises
+    ------
+    FileError
+        If there is no such file.
+    DefinitionError
+        If the file fails, with the line in it that failed, or if it makes no claim.
+    """
+    found = {name: value for name, value in _run(path).items() if isinstance(value, Claim)}
+    if not found:
+        raise DefinitionError(
+            "",
+            "the file makes no claim.",
+            remedy="Assign a Claim(operation, Eq(...)) to a name at the top level of the file.",
+            source=str(path),
+        )
+    return found
+
+
 def _run(path: Path) -> dict[str, object]:
     """The global names that a file leaves behind."""
+    if path.is_dir():
+        raise FileError(f"{path} is a directory, and a definition is a file.")
+    if path.is_symlink() and not path.exists():
+        raise FileError(f"{path} is a dead link: there is no {path.readlink()}.")
+    if not path.is_file():
+        raise FileError(f"{path}: there is no such file.")
     beside = str(path.resolve().parent)
     sys.path.insert(0, beside)
     try:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,6 +82,10 @@ class Operation:
         error: ``(P >= 1, "the kernel is larger than the padded input")``.
     legend : mapping of str to str
         What the single letters mean.
+    rows : mapping of str to sequence of str
+        What the rows are called over which an index of a fixed extent runs, such as those of gates:
+        ``{"gate": ("input", "forget", "cell", "output")}``. Derivations say ``forget`` where an
+        equation says 1; the legend names them, too.
     notes : str
         Further paragraphs for the module's docstring.
     aliases : tuple of str
@@ -89,6 +94,10 @@ class Operation:
         Where the mathematics is from (paper, section of a textbook).
     cases : tuple of mapping
         Further cases for verification: values of sizes and options.
+    example : mapping of str to numbers
+        Small numbers to work out by hand: each input by name, as nested lists; options; sizes that
+        no input shows; and, if the cotangents of the outputs are to be others than 1, 2, 3, ...,
+        these by the names of outputs with ``_bar``.
 
     Attributes
     ----------
@@ -108,6 +117,8 @@ class Operation:
     aliases: tuple[str, ...] = ()
     source: str = ""
     cases: tuple[Mapping[str, Any], ...] = ()
+    rows: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    example: Mapping[str, Any] = field(default_factory=dict)
     order: Order = field(init=False, repr=False)  # two that differ in it alone are two
 
     def __post_init__(self) -> None:
@@ -149,6 +160,15 @@ class Operation:
         object.__setattr__(self, "requires", requires)
         if not isinstance(self.legend, Mapping):
             raise DefinitionError(str(self.name), "legend must map letters to their meaning")
+        _check_rows(self)
+        said = {i: ", ".join(names) for i, names in self.rows.items() if i not in self.legend}
+        object.__setattr__(self, "legend", dict(self.legend) | said)
+        if not isinstance(self.example, Mapping):
+            raise DefinitionError(
+                str(self.name),
+                f"example is {self.example!r}, which is no mapping",
+                remedy='Give numbers by name: {"x": [1, 2, 3], "stride": 2}.',
+            )
         rights = [right for e in self.equations if isinstance(right := _right(e), Expr)]
         object.__setattr__(self, "order", order_of(rights))
 
@@ -164,6 +184,26 @@ class Operation:
         """Every index of the equations, in a fixed order."""
         found = {axis for e in self.equations for s in sides(e) for axis in s.atoms(Axis)}
         return tuple(sorted(found, key=str))
+
+    @property
+    def named_rows(self) -> dict[tuple[Tensor, int], Sequence[str]]:
+        """What the rows of a tensor along its index at a position are called.
+
+        They have the names of the index that runs over them; where some of them are read by number
+        alone, those of a longer index that begins with the same names.
+        """
+        found: dict[tuple[Tensor, int], Sequence[str]] = {}
+        entries = (a for e in self.equations for s in sides(e) for a in s.atoms(Access))
+        for entry in sorted(entries, key=str):
+            for place, index in enumerate(entry.index):
+                own = self.rows.get(index.name, ()) if isinstance(index, Axis) else ()
+                if len(own) > len(found.get((entry.tensor, place), ())):
+                    found[entry.tensor, place] = own
+        for (tensor, place), own in found.items():
+            longer = (names for names in self.rows.values() if [*names[: len(own)]] == [*own])
+            whole = (names for names in longer if len(names) == tensor.shape[place])
+            found[tensor, place] = next(whole, own)
+        return found
 
     @property
     def sizes(self) -> tuple[Size, ...]:
@@ -205,3 +245,30 @@ class Operation:
         """Short: equations of a layer fill a screen."""
         inputs, outputs = (", ".join(t.name for t in ts) for ts in (self.inputs, self.outputs))
         return f"<Operation {self.name}: {inputs} -> {outputs}>"
+
+
+def _check_rows(operation: Operation) -> None:
+    """Raise if names of rows do not fit the index that they are for."""
+    if not isinstance(operation.rows, Mapping):
+        raise DefinitionError(str(operation.name), "rows must map an index to names")
+    if not operation.rows:
+        return
+    extents = {axis.name: axis.extent for axis in operation.axes}
+    for index, names in operation.rows.items():
+        words = isinstance(names, tuple | list) and all(isinstance(n, str) for n in names)
+        if index not in extents:
+            problem = f"rows names those of {index}, which is no index of the equations"
+        elif not words or not all(re.fullmatch(r"[A-Za-z][A-Za-z0-9_ -]*", n) for n in names):
+            problem = f"rows calls those of {index} {names!r}, which are not all words"
+        elif len(names) != extents[index]:
+            problem = f"rows has {len(names)} names for {index}, which runs over {extents[index]}"
+        elif len(set(names)) < len(names):
+            problem = f"rows calls two of {index} the same: {', '.join(names)}"
+        elif both := sorted(extents.keys() & set(names)):
+            problem = f"rows calls one of {index} {both[0]}, which is an index itself"
+        else:
+            continue
+        raise DefinitionError(
+            str(operation.name), problem,
+            remedy='Give each row of an index over a number its own name: {"gate": ("a", "b")}.',
+        )  # fmt: skip

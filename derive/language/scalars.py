@@ -112,11 +112,11 @@ def _half_tanh_slope(x: Expr) -> Expr:
 
 @dataclass(frozen=True)
 class Scalar:
-    """One row: a function, its derivative as a function of ``(x, y)``, its LaTeX."""
+    """One row: a function, its derivative as a function of ``(x, y)``, its letter if it has one."""
 
     function: type
     derivative: Callable[[Expr, Expr], Expr]
-    latex: str = ""
+    letter: str = ""
 
 
 SCALARS: dict[type, Scalar] = {
@@ -124,8 +124,8 @@ SCALARS: dict[type, Scalar] = {
     for row in (
         Scalar(sympy.exp, lambda x, y: y),
         Scalar(sympy.log, lambda x, y: 1 / x),
-        Scalar(log1p, lambda x, y: 1 / (1 + x), r"\operatorname{log1p}"),
-        Scalar(expm1, lambda x, y: sympy.exp(x), r"\operatorname{expm1}"),
+        Scalar(log1p, lambda x, y: 1 / (1 + x)),
+        Scalar(expm1, lambda x, y: sympy.exp(x)),
         Scalar(sympy.tanh, lambda x, y: 1 - y**2),
         Scalar(sympy.sinh, lambda x, y: sympy.cosh(x)),
         Scalar(sympy.cosh, lambda x, y: sympy.sinh(x)),
@@ -133,53 +133,32 @@ SCALARS: dict[type, Scalar] = {
         Scalar(sympy.cos, lambda x, y: -sympy.sin(x)),
         Scalar(sympy.tan, lambda x, y: 1 + y**2),
         Scalar(sympy.atan, lambda x, y: lorentzian(x)),
-        Scalar(
-            lorentzian,
-            lambda x, y: -2 * bounded(x) * y**2,
-            r"\operatorname{lorentzian}",
-        ),
+        Scalar(lorentzian, lambda x, y: -2 * bounded(x) * y**2),
         Scalar(sympy.Abs, lambda x, y: sympy.sign(x)),
         Scalar(sympy.sign, lambda x, y: Integer(0)),
         Scalar(
             sympy.erf,
             lambda x, y: 2 / sympy.sqrt(sympy.pi) * sympy.exp(-(bounded(x) ** 2)),
         ),
-        Scalar(normal_cdf, lambda x, y: normal_pdf(x), r"\Phi"),
-        Scalar(normal_pdf, lambda x, y: -bounded(x) * y, r"\varphi"),
-        Scalar(sigmoid, lambda x, y: y * (1 - y), r"\sigma"),
-        Scalar(softplus, lambda x, y: sigmoid(x), r"\operatorname{softplus}"),
-        Scalar(
-            softsign,
-            lambda x, y: 1 / (1 + sympy.Abs(x)) ** 2,
-            r"\operatorname{softsign}",
-        ),
-        Scalar(
-            silu,
-            _gate_slope(lambda x: sigmoid(x), lambda x: sigmoid(x) * (1 - sigmoid(x))),
-            r"\operatorname{silu}",
-        ),
+        Scalar(normal_cdf, lambda x, y: normal_pdf(x), "Phi"),
+        Scalar(normal_pdf, lambda x, y: -bounded(x) * y, "varphi"),
+        Scalar(sigmoid, lambda x, y: y * (1 - y), "sigma"),
+        Scalar(softplus, lambda x, y: sigmoid(x)),
+        Scalar(softsign, lambda x, y: 1 / (1 + sympy.Abs(x)) ** 2),
+        Scalar(silu, _gate_slope(lambda x: sigmoid(x), lambda x: sigmoid(x) * (1 - sigmoid(x)))),
         Scalar(
             mish,
             _gate_slope(
                 lambda x: sympy.tanh(softplus(x)),
                 lambda x: (1 - sympy.tanh(softplus(x)) ** 2) * sigmoid(x),
             ),
-            r"\operatorname{mish}",
         ),
-        Scalar(
-            gelu,
-            _gate_slope(lambda x: normal_cdf(x), lambda x: normal_pdf(x)),
-            r"\operatorname{gelu}",
-        ),
-        Scalar(
-            gelu_tanh,
-            _gate_slope(_half_tanh, _half_tanh_slope),
-            r"\operatorname{gelu_{tanh}}",
-        ),
-        Scalar(bounded, lambda x, y: Integer(1), r"\operatorname{bounded}"),
-        Scalar(relu, lambda x, y: step(x), r"\operatorname{relu}"),
-        Scalar(step, lambda x, y: Integer(0), r"\operatorname{step}"),
-        Scalar(stop, lambda x, y: Integer(0), r"\operatorname{stop}"),
+        Scalar(gelu, _gate_slope(lambda x: normal_cdf(x), lambda x: normal_pdf(x))),
+        Scalar(gelu_tanh, _gate_slope(_half_tanh, _half_tanh_slope)),
+        Scalar(bounded, lambda x, y: Integer(1)),
+        Scalar(relu, lambda x, y: step(x)),
+        Scalar(step, lambda x, y: Integer(0)),
+        Scalar(stop, lambda x, y: Integer(0)),
     )
 }
 

@@ -66,6 +66,7 @@ def activation(
         legend=ENTRY,
         notes=notes,
         source=source,
+        example={"x": [-2, -1, 0, 1, 2]},
     )
 
 
@@ -180,6 +181,7 @@ def _prelu() -> tuple[Operation, Operation]:
             legend={"n": "image", "c": "channel", "m": "place (any axes)"},
             notes="The slope at 0 is the learned one.",
             source=source,
+            example={"x": [[-2, 1], [3, -4]], "weight": [0.25, 0.5]},
         ),
         Operation(
             name="prelu_shared",
@@ -190,6 +192,7 @@ def _prelu() -> tuple[Operation, Operation]:
             legend=ENTRY,
             notes="The slope at 0 is the learned one.",
             source=source,
+            example={"x": [-2, -1, 0, 1, 2], "weight": [0.25]},
         ),
     )
 
@@ -204,6 +207,7 @@ def _glu() -> Operation:
         equations=(Eq(y[n, h], x[n, (0, h)] * sigmoid(x[n, (1, h)])),),
         legend={"n": "vector (any leading axes)", "h": "feature"},
         source="Dauphin et al., Language modeling with gated convolutional networks, 2016",
+        example={"x": [[1, 2, 0, -1]]},
     )
 
 
@@ -219,6 +223,7 @@ def _crelu() -> Operation:
         notes="The slope at 0 is 0, for both.",
         source="Shang et al., Understanding and improving convolutional neural networks via "
         "concatenated rectified linear units, 2016",
+        example={"x": [[-2, 0, 3]]},
     )
 
 
@@ -244,6 +249,7 @@ def _softmax(name: str, summary: str, logarithm: bool) -> Operation:
         legend={"n": "vector (any leading axes)", "c": "class"},
         notes="The largest entry is taken off first, which changes nothing but the range.",
         source="Goodfellow, Bengio and Courville, Deep Learning, section 6.2.2.3",
+        example={"x": [[1, 2, 3]]},
     )
 
 

@@ -28,6 +28,22 @@ from derive.language import (
 
 IMAGE, OUTPUT, TAP = "DHW", "OPQ", "TUV"
 
+# Numbers of worked examples: a line, a plane, and a kernel for each.
+LINE, PLANE = [2, 1, 0, 3, 1], [[1, 2, 3], [4, 5, 6], [7, 8, 9]]
+SHORT, SMALL = [1, 2, -1], [[1, 2], [0, -1]]
+EXAMPLES = {
+    1: {"x": [[LINE]], "weight": [[SHORT]]},
+    2: {"x": [[PLANE]], "weight": [[SMALL]]},
+}
+SCATTERED = {
+    1: {"x": [[[1, 2, 3]]], "weight": [[SHORT]]},
+    2: {"x": [[[[1, 2], [3, 4]]]], "weight": [[SMALL]]},
+}
+SIGNALS = {
+    1: {"x": [0.5, 0.5, 0.5], "kernel": [3, 2, 1]},
+    2: {"x": [[1, 2], [3, 4]], "kernel": SMALL},
+}
+
 
 @dataclass(frozen=True)
 class Window:
@@ -131,6 +147,7 @@ def windowed(name: str, rank: int, flip: bool, summary: str, aliases=()) -> Oper
         | {",".join(t.name for t in over.tap): "filter tap"},
         source="Dumoulin and Visin, A guide to convolution arithmetic, 2016",
         aliases=aliases,
+        example=EXAMPLES.get(rank, {}),
     )
 
 
@@ -215,6 +232,7 @@ def conv_transpose(rank: int) -> Operation:
         legend=LEGEND | {",".join(a.name for a in place): "input pixel"}
         | {",".join(t.name for t in over.tap): "filter tap"},
         source="Dumoulin and Visin, A guide to convolution arithmetic, 2016, chapter 4",
+        example=SCATTERED.get(rank, {}),
     )  # fmt: skip
 
 
@@ -260,6 +278,7 @@ def signal(name: str, rank: int, flip: bool, summary: str) -> Operation:
         },
         requires=((fits, "one of both has to be the larger one along every axis"),),
         source="Oppenheim and Schafer, Discrete-Time Signal Processing, section 2.3",
+        example=SIGNALS.get(rank, {}),
     )
 
 

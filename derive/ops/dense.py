@@ -37,6 +37,7 @@ linear = Operation(
     equations=(Eq(y[n, o], bias[o] + Sum(x[n, i] * weight[o, i], i)),),
     legend={"n": "vector (any leading axes)", "i": "input feature", "o": "output feature"},
     source="Goodfellow, Bengio and Courville, Deep Learning, section 6.5",
+    example={"x": [[1, 2]], "weight": [[3, -1], [0, 2], [1, 1]], "bias": [1, -1, 0]},
 )
 
 
@@ -63,6 +64,7 @@ def _embedding() -> Operation:
         options=(padding,),
         legend={"n": "entry of indices (any axes)", "d": "feature"},
         source="Bengio et al., A neural probabilistic language model, JMLR 3, 2003",
+        example={"weight": [[1, 2], [3, 4], [5, 6]], "indices": [2, 0, 2]},
     )
 
 
@@ -97,6 +99,7 @@ def _dropout() -> Operation:
         legend={"n": "entry (any axes)"},
         notes="Draw the mask as rng.binomial(1, 1 - p, x.shape), anew for every call in training.",
         source="Srivastava et al., Dropout, JMLR 15, 2014",
+        example={"x": [1, 2, 3, 4], "mask": [1, 0, 1, 1]},
     )
 
 
@@ -110,6 +113,7 @@ def _add() -> Operation:
         equations=(Eq(total[n], left[n] + right[n]),),
         legend={"n": "entry (any axes)"},
         source="He et al., Deep residual learning for image recognition, 2015",
+        example={"left": [1, 2, 3], "right": [4, 0, -1]},
     )
 
 

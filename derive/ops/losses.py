@@ -104,6 +104,7 @@ def entrywise(
         notes=f"{NOTHING} {notes}".strip(),
         requires=requires,
         source=source,
+        example={"x": [1, 2.5, 4], "target": [3, 2, 4]},
     )
 
 
@@ -182,7 +183,7 @@ def of_classes(name: str, summary: str, logits: bool) -> Operation:
             *log_probabilities(seen, logp),
             Eq(possible[n, c, m], Piecewise((0, logp[n, c, m] <= LEAST), (logp[n, c, m], True))),
             Eq(smooth[n, m], counts[n, m] * spread),
-            Eq(l[n, m], -(1 - share) * plain - share * smooth[n, m] / C),
+            Eq(l[n, m], -((1 - share) * plain) - share * smooth[n, m] / C),
         )
     else:
         rows = (
@@ -217,7 +218,9 @@ def of_classes(name: str, summary: str, logits: bool) -> Operation:
             )
         ),
         source="Goodfellow, Bengio and Courville, Deep Learning, section 6.2.2",
-    )
+        example={"x": [[1, 2, 3], [0, 0, 0]] if logits else [[-1, -2, -3], [-3, -1, -2]],
+                 "target": [1, 0]},
+    )  # fmt: skip
 
 
 def _cross_entropy_probabilities() -> Operation:
@@ -242,6 +245,7 @@ def _cross_entropy_probabilities() -> Operation:
         legend=PLACES,
         notes="The mean is over samples and places, not over classes. " + NOTHING,
         cases=({"N": 3, "M": (4,), "C": 2, "reduction": "none", "label_smoothing": 0.5},),
+        example={"x": [[1, 2, 3]], "target": [[0.25, 0.25, 0.5]]},
     )
 
 
@@ -273,6 +277,7 @@ def _binary_cross_entropy() -> Operation:
         legend={"m": "entry (any axes)", "l": "losses of the single entries"},
         notes="Logarithms are cut off at -100, as in PyTorch, and have no slope beyond: a "
         f"probability of 0 or 1 gets no gradient from there. {NOTHING}",
+        example={"x": [0.8, 0.25], "target": [1, 0]},
     )
 
 
@@ -305,6 +310,7 @@ def _binary_cross_entropy_with_logits() -> Operation:
         legend={"n": "vector (any leading axes)", "c": "class"},
         notes=NOTHING,
         cases=({"N": (2,), "C": 5, "reduction": "none"},),
+        example={"x": [[2, -1]], "target": [[1, 0]]},
     )
 
 
@@ -331,6 +337,7 @@ def _kl_div(name: str, summary: str, logarithms: bool, notes: str = "") -> Opera
         notes=f"Divide by the samples with batchmean; mean divides by all entries. {notes}"
         + NOTHING,
         source="Kullback and Leibler, On information and sufficiency, 1951",
+        example={"x": [[-1, -1]], "target": [[-2, -0.5]] if logarithms else [[0.25, 0.75]]},
     )
 
 
@@ -361,6 +368,7 @@ def _concordance() -> Operation:
         notes="Variances and covariance are those of a population. Two equal constants, and "
         "nothing at all, have no coefficient: the loss is 1 and its gradient 0.",
         source="Lin, A concordance correlation coefficient to evaluate reproducibility, 1989",
+        example={"x": [1, 2, 3], "target": [2, 2, 5]},
     )
 
 

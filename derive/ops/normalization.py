@@ -42,6 +42,8 @@ def eps(default: float) -> Option:
 
 EPS = eps(1e-5)
 VECTORS = {"n": "vector (any leading axes)", "h": "feature"}
+# Numbers of worked examples: two entries of either kind have a variance of 9/4.
+PAIRS, ALONE = [1, 1, 4, 4], {"eps": 0, "weight": [1], "bias": [0]}
 IMAGES = {"n": "image", "c": "channel", "m": "place (any axes)"}
 
 
@@ -89,7 +91,7 @@ def learned(*shape) -> tuple[Tensor, Tensor]:
 
 def operation(
     name: str, summary: str, x: Tensor, affine: tuple, done: Normalized, legend: dict, source: str,
-    options: tuple[Option, ...] = (EPS,), notes: str = "",
+    example: dict, options: tuple[Option, ...] = (EPS,), notes: str = "",
 ) -> Operation:  # fmt: skip
     """A normalisation with one output."""
     return Operation(
@@ -102,6 +104,7 @@ def operation(
         legend=legend,
         notes=notes,
         source=source,
+        example=example,
     )
 
 
@@ -139,6 +142,7 @@ def _batch_norm() -> Operation:
         notes="Running statistics begin as 0 and 1, and are not differentiated. The new variance "
         "is the unbiased one, as in PyTorch; y is normalised by the biased one.",
         source=BATCH,
+        example=ALONE | {"x": [[entry] for entry in PAIRS]},
     )
 
 
@@ -159,6 +163,7 @@ def _batch_norm_evaluation() -> Operation:
         ),
         legend=IMAGES,
         source=BATCH,
+        example=ALONE | {"x": [[1], [5]], "running_mean": [1], "running_var": [4]},
     )
 
 
@@ -171,6 +176,7 @@ def _layer_norm() -> Operation:
     return operation(
         "layer_norm", "Normalise vectors, each over its features.", x, (weight, bias), done,
         VECTORS, "Ba, Kiros and Hinton, Layer normalization, 2016",
+        {"x": [PAIRS], "weight": [1, 1, 1, 1], "bias": [0, 0, 0, 0], "eps": 0},
     )  # fmt: skip
 
 
@@ -180,7 +186,7 @@ def _rms_norm() -> Operation:
     return operation(
         "rms_norm", "Divide vectors by the root of the mean square of their features.", x,
         (weight,), done, VECTORS, "Zhang and Sennrich, Root mean square layer normalization, 2019",
-        (epsilon,),
+        {"x": [[1, 7]], "weight": [1, 1], "eps": 0}, (epsilon,),
     )  # fmt: skip
 
 
@@ -196,7 +202,8 @@ def _group_norm() -> Operation:
     return operation(
         "group_norm", "Normalise groups of channels, each image for itself.", x, (weight, bias),
         done, IMAGES | {"g": "group", "c": "channel of the group"},
-        "Wu and He, Group normalization, 2018", (groups, EPS),
+        "Wu and He, Group normalization, 2018",
+        {"x": [PAIRS], "weight": [1, 1, 1, 1], "bias": [0, 0, 0, 0], "eps": 0}, (groups, EPS),
     )  # fmt: skip
 
 
@@ -206,6 +213,7 @@ def _instance_norm() -> Operation:
     return operation(
         "instance_norm", "Normalise each channel of each image for itself.", x, (weight, bias),
         done, IMAGES, "Ulyanov, Vedaldi and Lempitsky, Instance normalization, 2016",
+        ALONE | {"x": [[PAIRS]]},
     )  # fmt: skip
 
 

@@ -35,6 +35,12 @@ N, C = sizes("N C")
 n, c = axes("n c", N, C)
 LETTERS = {1: "w", 2: "hw", 3: "dhw"}
 LEGEND = {"n": "image", "c": "channel"}
+# Numbers of worked examples; where two entries of a window are equal, one wins.
+EXAMPLES = {
+    1: {"x": [[[1, 3, 2, 2]]]},
+    2: {"x": [[[[2, 7, 1, 8], [2, 8, 1, 8], [2, 8, 4, 5], [9, 0, 4, 5]]]]},
+}
+TWO = {"output_size": 2}  # windows along each axis
 PLACES = {"w": ("q", "v", "Q"), "h": ("p", "u", "P"), "d": ("o", "t", "O")}
 
 
@@ -198,6 +204,7 @@ def max_pool(rank: int, *, indices: bool = False, windows: Sliding | None = None
         legend=LEGEND | places_legend(rank),
         notes=KINK if windows else f"Around the image lies −∞. {KINK}",
         source="Goodfellow, Bengio and Courville, Deep learning, MIT Press 2016, section 9.3",
+        example=EXAMPLES[rank] | (TWO if windows else {}) if rank in EXAMPLES else {},
     )
 
 
@@ -225,6 +232,7 @@ def global_max_pool(rank: int) -> Operation:
         equations=(Eq(y[n, c], Maximum(x[n, c, *image], *image)),),
         legend=LEGEND,
         notes=KINK,
+        example=EXAMPLES.get(rank, {}),
     )
 
 
@@ -267,6 +275,7 @@ def avg_pool(rank: int) -> Operation:
         requires=over.requires,
         legend=LEGEND | places_legend(rank),
         notes="What a window of ceil_mode has beyond the padding is never counted.",
+        example=EXAMPLES.get(rank, {}),
     )
 
 
@@ -290,6 +299,7 @@ def adaptive_avg_pool(rank: int) -> Operation:
         ),
         options=over.options,
         legend=LEGEND | places_legend(rank),
+        example=EXAMPLES[rank] | TWO if rank in EXAMPLES else {},
     )
 
 
@@ -311,6 +321,7 @@ def global_avg_pool(rank: int) -> Operation:
         outputs=(y,),
         equations=(Eq(y[n, c], Sum(x[n, c, *image], *image) / count),),
         legend=LEGEND,
+        example=EXAMPLES.get(rank, {}),
     )
 
 
@@ -338,6 +349,7 @@ def lp_pool(rank: int) -> Operation:
         requires=over.requires,
         legend=LEGEND | places_legend(rank),
         notes="Where the sum is 0, the gradient is 0 as well.",
+        example=EXAMPLES.get(rank, {}),
     )
 
 

@@ -83,7 +83,10 @@ def elman(
     inputs = (x, weight_ih, weight_hh, bias_ih, bias_hh)
     source = "Elman, Finding structure in time, Cognitive Science 14, 1990"
     if not output:
-        return over.operation(name, summary, inputs, (h,), cell, notes=notes, source=source)
+        example = {} if over.once else over.numbers([1], [0.5])
+        return over.operation(
+            name, summary, inputs, (h,), cell, notes=notes, source=source, example=example
+        )
     weight_hy, bias_hy = parameter("weight_hy", O, H), parameter("bias_hy", O, optional=True)
     z, y = over.tensor("z", O), over.seen("y", O)
     layer = {
@@ -199,8 +202,13 @@ def lstm(
             *handed_over,
         ),
         options=(CLIP,) if clip else (),
-        legend={"gate": ", ".join(WORDS[g] for g in gates)}
-        | ({"p,q": "projection"} if projected else {}),
+        example=(
+            {}
+            if peephole or projected
+            else over.numbers([1, 0.5, 1, 0.5][: len(gates)], [0.5, 0.5, 1, 1][: len(gates)])
+        ),
+        legend={"p,q": "projection"} if projected else {},
+        rows={"gate": tuple(WORDS[g] for g in gates)},
         source="; ".join((*LSTM_SOURCES, *source)),
     )
 
@@ -215,6 +223,8 @@ PEEPHOLES = "Gers, Schraudolph and Schmidhuber, Learning precise timing, JMLR 3,
 
 
 # ---- gated recurrent units -----------------------------------------------------------------
+
+GATES = ("reset", "update", "new")
 
 
 def gru(
@@ -231,7 +241,7 @@ def gru(
     within, beginning = over.within(x, i)
     weight_ih, weight_hh, bias_ih, bias_hh = projections(3)
     p, q = over.tensor("p", (3, H)), over.tensor("q", (beside.extent, H))
-    reset, update, new = (over.tensor(f"{word}_gate", H) for word in ("reset", "update", "new"))
+    reset, update, new = (over.tensor(f"{word}_gate", H) for word in GATES)
     keep, replace = update[*at, j], 1 - update[*at, j]
     if mirrored:
         keep, replace = replace, keep
@@ -261,8 +271,9 @@ def gru(
             Eq(new[*at, j], tanh(p[*at, (2, j)] + candidate)),
             Eq(h.now[*at, j], replace * new[*at, j] + keep * h.before(j)),
         ),
-        legend={"gate": "reset, update, new"} | ({"beside": "reset, update"} if before else {}),
+        rows={"gate": GATES} | ({"beside": GATES[:2]} if before else {}),
         source=source,
+        example=over.numbers([0.5, 0.5, 1], [0.5, 1, 1]),
     )
 
 

@@ -125,6 +125,14 @@ class Places:
         """What an output is; beyond the end of a sequence it is 0, or something else."""
         return value if self.single else Piecewise((value, t < LENGTHS[n]), (behind, True))
 
+    def numbers(self, weight_ih: list, weight_hh: list) -> dict[str, list]:
+        """Of a worked example: a sequence of one feature, and weights of one unit for each gate."""
+        steps = [1, 0, -1][: 1 if self.single else None]
+        x = [[entry] for entry in steps]
+        x = x if self.single else [x] if self.batch_first else [[entry] for entry in x]
+        weights = {"weight_ih": weight_ih, "weight_hh": weight_hh}
+        return {"x": x, **{name: [[w] for w in gates] for name, gates in weights.items()}}
+
     def operation(self, name: str, summary: str, inputs, states, equations, **more) -> Operation:
         """The operation of a cell; unless it has an output of its own, it shows its first state."""
         outputs = more.pop("outputs", ())

@@ -9,11 +9,26 @@ declaration, positive terms before negative ones, and ``d*U - d*u - d`` is colle
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 import sympy
-from sympy import Add, Expr, Integer, Max, Min, Mod, Mul, Piecewise, Pow, Sum, ceiling, floor
+from sympy import (
+    Add,
+    Expr,
+    Integer,
+    Max,
+    Min,
+    Mod,
+    Mul,
+    Piecewise,
+    Pow,
+    Sum,
+    Symbol,
+    ceiling,
+    floor,
+)
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import And, Not, Or
 
@@ -60,6 +75,8 @@ class Formula(ABC):
         The order of indices in a sum of indices; one that is not among them comes first.
     written : Order, optional
         How the author wrote sums, products, maxima and minima.
+    row_names : mapping of (Tensor, int) to sequence of str, optional
+        What the rows of a tensor along its index at a position are called.
     """
 
     def __init__(
@@ -67,7 +84,9 @@ class Formula(ABC):
         order: Sequence[Tensor] = (),
         axes: Sequence[Axis] = (),
         written: Order | None = None,
+        row_names: Mapping[tuple[Tensor, int], Sequence[str]] | None = None,
     ) -> None:
+        self.row_names = row_names or {}
         self.written = written or Order()
         self.rank = {tensor: position for position, tensor in enumerate(order)}
         self.given = {axis.name: position for position, axis in enumerate(axes)}
@@ -126,7 +145,7 @@ class Formula(ABC):
     # What a printer may decide, of matrices ----------------------------------------------------
 
     def matrix_name(self, tensor: Tensor, several: bool) -> str:
-        """A matrix or, with one entry, a number."""
+        """What has several entries, or one number."""
         return self.tensor(tensor)
 
     def subscripted(self, name: str, index: list[str]) -> str:
@@ -137,17 +156,18 @@ class Formula(ABC):
         return self.product(pieces)
 
     def transposed(self, piece: str) -> str:
-        return f"{piece}ᵀ"
+        return self.power(piece, Symbol("T"))
 
     def hadamard(self, pieces: list[str]) -> str:
-        return " ⊙ ".join(pieces)
+        """A product entry by entry."""
+        return reduce(lambda left, right: self.relation("⊙", left, right), pieces)
 
     def diagonal(self, inside: str) -> str:
-        return f"diag({inside})"
+        return self.function(_DIAGONAL, [inside])
 
     def ones(self) -> str:
         """A column of ones."""
-        return "1"
+        return self.symbol(Integer(1))
 
     def entry_power(self, base: str, exponent: Expr) -> str:
         """Each entry to a power, which is no product of matrices."""
@@ -179,7 +199,7 @@ class Formula(ABC):
         if e.is_Rational and not e.is_Integer:
             return self.quotient(self.piece(Integer(e.p)), self.piece(Integer(e.q)), in_index)
         if e.is_number and e.is_Atom:
-            return self.symbol(e), SUM if e.is_negative else ATOM
+            return self.symbol(e), SUM if e.is_extended_negative else ATOM
         if e.is_Symbol or isinstance(e, Axis):
             return self.symbol(e), ATOM
         if isinstance(e, Add):
@@ -188,7 +208,7 @@ class Formula(ABC):
             return self.multiplied(e, in_index)
         if isinstance(e, Pow):
             if e.exp.is_negative:
-                return self.quotient(("1", ATOM), self.piece(1 / e, in_index), in_index)
+                return self.quotient(self.piece(Integer(1)), self.piece(1 / e, in_index), in_index)
             return self.power(self.expression(e.base, ATOM, in_index), e.exp), POWER
         if isinstance(e, Sum | Maximum):
             function, *limits = e.args
@@ -217,9 +237,15 @@ class Formula(ABC):
                 self.entry(Access(tensor.of, *access.index[:split])),
                 self.entry(Access(tensor.by, *access.index[split:])),
             )
-        return self.access(
-            self.tensor(tensor), [self.expression(i, SUM, True) for i in access.index]
-        )
+        index = [self.row(tensor, *place) for place in enumerate(access.index)]
+        return self.access(self.tensor(tensor), index)
+
+    def row(self, tensor: Tensor, place: int, index: Expr) -> str:
+        """An index; a number by the name of its row, where it has one."""
+        names = self.row_names.get((tensor, place), ())
+        if index.is_Integer and 0 <= int(index) < len(names):
+            return self.words(names[int(index)])
+        return self.expression(index, SUM, True)
 
     def added(self, e: Add, in_index: bool) -> Piece:
         written = self.written.of(e)
@@ -272,9 +298,13 @@ class Formula(ABC):
     def as_declared(self, value: Expr) -> Written:
         """Numbers, settings and sizes, indices, entries as declared, everything else, sums.
 
-        ``y`` stands beside ``1 - y``.
+        A slope such as ``1 − h²`` stands before the weights that it is multiplied with, unless
+        these stand behind what is handed back, ``ȳ·W``; and ``y`` beside ``1 − y``.
         """
         given = factors(value)
+        parts = [f.base if isinstance(f, Pow) else f for f in given]
+        handed = any(isinstance(f, Access) and _is_bar(f.tensor) for f in parts)
+        late_weights = not handed and any(isinstance(f, Add) and f.has(Access) for f in parts)
         beside = {1 - f: str(f) for f in given if isinstance(f, Add) and 1 - f in given}
 
         def key(factor: Any) -> tuple[int, int, str]:
@@ -289,14 +319,14 @@ class Formula(ABC):
                 return 7, 0, str(base)
             if isinstance(base, Access):
                 late = isinstance(base.tensor, PartialDerivative)
-                bar = base.tensor.name.rstrip("_").endswith("_bar")
-                default = -1 if bar else len(self.rank)
-                return (6 if late else 3), self.rank.get(base.tensor, default), str(base)
+                default = -1 if _is_bar(base.tensor) else len(self.rank)
+                place = 5 if base.tensor.parameter and late_weights else 3
+                return (6 if late else place), self.rank.get(base.tensor, default), str(base)
             if isinstance(base, Setting | Size):
                 return 1, int(isinstance(base, Size)), base.name
             if base.is_Symbol or isinstance(base, Axis):
                 return 2, 0, str(base)
-            return 4, 0, str(base)
+            return 4, int(isinstance(base, Add)), str(base)
 
         number, rest = value.as_coeff_Mul()
         if not is_decimal(number):
@@ -332,13 +362,14 @@ class Formula(ABC):
         sign = signs[condition.func]
         return self.relation(sign, self.expression(left), self.expression(right))
 
-    def guard(self, guard: Guard) -> str:
-        """One condition, without minus signs where both sides can do without."""
+    def guard(self, guard: Guard, target: Access | None = None) -> str:
+        """One condition, without minus signs where both sides can do without; a number that an
+        index of `target` equals goes by the name of the row."""
         if guard.kind in ("divides", "indivisible"):
             sign = "|" if guard.kind == "divides" else "∤"
             modulus = self.expression(guard.modulus, PRODUCT)
             return self.relation(sign, modulus, self.expression(guard.expression))
-        left, right = sides(guard.expression)
+        left, right = sides(guard.expression, alone=guard.kind == "eq")
         sign = "≥" if guard.kind == "ge" else "="
         if sign == "≥" and sympy.expand(left - right + guard.expression) == 0:
             sign = "≤"  # an entry that stood with a minus sign stands on the left
@@ -346,11 +377,14 @@ class Formula(ABC):
             if right.as_coeff_Add()[0] >= 1:
                 return self.relation("<", self.expression(right - 1), self.expression(left))
             return self.relation("≤", self.expression(right), self.expression(left))
-        if sign == "=" and left.is_number:
-            left, right = right, left
+        if left.is_number:
+            left, right, sign = right, left, {"≥": "≤", "≤": "≥"}.get(sign, sign)
+        if sign == "=" and target is not None and left in target.index:
+            row = self.row(target.tensor, target.index.index(left), right)
+            return self.relation(sign, self.expression(left), row)
         return self.relation(sign, self.expression(left), self.expression(right))
 
-    def guards(self, guards: Iterable[Guard]) -> list[str]:
+    def guards(self, guards: Iterable[Guard], target: Access | None = None) -> list[str]:
         """Conditions, two that bound one expression from both sides written as one range."""
         left = list(guards)
         found = []
@@ -358,11 +392,11 @@ class Formula(ABC):
             guard = left.pop(0)
             other = next((g for g in left if is_range(guard, g)), None)
             if other is None:
-                found.append(self.guard(guard))
+                found.append(self.guard(guard, target))
                 continue
             left.remove(other)
             last = sympy.expand(guard.expression + other.expression)
-            inner = self.relation("≤", "0", self.expression(guard.expression))
+            inner = self.relation("≤", self.expression(0), self.expression(guard.expression))
             if isinstance(last, Add) and last.as_coeff_Add()[0] == -1:
                 found.append(self.relation("<", inner, self.expression(last + 1)))
             else:
@@ -402,23 +436,30 @@ class Formula(ABC):
         value, cases = split_cases(value) if term.op == "add" else (value, [])
         negative, value = signed(value)
         kept = [g for g in term.where if not (deltas and g.kind == "eq")]
-        conditions = [*self.guards(kept), *map(self.condition, cases)]
+        conditions = [*self.guards(kept, term.target), *map(self.condition, cases)]
         summed = [self.symbol(a) for a in bound(term)]
         parts: list[str] = []
         if summed or conditions:
             name = {"add": "sum", "max": "max", "first": "argmax"}[term.op]
             parts.append(self.total(summed, conditions, name))
-        found = [self.delta(*map(self.expression, delta_sides(g, term)))
-                 for g in term.where if deltas and g.kind == "eq"]  # fmt: skip
+        found = [self.equal(g, term) for g in term.where if deltas and g.kind == "eq"]
         late = [f for f in factors(value) if isinstance(f, Access) and
                 isinstance(f.tensor, PartialDerivative)]  # fmt: skip
         value = Mul(*(f for f in factors(value) if f not in late))
         found = [*map(self.entry, chained(late)), *found]
         alone = not parts and not found
         entries = [self.expression(value, SUM if alone and not negative else PRODUCT)]
-        if value == 1 and found:
+        if value == 1 and (found or (parts and not summed)):
             entries = []
         return negative, self.product([*parts, *entries, *found])
+
+    def equal(self, guard: Guard, term: Statement) -> str:
+        """δ of two indices; a number beside the target's own index is the name of a row."""
+        left, right = delta_sides(guard, term)
+        if left in term.target.index:
+            place = term.target.index.index(left)
+            return self.delta(self.expression(left), self.row(term.target.tensor, place, right))
+        return self.delta(self.expression(left), self.expression(right))
 
     def defined(self, equation: Equation) -> str:
         """An equation as its author wrote it."""
@@ -454,6 +495,11 @@ class Formula(ABC):
         return formula
 
 
+def _is_bar(tensor: Tensor) -> bool:
+    return tensor.name.rstrip("_").endswith("_bar")
+
+
+_DIAGONAL: Any = sympy.Function("diag")
 FUNCTION_NAMES = {floor: "floor", ceiling: "ceil", Max: "max", Min: "min", Mod: "mod"}
 
 

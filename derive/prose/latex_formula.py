@@ -2,76 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Any
 
 import sympy
 from sympy import Expr
 
-from derive.calculus.statements import Statement
-from derive.calculus.step import bound
-from derive.language.options import Option, Setting
-from derive.language.order import Order
 from derive.language.scalars import SCALARS
-from derive.language.symbols import Axis, Tensor
-from derive.prose.formula import ATOM, FUNCTION_NAMES, PRODUCT, Formula, Piece
-from derive.prose.latex_lines import (
-    BREAK,
-    LONG,
-    case_rows,
-    condition_lines,
-    ended,
-    joined,
-    width,
-    wrapped,
-)
+from derive.prose.formula import ATOM, PRODUCT, Piece
+from derive.prose.latex_lines import LONG, case_rows, condition_lines, ended, width, wrapped
 from derive.prose.latex_text import GREEK, escaped
-from derive.prose.order import by_target
+from derive.prose.names import Name
+from derive.prose.typeset import BREAK, Row, Typeset, function_words, joined
 
 _SIGNS = {
     "≥": r"\ge", "≤": r"\le", "≠": r"\ne", "|": r"\mid", "∤": r"\not\mid", "→": r"\to",
-    "+=": r"\mathrel{+}=",
+    "+=": r"\mathrel{+}=", "⊙": r"\odot",
 }  # fmt: skip
 _KNOWN = (sympy.exp, sympy.log, sympy.tanh, sympy.sinh, sympy.cosh, sympy.sin, sympy.cos, sympy.tan)
 
 
-class Latex(Formula):
-    """Mathematics for amsmath and KaTeX, with marks where a line may be broken.
+class Latex(Typeset):
+    """Mathematics for amsmath and KaTeX, with marks where a line may be broken."""
 
-    Parameters
-    ----------
-    order, axes, written
-        As for `Formula`.
-    settings : mapping of Setting to str
-        What the numbers of options are called in formulas.
-    bars : mapping of Tensor to Tensor
-        From a cotangent to what it is the cotangent of.
-    """
+    def name(self, name: Name) -> str:
+        return name_latex(name)
 
-    def __init__(
-        self,
-        order: Sequence[Tensor] = (),
-        axes: Sequence[Axis] = (),
-        written: Order | None = None,
-        settings: dict[Setting, str] | None = None,
-        bars: dict[Tensor, Tensor] | None = None,
-    ) -> None:
-        super().__init__(order, axes, written)
-        self.settings = settings or {}
-        self.bars = bars or {}
-
-    def symbol(self, symbol: Any) -> str:
-        if symbol in self.settings:
-            return self.settings[symbol]
-        if symbol.is_number:
-            return sympy.latex(symbol)
-        return name_latex(symbol.name)
-
-    def tensor(self, tensor: Tensor) -> str:
-        if tensor in self.bars:
-            return barred(self.tensor(self.bars[tensor]))
-        return name_latex(tensor.name)
+    def number(self, number: Any) -> str:
+        return sympy.latex(number)
 
     def access(self, name: str, index: list[str]) -> str:
         return f"{name}[{f',{BREAK} '.join(index)}]" if index else name
@@ -106,10 +64,12 @@ class Latex(Formula):
         row = SCALARS.get(function)
         if function in _KNOWN:
             name = rf"\{function.__name__}"
-        elif row is not None and row.latex:
-            name = row.latex
+        elif row is not None and row.letter:
+            name = rf"\{row.letter}"
         else:
-            name = rf"\operatorname{{{FUNCTION_NAMES.get(function, function.__name__)}}}"
+            word, below = function_words(function)
+            below = f"_{{{below}}}" if below else ""
+            name = rf"\operatorname{{{word}{below}}}"
         name += prime
         if r"\sum" in inside or r"\frac" in inside:
             return rf"{name}\Bigl({inside}\Bigr)"
@@ -139,7 +99,8 @@ class Latex(Formula):
         return f"({inside})"
 
     def relation(self, sign: str, left: str, right: str) -> str:
-        return f"{left} {_SIGNS.get(sign, sign)} {right}"
+        cut = BREAK if sign == "⊙" else ""
+        return f"{left} {cut}{_SIGNS.get(sign, sign)} {right}"
 
     def sum_of(self, pieces: list[tuple[bool, str]]) -> str:
         text = ""
@@ -151,29 +112,16 @@ class Latex(Formula):
     def words(self, text: str) -> str:
         return rf"\text{{{text}}}"
 
-    def matrix_name(self, tensor: Tensor, several: bool) -> str:
-        """Upright and bold: a name that is one letter may also be that of a size."""
-        if tensor in self.bars and several:
-            head, mark, tail = bold(self.tensor(self.bars[tensor])).partition("_")
-            bar = r"\bar" if len(head) <= len(r"\mathbf{x}") else r"\overline"
-            return rf"{bar}{{{head}}}{mark}{tail}"
-        name = self.tensor(tensor)
-        return bold(name) if several else name
-
     def subscripted(self, name: str, index: list[str]) -> str:
-        return below(name, joined(",".join(index))) if index else name
-
-    def matrix_product(self, pieces: list[str]) -> str:
-        return self.product(pieces)
+        if not index:
+            return name
+        inside = joined(",".join(index))
+        if name.endswith("}") and "_{" in name and not name.startswith(r"\overline"):
+            return f"{name[:-1]},{inside}}}"  # a subscript has no other beside it
+        return f"{name}_{{{inside}}}"
 
     def transposed(self, piece: str) -> str:
-        return rf"{{{piece}}}^{{\top}}"
-
-    def hadamard(self, pieces: list[str]) -> str:
-        return rf" {BREAK}\odot ".join(pieces)
-
-    def diagonal(self, inside: str) -> str:
-        return rf"\operatorname{{diag}}({inside})"
+        return rf"{{{joined(piece)}}}^{{\top}}"
 
     def ones(self) -> str:
         return r"\mathbf{1}"
@@ -192,27 +140,18 @@ class Latex(Formula):
     def inline(self, formula: str) -> str:
         return f"${joined(formula)}$"
 
-    def lines(self, terms: Sequence[Statement], deltas: bool = False) -> list[str]:
-        """Lines of one ``align*``; conditions stand in lines of their own where they can."""
-        equations, conditions = [], []
-        for _, group in by_target(terms):
-            below: list[str] = []
-            if len(group) == 1:
-                kept = [g for g in group[0].where if not (deltas and g.kind == "eq")]
-                where = tuple(g for g in group[0].where if g not in kept)
-                if kept:
-                    words = "summed only where " if bound(group[0]) else "only where "
-                    room = width(self.entry(group[0].target))
-                    below = condition_lines(words, self.guards(kept), room)
-                group = [replace(group[0], where=where)]
-            equations += map(_signs, self.equations(group, deltas))
-            conditions.append(below)
-        rows = wrapped(equations)
-        return ended([x for row, below in zip(rows, conditions, strict=True) for x in row + below])
+    def display(self, rows: Sequence[Row]) -> list[str]:
+        """Lines of one ``align*``."""
+        found = [*rows]
+        lines = wrapped([_signs((row.left, row.sign, row.right)) for row in found])
+        for row, above in zip(found, lines, strict=True):
+            if row.conditions:
+                above += condition_lines(f"{row.words} ", row.conditions, width(row.left))
+        return ended([line for above in lines for line in above])
 
-    def display(self, sides: Iterable[tuple[str, str, str]]) -> list[str]:
-        """Lines of one ``align*``, from left sides, signs and right sides."""
-        return ended([line for row in wrapped(list(map(_signs, sides))) for line in row])
+    def shape(self, extents: Sequence[str]) -> str:
+        found = [f"({e})" if "," in e or BREAK in e else e for e in extents]
+        return joined(r" \times ".join(found))
 
 
 def _signs(equation: tuple[str, str, str]) -> tuple[str, str, str]:
@@ -224,61 +163,24 @@ def _if(condition: str) -> str:
     return condition if condition.startswith(r"\text{otherwise") else rf"\text{{if }} {condition}"
 
 
-def name_latex(name: str) -> str:
-    """A name as a symbol: ``x``, ``\\mathit{weight}_{hh}``, ``\\bar{x}`` for ``x_bar``."""
-    plain = name.rstrip("'")
-    primes = name[len(plain) :]
-    head, _, tail = plain.rstrip("_").partition("_")
-    if tail.endswith("bar") and tail.rpartition("_")[0] == "":
-        return barred(name_latex(head)) + primes
-    if tail.endswith("_bar"):
-        return barred(name_latex(f"{head}_{tail[:-4]}")) + primes
-    letters = head.rstrip("0123456789")
-    tail = ",".join(part for part in (head[len(letters) :], *tail.split("_")) if part)
-    symbol = GREEK.get(letters, letters if len(letters) == 1 else rf"\mathit{{{letters}}}")
-    if not tail:
-        return symbol + primes
-    below = tail if len(tail) == 1 else rf"\mathit{{{tail}}}"
-    return f"{symbol}_{{{below}}}{primes}"
+def name_latex(name: Name) -> str:
+    """A name as a symbol: ``x``, ``\\mathit{weight}_{\\mathrm{hh}}``, ``\\bar{x}`` for ``x_bar``.
 
-
-def barred(symbol: str) -> str:
-    """A bar over all of a word, and over a letter without its subscript."""
-    head, mark, tail = symbol.partition("_")
-    word = len(head) > 1 and not head.startswith(tuple(GREEK.values()))
-    return rf"\overline{{{symbol}}}" if word else rf"\bar{{{head}}}{mark}{tail}"
-
-
-def bold(symbol: str) -> str:
-    """A name as that of a matrix: ``\\mathbf{x}_{hh}``."""
-    head, mark, tail = symbol.partition("_")
-    head = head.removeprefix(r"\mathit{").removesuffix("}") if head.startswith(r"\mathit") else head
-    command = r"\boldsymbol" if head.startswith("\\") else r"\mathbf"
-    return rf"{command}{{{head}}}{mark}{tail}"
-
-
-def below(name: str, index: str) -> str:
-    """A name with an index, beside the one that it may have."""
-    if name.endswith("}") and "_{" in name and not name.startswith(r"\overline"):
-        return f"{name[:-1]},{index}}}"
-    return f"{name}_{{{index}}}"
-
-
-def setting_symbols(options: Iterable[Option], used: set[str]) -> dict[Setting, str]:
-    """A textbook letter for each option where one is free, else its first word, or all of its name;
-    with axis and side attached, which leave room for three letters."""
-    used = set(used)
-    found: dict[Setting, str] = {}
-    for option in options:
-        first, word = option.name[0], option.name.partition("_")[0]
-        word = word[:3] if len(option.settings) > 1 and len(word) > 5 else word
-        whole = option.name.replace("_", r"\_")
-        wishes = (first.lower(), first.upper(), rf"\mathrm{{{word}}}", rf"\mathrm{{{whole}}}")
-        letter = GREEK.get(option.name) or next(w for w in wishes if w not in used)
-        used.add(letter)
-        for setting in option.settings:
-            parts = setting.name[len(option.name) :].strip("_").split("_")
-            side = {"low": "^{-}", "high": "^{+}"}.get(parts[-1], "")
-            below = ",".join(part for part in parts[: -1 if side else None] if part)
-            found[setting] = letter + (f"_{{{below}}}" if below else "") + side
-    return found
+    A bar reaches over all of a word, and over a letter without its subscript.
+    """
+    word, below = name.word.replace(" ", r"\ "), name.below
+    if name.upright:
+        word = word.replace("_", r"\_")
+        symbol = rf"\mathrm{{{word}}}"
+    elif name.bold:
+        symbol = rf"\boldsymbol{{{GREEK[word]}}}" if name.greek else rf"\mathbf{{{word}}}"
+    elif name.greek:
+        symbol = GREEK[word]
+    else:
+        symbol = rf"\mathit{{{word}}}" if name.is_word else word
+    below = below if below.isdigit() or not below else rf"\mathrm{{{below}}}"
+    tail = f"_{{{below}}}" if below else ""
+    tail += f"^{{{name.above.replace('−', '-')}}}" if name.above else ""
+    if name.barred and name.is_word:
+        return rf"\overline{{{symbol}{tail}}}{name.primes}"
+    return (rf"\bar{{{symbol}}}" if name.barred else symbol) + tail + name.primes

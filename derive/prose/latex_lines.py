@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-# Where a printer allows a line to end. It never reaches a document.
-BREAK = "\x1f"
+from derive.prose.typeset import BREAK, joined
 
 WIDTH = 96.0  # of a line of the document, in widths of a letter
 _AND = r"\text{ and }"
@@ -26,11 +25,6 @@ _UPRIGHT = {
     rf"\{name}" for name in ("tanh", "sinh", "cosh", "exp", "log", "sin", "cos", "tan", "max")
 }
 _WIDE = {"+", "-", "=", "<", ">", r"\sum", r"\ge", r"\le", r"\mid", r"\to", r"\times"}
-
-
-def joined(formula: str) -> str:
-    """The formula without its breaks."""
-    return formula.replace(BREAK, "")
 
 
 def width(formula: str) -> float:
@@ -126,7 +120,7 @@ def wrapped(equations: list[tuple[str, str, str]]) -> list[list[str]]:
     return found
 
 
-def condition_lines(words: str, conditions: list[str], head: float) -> list[str]:
+def condition_lines(words: str, conditions: Sequence[str], head: float) -> list[str]:
     """Conditions below a formula with a left side of width `head`, in one line where they fit."""
     found = [joined(c) for c in conditions]
     together = r",\quad ".join(found)

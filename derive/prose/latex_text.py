@@ -5,19 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_LETTERS = (
-    "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa",
-    "lambda", "mu", "nu", "xi", "omicron", "pi", "rho", "varsigma", "sigma", "tau", "upsilon",
-    "phi", "chi", "psi", "omega",
-)  # fmt: skip
-_CAPITALS = {
-    "Γ": "Gamma", "Δ": "Delta", "Θ": "Theta", "Λ": "Lambda", "Ξ": "Xi", "Π": "Pi", "Σ": "Sigma",
-    "Φ": "Phi", "Ψ": "Psi", "Ω": "Omega",
-}  # fmt: skip
+from derive.prose.names import GREEK as LETTERS
 
-# Names that stand for a letter: lambda, eps, Omega.
-GREEK = {name: f"\\{name}" for name in _LETTERS if name not in ("omicron", "upsilon", "varsigma")}
-GREEK |= {name: f"\\{name}" for name in _CAPITALS.values()}
+# Greek letters by their names, and by those that stand for them: lambda, eps, Omega.
+GREEK = {name: f"\\{name}" for name in LETTERS}
 GREEK |= {"eps": r"\varepsilon", "epsilon": r"\varepsilon"}
 
 _SPECIAL = {
@@ -33,9 +24,8 @@ _SPECIAL = {
     "√": r"$\surd$", "⊙": r"$\odot$", "⊕": r"$\oplus$", "°": r"$^\circ$", "²": "$^2$",
     "³": "$^3$", "½": r"$\frac12$", "′": "$'$", "\u00a0": "~",
 }  # fmt: skip
-_SPECIAL |= {chr(0x3B1 + i): f"$\\{name}$" for i, name in enumerate(_LETTERS)}
+_SPECIAL |= {letter: f"$\\{name}$" for name, letter in LETTERS.items() if name != "varphi"}
 _SPECIAL |= {"ο": "o", "υ": r"$\upsilon$", "ς": r"$\varsigma$"}
-_SPECIAL |= {letter: f"$\\{name}$" for letter, name in _CAPITALS.items()}
 
 _ACCENTS = {
     "\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0308": '"', "\u0304": "=",

@@ -73,13 +73,18 @@ def collected(e: Expr) -> Expr:
     return Add(*terms, evaluate=False) if len(terms) > 1 else terms[0]
 
 
-def sides(e: Expr) -> tuple[Expr, Expr]:
-    """``e`` as a difference of two sums without minus signs; entries stand alone on the left."""
+def sides(e: Expr, alone: bool = False) -> tuple[Expr, Expr]:
+    """``e`` as a difference of two sums without minus signs; entries stand alone on the left, and
+    if `alone` is said, so does an index."""
     terms = Add.make_args(e)
     entries = Add(*(t for t in terms if t.has(Access)))
     if entries != 0:
         sign = -1 if entries.could_extract_minus_sign() else 1
         return sign * entries, sign * (entries - e)
+    moving = [t for t in terms if t.has(Axis)]
+    if len(moving) == 1 and isinstance(signed(moving[0])[1], Axis) and alone:
+        negative, axis = signed(moving[0])
+        return axis, axis + e if negative else axis - e
     left = Add(*(t for t in terms if not signed(t)[0]))
     return left, left - e
 

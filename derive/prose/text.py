@@ -10,9 +10,7 @@ from typing import Any
 
 from sympy import Expr
 
-from derive.calculus.derivation import Derivation
 from derive.calculus.statements import Guard, Statement
-from derive.calculus.step import listing
 from derive.language.operation import Equation
 from derive.language.order import Order
 from derive.language.symbols import Tensor
@@ -86,6 +84,12 @@ class Text(Formula):
     def words(self, text: str) -> str:
         return text
 
+    def matrix_name(self, tensor: Tensor, several: bool) -> str:
+        return self.tensor(tensor)
+
+    def transposed(self, piece: str) -> str:
+        return f"{piece}ᵀ"
+
     def matrix_product(self, pieces: list[str]) -> str:
         return " ".join(pieces)
 
@@ -128,24 +132,3 @@ def statement_text(
     """
     terms = (statements,) if isinstance(statements, Statement) else tuple(statements)
     return Text(order, (), written).statements(terms)
-
-
-def derivation_text(derivation: Derivation) -> str:
-    """The whole derivation, for a terminal."""
-    printer = Text(derivation.order, derivation.axes, derivation.written)
-    lines = [derivation.operation.name, derivation.operation.summary, ""]
-    lines += [f"  {printer.defined(e)}" for e in derivation.definition]
-    given = {e.left.tensor for e in derivation.definition}
-    named = [s for s in derivation.forward if s.target.tensor not in given]
-    for tensor in dict.fromkeys(s.target.tensor for s in named):
-        lines.append(f"  {printer.statements([s for s in named if s.target.tensor == tensor])}")
-    for tensor, steps in (*derivation.gradients.items(), *derivation.jacobians.items()):
-        lines += ["", tensor.name]
-        for step in steps:
-            given = f", for {printer.phrase(listing(step.assuming))}" if step.assuming else ""
-            lines.append(f"  {step.label}  {step.rule}{given}: {printer.phrase(step.because)}")
-            for left, sign, right in printer.equations(step.shown, step.deltas):
-                lines.append(f"      {printer.relation(sign, left, right)}")
-            if step.reading:
-                lines.append(f"      This is {printer.phrase(step.reading)}.")
-    return "\n".join(lines) + "\n"

@@ -118,7 +118,7 @@ class Compiler:
         if value.is_Rational:
             rational = fraction(value)
             return lambda here: rational
-        if value.is_infinite:
+        if value.is_number and value.is_infinite:  # of anything else SymPy deduces it for long
             infinite = float(value)
             return lambda here: infinite
         if value.is_number and not value.args:

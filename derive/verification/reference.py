@@ -14,6 +14,7 @@ from __future__ import annotations
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -31,14 +32,17 @@ from derive.verification.closures import REDUCTIONS, Compiler, Environment, Eval
 
 def as_written(operation: Operation) -> System:
     """The equations of an operation as they stand, with the sums inside them."""
-    statements = []
-    for given in operation.equations:
-        left, right = sides(given)
-        right = sympy.sympify(right)
-        scatter = isinstance(given, Equation) and given.scatter
-        free = sorted(left.atoms(Idx) | (_free(right) if scatter else set()), key=str)
-        statements.append(Statement(tuple(free), left, right))  # type: ignore[arg-type]
-    return System(operation.inputs, operation.outputs, tuple(statements), operation.order)
+    statements = tuple(map(written, operation.equations))
+    return System(operation.inputs, operation.outputs, statements, operation.order)
+
+
+def written(equation: Any) -> Statement:
+    """One equation as it stands."""
+    left, right = sides(equation)
+    right = sympy.sympify(right)
+    scatter = isinstance(equation, Equation) and equation.scatter
+    free = sorted(left.atoms(Idx) | (_free(right) if scatter else set()), key=str)
+    return Statement(tuple(free), left, right)  # type: ignore[arg-type]
 
 
 def _free(value: Any) -> set[Idx]:
@@ -76,7 +80,7 @@ def evaluate(
         The outputs by name with product axes split; object arrays of whatever number type the
         inputs' entries have.
     """
-    return _Evaluation(system, arrays, sizes, numbers).outputs()
+    return Evaluation(system, arrays, sizes, numbers).outputs()
 
 
 def reading(
@@ -89,7 +93,7 @@ def reading(
 
     The arguments are those of `evaluate`.
     """
-    found = _Evaluation(system, arrays, sizes, numbers)
+    found = Evaluation(system, arrays, sizes, numbers)
     return found.compiler, found.environment
 
 
@@ -116,11 +120,27 @@ class _Once(Compiler):
         return once
 
 
+@contextmanager
+def _deep() -> Iterator[None]:
+    """An entry is computed within those that read it: over all steps of a recurrence."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, 100_000))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(limit)
+
+
 _WAITING = object()  # stands for an entry while it is computed
 
 
-class _Evaluation:
-    def __init__(self, system: System, arrays, sizes, numbers: Arithmetic) -> None:
+class Evaluation:
+    """A system at some numbers, of which nothing is computed before it is asked for.
+
+    Parameters are those of `evaluate`.
+    """
+
+    def __init__(self, system: System, arrays, sizes, numbers: Arithmetic = NUMBERS) -> None:
         self.system = system
         self.environment: Environment = {symbol.name: value for symbol, value in sizes.items()}
         self.given: dict[Tensor, np.ndarray] = {}
@@ -153,26 +173,27 @@ class _Evaluation:
         return tuple(self.number(extent) for extent in tensor.shape)
 
     def outputs(self) -> dict[str, np.ndarray]:
-        limit = sys.getrecursionlimit()
-        sys.setrecursionlimit(max(limit, 100_000))
-        try:
-            found = {tensor.name: self.whole(tensor) for tensor in self.system.outputs}
-            if not all(array.size for array in found.values()):
-                # Whoever computes an output without entries computes what leads there: it is to
-                # be known whether that is infinite.
-                for tensor in self.shapes:
-                    self.whole(tensor)
-            return found
-        finally:
-            sys.setrecursionlimit(limit)
+        found = {tensor.name: self.whole(tensor) for tensor in self.system.outputs}
+        if not all(array.size for array in found.values()):
+            # Whoever computes an output without entries computes what leads there: it is to
+            # be known whether that is infinite.
+            for tensor in self.shapes:
+                self.whole(tensor)
+        return found
+
+    def entry(self, tensor: Tensor, index: tuple[int, ...]) -> Any:
+        """One entry."""
+        with _deep():
+            return self.read(tensor, index)
 
     def whole(self, tensor: Tensor) -> np.ndarray:
         """Every entry."""
         shape = self.shapes.get(tensor) or self.shape(tensor)
         result = np.empty(shape, dtype=object)
-        for index in np.ndindex(*shape):
-            shifted = tuple(i + o for i, o in zip(index, tensor.offset, strict=True))
-            result[index] = self.read(tensor, shifted)
+        with _deep():
+            for index in np.ndindex(*shape):
+                shifted = tuple(i + o for i, o in zip(index, tensor.offset, strict=True))
+                result[index] = self.read(tensor, shifted)
         return result
 
     def points(self, tensor: Tensor) -> dict[tuple[int, ...], list]:

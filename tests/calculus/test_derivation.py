@@ -155,20 +155,26 @@ def test_the_first_step_starts_from_the_adjoint():
 def test_the_gradient_of_a_correlation_is_a_full_convolution():
     found = readings(SHIPPED["correlate2d"])
     assert found["x_bar"][-1].startswith("the full convolution of y_bar with weight")
-    assert found["x_bar"][-1].endswith(
-        "that is, the correlation of y_bar with weight rotated by 180 degrees, summed over k"
+    _, _, again = found["x_bar"][-1].partition("; that is, ")
+    assert again.startswith(
+        "the correlation of y_bar (padded by dilation_h·(U − 1) − padding_h_low"
     )
+    assert "with weight rotated by 180 degrees" in again
+    assert again.endswith(", summed over k")
     assert "zeros between its entries" in found["x_bar"][0]
     # what padding has added to the image is not handed on
     assert "from its entry (padding_h_low, padding_w_low) on" in found["x_bar"][0]
-    assert found["weight_bar"][0].startswith("the correlation of x with y_bar")
+    assert found["weight_bar"][0].startswith(
+        "the correlation of x (padded by padding_h_low and padding_w_low) with y_bar"
+    )
     assert found["bias_bar"] == ["the sum of y_bar over n, p and q"]
 
 
 def test_the_gradient_of_a_convolution_is_a_correlation():
     found = readings(SHIPPED["convolve1d"])
     assert found["x_bar"][-1].endswith(
-        "that is, the correlation of y_bar with weight, summed over k"
+        "that is, the correlation of y_bar (padded by dilation_w·(V − 1) − padding_w_low) "
+        "with weight (dilated by dilation_w), summed over k"
     )
 
 
@@ -208,7 +214,7 @@ def test_names_decide_nothing():
     found = readings(copy)
     assert found["image_bar"][-1] == (
         "the full convolution of out_bar with mask; "
-        "that is, the correlation of out_bar with mask reversed"
+        "that is, the correlation of out_bar (padded by M − 1) with mask reversed"
     )
     assert found["mask_bar"] == ["the correlation of image with out_bar, summed over b"]
 

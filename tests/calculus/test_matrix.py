@@ -189,5 +189,5 @@ def test_latex_has_bold_names_and_subscripts():
         r"\bar{\mathbf{h}}_{t} \odot (1 - \mathbf{h}_{t} \odot \mathbf{h}_{t})"
     )
     left, _, right = sides_of(forms["weight_hh_bar"][0], latex)
-    assert joined(left) == r"\overline{\mathbf{weight}}_{\mathit{hh}}"
+    assert joined(left) == r"\overline{\mathbf{weight}_{\mathrm{hh}}}"
     assert joined(right) == r"\sum_{t}\,{\bar{\mathbf{a}}_{t}}^{\top}\,\mathbf{h}_{t - 1}"

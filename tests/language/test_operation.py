@@ -194,3 +194,52 @@ def test_everything_can_be_imported_at_once():
     exec("from derive import *", names)
     assert {*derive.language.__all__, "compile"} <= names.keys()
     assert names["Operation"] is Operation
+
+
+# ---- names of rows --------------------------------------------------------------------------
+
+part_of = axis("part", 2)
+pair = tensor("pair", N, 2)
+PAIRED = (Eq(pair[n, part_of], (part_of + 1) * x[n, 0]), Eq(y[n], pair[n, 0] * pair[n, 1]))
+
+
+def paired(rows, equations=PAIRED) -> Operation:
+    return defined(*equations, inputs=(x,), rows=rows)
+
+
+def test_rows_have_names_by_tensor_and_position():
+    operation = paired({"part": ("low", "high")})
+    assert operation.named_rows == {(pair, 1): ("low", "high")}
+    assert operation.legend == {"part": "low, high"}
+
+
+def test_rows_read_by_number_alone_have_the_names_of_a_longer_index():
+    whole, first = axis("whole", 3), axis("first", 2)
+    triple, weight = tensor("triple", N, 3), parameter("weight", 3)
+    operation = Operation(
+        "f", "F.", (x, weight), (y,),
+        (
+            Eq(triple[n, whole], (whole + 1) * x[n, 0]),
+            Eq(y[n], triple[n, 0] + Sum(weight[first], first) + weight[2]),
+        ),
+        rows={"first": ("a", "b"), "whole": ("a", "b", "rest")},
+    )  # fmt: skip
+    assert operation.named_rows[weight, 0] == ("a", "b", "rest")
+
+
+BAD_ROWS = {
+    "no index of the equations": {"gate": ("low", "high")},
+    "3 names for part": {"part": ("a", "b", "rest")},
+    "two of part the same": {"part": ("low", "low")},
+    "not all words": {"part": ("low", "1")},
+    "an index itself": {"part": ("low", "n")},
+    "runs over C": {"c": ("low", "high")},
+    "map an index": [("low", "high")],
+}
+
+
+@pytest.mark.parametrize("problem", BAD_ROWS)
+def test_names_of_rows_that_do_not_fit_are_refused(problem):
+    equations = (PAIRED[0], Eq(y[n], pair[n, 0] * pair[n, 1] + Sum(x[n, c], c)))
+    with pytest.raises(DefinitionError, match=problem):
+        paired(BAD_ROWS[problem], equations)

@@ -24,6 +24,7 @@ LAYERS = (
     "output",
     "backends",
     "verification",
+    "claims",
 )
 
 BUILTINS = [

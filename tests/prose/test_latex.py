@@ -18,10 +18,13 @@ from derive.language import Operation, axes, integers, option, parameter, sizes,
 from derive.ops.convolution import OPERATIONS
 from derive.ops.dense import linear
 from derive.ops.recurrent import OPERATIONS as NETWORKS
+from derive.prose.document import Case
 from derive.prose.latex import render_latex
-from derive.prose.latex_formula import barred, name_latex, setting_symbols
-from derive.prose.latex_lines import BREAK, WIDTH, joined, width, wrapped
+from derive.prose.latex_formula import name_latex
+from derive.prose.latex_lines import WIDTH, width, wrapped
 from derive.prose.latex_text import escaped
+from derive.prose.names import named, setting_names
+from derive.prose.typeset import BREAK, joined
 
 DOCUMENTS = sorted((Path(__file__).parents[2] / "generated").glob("*/*.tex"))
 SHIPPED = {operation.name: operation for operation in (*OPERATIONS, linear)}
@@ -46,7 +49,7 @@ nonlinear = Operation(
 
 def document(operation: Operation) -> str:
     system = to_system(operation)
-    return render_latex(derivation(operation, system, adjoint(system)))
+    return render_latex([Case(derivation(operation, system, adjoint(system)))], all_steps=True)
 
 
 def mathematics(text: str) -> str:
@@ -78,7 +81,10 @@ def test_words_are_escaped(text, latex):
     [
         ("x", "x"),
         ("weight", r"\mathit{weight}"),
-        ("weight_hh", r"\mathit{weight}_{\mathit{hh}}"),
+        ("weight_hh", r"\mathit{weight}_{\mathrm{hh}}"),
+        ("h_n", r"h_{\mathrm{n}}"),  # no entry of h at n
+        ("output_gate", r"\mathit{output\ gate}"),  # no output
+        ("weight_ih_l0", r"\mathit{weight}_{\mathrm{ih,l0}}"),
         ("alpha", r"\alpha"),
         ("h0", "h_{0}"),
         ("n''", "n''"),
@@ -87,25 +93,28 @@ def test_words_are_escaped(text, latex):
     ],
 )
 def test_names(name, latex):
-    assert name_latex(name) == latex
+    assert name_latex(named(name)) == latex
 
 
 def test_a_bar_reaches_over_a_word_and_not_over_the_subscript_of_a_letter():
-    assert barred("h_{0}") == r"\bar{h}_{0}"
-    assert barred(r"\mathit{input}_{\mathit{gate}}") == r"\overline{\mathit{input}_{\mathit{gate}}}"
+    assert name_latex(named("h0_bar")) == r"\bar{h}_{0}"
+    word = name_latex(named("input_gate_bar"))
+    assert word == r"\overline{\mathit{input\ gate}}"
+
+
+def letters(options, used):
+    return [name_latex(name) for name in setting_names(options, used).values()]
 
 
 def test_options_get_free_letters():
     stride = option("stride", 1, over=("h", "w"))
     padding = option("padding", 0, over=("h",), sides=True)
-    symbols = setting_symbols((stride, padding), {"p", "P"})
-    assert list(symbols.values()) == [
-        "s_{h}", "s_{w}", r"\mathrm{pad}_{h}^{-}", r"\mathrm{pad}_{h}^{+}",
+    assert letters((stride, padding), {"p", "P"}) == [
+        r"s_{\mathrm{h}}", r"s_{\mathrm{w}}",
+        r"\mathrm{pad}_{\mathrm{h}}^{-}", r"\mathrm{pad}_{\mathrm{h}}^{+}",
     ]  # fmt: skip
     both = option("no_bias", 0), option("no_mean", 0)
-    assert list(setting_symbols(both, {"n", "N"}).values()) == [
-        r"\mathrm{no}", r"\mathrm{no\_mean}",
-    ]  # fmt: skip
+    assert letters(both, {"n", "N"}) == [r"\mathrm{no}", r"\mathrm{no\_mean}"]
 
 
 def test_long_formulas_are_broken_and_stay_within_the_page():
@@ -120,7 +129,7 @@ def test_long_formulas_are_broken_and_stay_within_the_page():
 
 def test_notes_stand_in_the_document():
     noted = replace(nonlinear, notes="At 0 it is 100% flat.\n\nElsewhere not.")
-    assert "\nAt 0 it is 100\\% flat.\n\nElsewhere not.\n" in document(noted)
+    assert "\nAt 0 it is 100\\% flat.\n\n\\medskip\nElsewhere not.\n" in document(noted)
 
 
 @pytest.mark.parametrize("operation", [*SHIPPED.values(), nonlinear], ids=str)
@@ -156,7 +165,7 @@ def test_mathematics_is_understood_by_katex(operation):
 def test_the_rotated_kernel_is_spelled_out():
     text = document(SHIPPED["correlate2d"])
     assert "rotated by 180 degrees" in text
-    assert r"s_{h} \mid h + \mathrm{pad}_{h}^{-} - d_{h}\,u" in text
+    assert r"s_{\mathrm{h}} \mid h + \mathrm{pad}_{\mathrm{h}}^{-} - d_{\mathrm{h}}\,u" in text
     assert "U - 1 - u, V - 1 - v" in text
 
 
@@ -169,8 +178,8 @@ def test_lines_end_before_a_sign_where_they_can():
 
 def test_the_jacobian_of_a_step_has_a_section_of_its_own():
     text = document(RECURRENT["lstm"])
-    assert text.count(r"\section*{One step}") == 1
-    assert r"\subsection*{\texttt{c} by \texttt{h} one step before}" in text
+    assert text.count(r"\subsection*{One step}") == 1
+    assert r"\subsubsection*{\texttt{c} by \texttt{h} one step before}" in text
     assert r"\frac{\mathrm{d}c[t, n, j]}{\mathrm{d}c[t - 1, n, j]} & = " in text
     assert "One step" not in document(SHIPPED["correlate1d"])
 

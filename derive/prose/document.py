@@ -1,0 +1,277 @@
+"""A derivation as a document: what stands where, before it looks like anything.
+
+    derivations of one operation  →  Document  →  a template, or lines of a terminal
+
+Everything is already printed, by whichever printer: the views hold words and formulas of its kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sympy import Expr, Mul
+
+from derive.calculus.derivation import Derivation
+from derive.calculus.folding import folded
+from derive.calculus.statements import Statement
+from derive.calculus.step import Step, listing
+from derive.language.options import Setting
+from derive.language.symbols import Axis, Size, Tensor
+from derive.prose.formula import PRODUCT
+from derive.prose.names import named
+from derive.prose.typeset import Row, Typeset
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """One line of a table: a symbol, the name it has in code, what it means."""
+
+    symbol: str
+    name: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class StepView:
+    """One step, ready to be placed."""
+
+    label: str
+    rule: str
+    assuming: str
+    because: str
+    lines: tuple[str, ...]
+    reading: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """The steps of one cotangent."""
+
+    title: str
+    cotangent: str
+    primal: str
+    steps: tuple[StepView, ...]
+
+
+@dataclass(frozen=True)
+class Block:
+    """The steps of the derivative of one state by another."""
+
+    of: str
+    by: str
+    steps: tuple[StepView, ...]
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """One case of the operation: what it is, and its gradients."""
+
+    title: str
+    where: str
+    definition: tuple[str, ...]
+    tensors: tuple[Meaning, ...]
+    symbols: tuple[Meaning, ...]
+    forward: tuple[str, ...]
+    given: str
+    wanted: str
+    sections: tuple[Section, ...]
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True)
+class Document:
+    """Everything that is placed."""
+
+    title: str
+    summary: str
+    source: str
+    notes: tuple[str, ...]
+    legend: tuple[Meaning, ...]
+    chapters: tuple[Chapter, ...]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A derivation of an operation, or of a special case of it.
+
+    Attributes
+    ----------
+    derivation : Derivation
+    title : str
+        What the case is called, if there are others.
+    where : str
+        What distinguishes it from the general one, as a sentence.
+    """
+
+    derivation: Derivation
+    title: str = ""
+    where: str = ""
+
+
+def document(
+    cases: Sequence[Case], printer_of: Callable[[Derivation], Typeset], all_steps: bool = False
+) -> Document:
+    """The views of the cases of one operation, the most general one last."""
+    operation = cases[-1].derivation.operation
+    printer = printer_of(cases[-1].derivation)
+    legend = [
+        Meaning(_indices(key, printer), "", printer.plain(text))
+        for key, text in operation.legend.items()
+    ]
+    return Document(
+        title=printer.plain(operation.name),
+        summary=printer.plain(operation.summary),
+        source=printer.plain(operation.source),
+        notes=tuple(map(printer.plain, filter(None, operation.notes.split("\n\n")))),
+        legend=tuple(legend),
+        chapters=tuple(
+            _chapter(case, printer_of(case.derivation), all_steps, case is cases[-1])
+            for case in cases
+        ),
+    )
+
+
+def _chapter(case: Case, printer: Typeset, all_steps: bool, labelled: bool) -> Chapter:
+    derivation = case.derivation
+    definition = [
+        Row(left, sign, right) for sign, left, right in map(printer.sides_of, derivation.definition)
+    ]
+
+    def views(steps: Sequence[Step]) -> tuple[StepView, ...]:
+        shown = steps if all_steps else folded(steps)
+        return tuple(_step(step, printer, labelled) for step in shown)
+
+    return Chapter(
+        title=printer.plain(case.title),
+        where=printer.plain(case.where),
+        definition=tuple(printer.display(definition)),
+        tensors=tuple(_tensor_rows(derivation, printer)),
+        symbols=tuple(_symbol_rows(derivation, printer)),
+        forward=tuple(printer.lines(named) if (named := _named(derivation)) else ()),
+        given=_tensors(derivation.given, printer),
+        wanted=_tensors(derivation.wanted, printer),
+        sections=tuple(
+            Section(
+                printer.plain(printer.bars[bar].name),
+                printer.inline(printer.tensor(bar)),
+                printer.inline(printer.tensor(printer.bars[bar])),
+                views(steps),
+            )
+            for bar, steps in derivation.gradients.items()
+        ),
+        blocks=tuple(
+            Block(printer.plain(whole.of.name), printer.plain(whole.by.name), views(steps))
+            for whole, steps in derivation.jacobians.items()
+        ),
+    )
+
+
+def _tensors(tensors: Iterable[Tensor], printer: Typeset) -> str:
+    return ", ".join(printer.inline(printer.tensor(tensor)) for tensor in tensors)
+
+
+def _named(derivation: Derivation) -> list[Statement]:
+    """The statements whose targets nobody named, and those that read them."""
+    given = {e.left.tensor for e in derivation.definition}
+    new = {s.target.tensor for s in derivation.forward} - given
+    return [s for s in derivation.forward
+            if s.target.tensor in new or new & {r.tensor for r in s.reads}]  # fmt: skip
+
+
+def _step(step: Step, printer: Typeset, labelled: bool) -> StepView:
+    """A step; where another case bears the labels that modules cite, only its number."""
+    label = step.label if labelled else f"({step.label.rpartition('.')[2]})"
+    return StepView(
+        label=printer.plain(label),
+        rule=printer.plain(step.rule),
+        assuming=printer.phrase(listing(step.assuming)),
+        because=printer.phrase(step.because),
+        lines=tuple(printer.lines(step.shown, step.deltas)),
+        reading=printer.phrase(step.reading),
+    )
+
+
+def used_names(derivation: Derivation) -> set[str]:
+    """What is called something in formulas: settings may not be called so, too."""
+    used = {"L", *(t.name for t in derivation.order)}  # L is what is differentiated
+    for step in derivation.steps:
+        for statement in (*step.before, *step.after):
+            used |= {a.name.rstrip("'") for a in statement.domain}
+    return used | {s.name for s in _names(derivation) if isinstance(s, Size)}
+
+
+def _names(derivation: Derivation) -> list[Size | Setting]:
+    """Every size and setting, in order of appearance in shapes, formulas and statements."""
+    found: dict[Any, None] = {}
+
+    def visit(expression: Expr) -> None:
+        for symbol in sorted(expression.free_symbols, key=str):
+            if isinstance(symbol, Axis):
+                visit(symbol.extent)
+            elif isinstance(symbol, Size | Setting) and symbol not in found:
+                found[symbol] = None
+                if isinstance(symbol, Size) and symbol.formula is not None:
+                    visit(symbol.formula)
+
+    operation = derivation.operation
+    for tensor in (*operation.inputs, *operation.outputs):
+        for extent in tensor.shape:
+            visit(extent)
+    for statement in derivation.forward:
+        for expression in (*statement.target.index, statement.value, *statement.domain):
+            visit(expression)
+        for guard in statement.where:
+            visit(guard.expression)
+    return list(found)
+
+
+def _symbols(derivation: Derivation) -> list[Size | Setting]:
+    """Computed sizes, then the settings that occur in the order of the options."""
+    found = _names(derivation)
+    settings = (s for o in derivation.operation.options for s in o.settings if s in found)
+    return [*(s for s in found if isinstance(s, Size) and s.formula is not None), *settings]
+
+
+def _indices(key: str, printer: Typeset) -> str:
+    """Names as symbols, and anything else as text."""
+    names = [part.strip() for part in key.split(",")]
+    if all(name.isascii() and name.isidentifier() for name in names):
+        return printer.inline(", ".join(map(printer.name, map(named, names))))
+    return printer.plain(key)
+
+
+def _tensor_rows(derivation: Derivation, printer: Typeset) -> Iterable[Meaning]:
+    operation = derivation.operation
+    for tensor in dict.fromkeys((*operation.inputs, *operation.outputs)):
+        shape = [_extent(factors, printer) for factors in tensor.axes_of]
+        notes = ["input" if tensor in operation.inputs else "output"]
+        notes += ["may be left out"] * (not tensor.required)
+        if tensor.outside is not None:
+            value = printer.inline(printer.expression(tensor.outside))
+            notes.append(f"reads {value} outside its range")
+        if tensor.below is not None:
+            last = printer.inline(printer.expression(tensor.below - 1))
+            notes.append(f"integers from {printer.inline('0')} to {last}")
+        meaning = f"{printer.inline(printer.shape(shape))}; " if shape else "a number; "
+        name = printer.plain(tensor.name)
+        yield Meaning(printer.inline(printer.tensor(tensor)), name, meaning + ", ".join(notes))
+
+
+def _extent(factors: tuple[Expr, ...], printer: Typeset) -> str:
+    """The extent of an axis, its factors apart; their numbers are one."""
+    number = Mul(*(f for f in factors if f.is_number))
+    parts = ([] if number == 1 else [number]) + [f for f in factors if not f.is_number]
+    return printer.product([printer.expression(f, PRODUCT) for f in parts or [number]])
+
+
+def _symbol_rows(derivation: Derivation, printer: Typeset) -> Iterable[Meaning]:
+    meanings = {s: o.meaning for o in derivation.operation.options for s in o.settings}
+    for symbol in _symbols(derivation):
+        if isinstance(symbol, Setting):
+            side = {"low": ", before", "high": ", after"}.get(symbol.name.rpartition("_")[2], "")
+            meaning = printer.plain(meanings.get(symbol, "") + side)
+        else:
+            meaning = printer.inline("= " + printer.expression(symbol.formula))
+        yield Meaning(printer.inline(printer.symbol(symbol)), printer.plain(symbol.name), meaning)

@@ -1,0 +1,246 @@
+"""Formulas in MathML Core, which browsers set by themselves, with marks where a line may end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from itertools import pairwise
+from typing import Any
+
+import sympy
+from sympy import Expr
+
+from derive.calculus.step import Phrase
+from derive.language.scalars import SCALARS
+from derive.prose.formula import ATOM, PRODUCT, Piece
+from derive.prose.mathml_boxes import COMMA, INFIX, OPENING, THIN, boxed, filled, whole, width
+from derive.prose.names import GREEK, Name
+from derive.prose.typeset import BREAK, Row, Typeset, function_words, joined
+
+_SIGNS = {"|": "∣"}
+_NUMBERS = {sympy.pi: "π", sympy.E: "e", sympy.oo: "∞"}
+_TALL = ("<mfrac", "<munder", "<mtable")
+_LONG = 32  # letters that leave no room for others
+_BESIDE = 26  # ... and that leave some, as of a case and its condition
+_BAR = '<mo stretchy="false">¯</mo>'
+_CLINGING = ".,;:)"
+
+
+class MathML(Typeset):
+    """Mathematics for browsers, with marks where a line may be broken."""
+
+    def name(self, name: Name) -> str:
+        word = _upright(name.word) if name.upright else _letters(GREEK.get(name.greek, name.word))
+        if name.barred and not name.is_word:
+            word = f'<mover accent="true">{word}{_BAR}</mover>'
+        above = f"<mo>{name.above}</mo>" if name.above else ""
+        symbol = _scripts(word, _letters(name.below), above)
+        if name.barred and name.is_word:  # no font draws one that long in every browser
+            symbol = f'<mover class="bar">{symbol}{_BAR}</mover>'
+        return symbol + (f"<mo>{'′' * len(name.primes)}</mo>" if name.primes else "")
+
+    def number(self, number: Any) -> str:
+        sign = '<mo form="prefix">−</mo>' * bool(number.is_extended_negative)
+        digits = _NUMBERS.get(abs(number), str(abs(number)))
+        return f"{sign}<mn>{escape(digits)}</mn>"
+
+    def access(self, name: str, index: list[str]) -> str:
+        inside = f"{COMMA}{BREAK}".join(index)
+        return f"{name}{_mark('[')}{inside}{_mark(']')}" if index else name
+
+    def derivative(self, sign: str, of: str, by: str) -> str:
+        d = "<mi>∂</mi>" if sign == "∂" else '<mi mathvariant="normal">d</mi>'
+        if width(of) > _LONG:
+            return f"<mfrac>{d}{_one(d + by)}</mfrac>{THIN}{of}"
+        return f"<mfrac>{_one(d + of)}{_one(d + by)}</mfrac>"
+
+    def product(self, pieces: list[str]) -> str:
+        if not pieces:
+            return "<mn>1</mn>"
+        text = pieces[0]
+        for before, piece in pairwise(pieces):
+            text += THIN + ("" if before.startswith("<munder>") else BREAK) + piece
+        return text
+
+    def quotient(self, over: Piece, under: Piece, in_index: bool) -> Piece:
+        if in_index:
+            slash = '<mo lspace="0.1em" rspace="0.1em">/</mo>'
+            return f"{self.bracketed(over, PRODUCT)}{slash}{self.bracketed(under, ATOM)}", PRODUCT
+        if width(over[0]) > _LONG:  # a fraction cannot be broken, and a product can
+            one = f"<mfrac><mn>1</mn>{_one(under[0])}</mfrac>"
+            return self.product([one, self.bracketed(over, PRODUCT)]), PRODUCT
+        return f"<mfrac>{_one(over[0])}{_one(under[0])}</mfrac>", PRODUCT
+
+    def power(self, base: str, exponent: Expr) -> str:
+        # An exponent belongs to a bracket alone: what stands before it can still be broken.
+        start = base.rindex("<mo") if base.endswith("</mo>") else 0
+        return f"{base[:start]}<msup>{_one(base[start:])}{_one(self.expression(exponent))}</msup>"
+
+    def function(self, function: Any, arguments: list[str]) -> str:
+        inside = f"{COMMA}{BREAK}".join(arguments)
+        around = {sympy.floor: "⌊⌋", sympy.ceiling: "⌈⌉", sympy.Abs: "||"}.get(function)
+        if around:
+            begin, end = around
+            begin = f'<mo form="prefix" stretchy="true">{begin}</mo>'
+            end = f'<mo form="postfix" stretchy="true">{end}</mo>'
+            return f"<mrow>{begin}{joined(inside)}{end}</mrow>"
+        row = SCALARS.get(function)
+        if row is not None and row.letter:
+            name = f"<mi>{GREEK[row.letter]}</mi>"
+        else:
+            word, below = function_words(function)
+            name = _scripts(_upright(word), _upright(below) if below else "", "")
+        return f"{name}{self.brackets(inside)}"
+
+    def cases(self, pieces: list[tuple[str, str]]) -> str:
+        rows = [(value, _if(condition)) for value, condition in pieces]
+        columns = zip(*rows, strict=True)
+        if sum(max(map(width, column)) for column in columns) > _BESIDE:
+            cells = [line for row in rows for line in _stacked(*row)]
+        else:
+            cells = [f"{joined(v)}</mtd><mtd>{joined(c)}" for v, c in rows]
+        table = "".join(f"<mtr><mtd>{cell}</mtd></mtr>" for cell in cells)
+        return f'<mrow><mo>{{</mo><mtable class="cases">{table}</mtable></mrow>'
+
+    def total(self, indices: list[str], conditions: list[str], name: str) -> str:
+        if not indices:
+            return f"{_mark('[')}{COMMA.join(conditions)}{_mark(']')}"
+        rows = [joined(row) for row in (COMMA.join(indices), *conditions)]
+        under = "".join(f"<mtr><mtd>{row}</mtd></mtr>" for row in rows)
+        under = f"<mtable>{under}</mtable>" if len(rows) > 1 else _one(rows[0])
+        space = ' form="prefix" lspace="0" rspace="0.17em"'
+        sign = "<mo>∑</mo>" if name == "sum" else f"<mo{space}>{name}</mo>"
+        return f"<munder>{sign}{under}</munder>"
+
+    def delta(self, left: str, right: str) -> str:
+        if width(left + right) > _LONG:  # a subscript cannot be broken
+            return f"{_mark('[')}{self.relation('=', left, right)}{_mark(']')}"
+        return f"<msub><mi>δ</mi><mrow>{joined(left)}{COMMA}{joined(right)}</mrow></msub>"
+
+    def brackets(self, inside: str) -> str:
+        tall = any(tag in inside for tag in _TALL)
+        return f"{_mark('(', tall)}{inside}{_mark(')', tall)}"
+
+    def relation(self, sign: str, left: str, right: str) -> str:
+        return f"{left}{BREAK}{_relation(sign)}{right}"
+
+    def sum_of(self, pieces: list[tuple[bool, str]]) -> str:
+        text = ""
+        for negative, piece in pieces:
+            sign = "−" if negative else "+"
+            if text:
+                text += f"{BREAK}{INFIX}{sign}</mo>{piece}"
+            else:
+                text = '<mo form="prefix">−</mo>' * negative + piece
+        return text
+
+    def words(self, text: str) -> str:
+        return BREAK * text.startswith(" ") + _text(text)
+
+    def decimal(self, digits: str, exponent: str) -> str:
+        power = f"<msup><mn>10</mn>{_signed(exponent)}</msup>" if exponent else ""
+        if power and digits == "1":
+            return power
+        return f"<mn>{digits}</mn>" + (f"<mo>·</mo>{power}" if power else "")
+
+    def plain(self, text: str) -> str:
+        return escape(text)
+
+    def phrase(self, phrase: Phrase) -> str:
+        """Words and formulas; marks that no line begins or ends with stand within a formula."""
+        parts: list[Any] = []
+        for part in phrase:
+            if isinstance(part, str) and parts and isinstance(parts[-1], str):
+                parts[-1] += part
+            else:
+                parts.append(part)
+        found = ""
+        for before, part, after in zip(["", *parts], parts, [*parts[1:], ""], strict=False):
+            if isinstance(part, str):
+                text = part if before == "" else part.lstrip(_CLINGING)
+                found += self.plain(text if after == "" else text.rstrip("("))
+                continue
+            opens = before[len(before.rstrip("(")) :] if isinstance(before, str) else ""
+            ends = after[: -len(after.lstrip(_CLINGING)) or None] if isinstance(after, str) else ""
+            found += self.inline(_text(opens) + self.part(part) + _text(ends))
+        return found
+
+    def inline(self, formula: str) -> str:
+        return whole(formula)
+
+    def display(self, rows: Sequence[Row]) -> list[str]:
+        """Equations, each with its conditions below it."""
+        return [*map(_row, rows)]
+
+    def shape(self, extents: Sequence[str]) -> str:
+        return f"{INFIX}×</mo>".join(map(joined, extents))
+
+
+def _row(row: Row) -> str:
+    style = ' displaystyle="true"'
+    left = boxed(row.left + _relation(row.sign), style)
+    text = f'<div class="left">{left}</div><div class="right">{boxed(row.right, style)}</div>'
+    if row.conditions:
+        *others, last = row.conditions
+        found = " ".join(whole(c) for c in (*(other + COMMA for other in others), last))
+        text += f'<div class="where">{row.words} {found}</div>'
+    return f'<div class="equation">{text}</div>'
+
+
+def _letters(text: str) -> str:
+    """A letter, a number, or a word in italics: alone in its element, a letter is so anyway."""
+    if not text or text.isdigit():
+        return f"<mn>{text}</mn>" if text else ""
+    return f"<mi>{escape(text)}</mi>" if len(text) == 1 else f'<mi class="word">{escape(text)}</mi>'
+
+
+def _upright(word: str) -> str:
+    return f'<mi mathvariant="normal">{word}</mi>' if len(word) == 1 else f"<mi>{escape(word)}</mi>"
+
+
+def _scripts(base: str, below: str, above: str) -> str:
+    if below and above:
+        return f"<msubsup>{base}{below}{_one(above)}</msubsup>"
+    if below:
+        return f"<msub>{base}{below}</msub>"
+    return f"<msup>{base}{_one(above)}</msup>" if above else base
+
+
+def _signed(digits: str) -> str:
+    minus = '<mo form="prefix">−</mo>' if digits.startswith("-") else ""
+    return _one(f"{minus}<mn>{digits.removeprefix('-')}</mn>")
+
+
+def _one(formula: str) -> str:
+    """One element, without breaks."""
+    leaf = formula.startswith("<m") and formula.count("<") == 2
+    return joined(formula) if leaf else f"<mrow>{joined(formula)}</mrow>"
+
+
+def _mark(bracket: str, tall: bool = False) -> str:
+    """A bracket of one size, however its contents are cut."""
+    size = ' minsize="1.8em" maxsize="1.8em"' if tall else ' stretchy="false"'
+    form = "prefix" if bracket in OPENING else "postfix"
+    return f'<mo form="{form}"{size}>{bracket}</mo>'
+
+
+def _relation(sign: str) -> str:
+    return f"{INFIX}{escape(_SIGNS.get(sign, sign))}</mo>"
+
+
+def _text(text: str) -> str:
+    """Words within a formula, with blanks that their element keeps at its ends."""
+    return f"<mtext>{escape(text)}</mtext>".replace(" ", "\u00a0") if text else ""
+
+
+def _stacked(value: str, condition: str) -> list[str]:
+    """A long case: its condition below it, and what does not fit a line in the next."""
+    indent = '<mspace width="1.4em"/>'
+    first, *others = filled(value, _BESIDE)
+    below = filled(condition, _BESIDE)
+    return [first, *(indent + line for line in (*others, *below))]
+
+
+def _if(condition: str) -> str:
+    is_word = condition.startswith("<mtext>otherwise")
+    return condition if is_word else f"<mtext>if\u00a0</mtext>{condition}"

@@ -1,0 +1,131 @@
+"""The derivation for a terminal: Unicode in lines that fit it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from derive.calculus.derivation import Derivation
+from derive.prose.document import Case, Chapter, Document, Meaning, StepView, document, used_names
+from derive.prose.names import Name, setting_names
+from derive.prose.text import Text
+from derive.prose.text_lines import filled, paragraph
+from derive.prose.typeset import Row, Typeset
+
+_SIDES = {"−": "⁻", "+": "⁺"}
+_MEANINGS = (
+    "L is a number that depends on the result, x_bar = ∂L/∂x its derivative by each entry of x. "
+    "δ[i, j] is 1 where i = j, and 0 elsewhere."
+)
+_ONE_STEP = (
+    "How does a state depend on the states one step before? What is computed within the step "
+    "follows its arguments, hence d and not ∂. Inputs, parameters and every state of a step before "
+    "that is not differentiated by are held fixed."
+)
+
+
+class Terminal(Text, Typeset):
+    """Lines of at most `width` letters, with the textbook's letters for options."""
+
+    width = 80
+
+    def symbol(self, symbol: Any) -> str:
+        if symbol in self.settings:
+            return self.name(self.settings[symbol])
+        return super().symbol(symbol)
+
+    def name(self, name: Name) -> str:
+        below = f"_{name.below.replace(',', '')}" if name.below else ""
+        return name.word + below + _SIDES.get(name.above, "") + name.primes
+
+    def number(self, number: Any) -> str:
+        return str(number)
+
+    def display(self, rows: Sequence[Row]) -> list[str]:
+        found: list[str] = []
+        for row in rows:
+            found += filled(self.relation(row.sign, row.left, row.right), self.width, _DEEP)
+            if row.conditions:
+                words = f"{row.words} {' and '.join(row.conditions)}"
+                found += paragraph(words, self.width, _DEEP + "  ", _DEEP + "    ")
+        return found
+
+    def shape(self, extents: Sequence[str]) -> str:
+        return " × ".join(extents)
+
+
+_DEEP = " " * 4
+
+
+def printer_of(derivation: Derivation) -> Terminal:
+    """A printer that knows the derivation's symbols."""
+    settings = setting_names(derivation.operation.options, used_names(derivation))
+    bars = {bar: tensor for tensor, bar in derivation.cotangent.items()}
+    order, axes, written = derivation.order, derivation.axes, derivation.written
+    return Terminal(order, axes, written, settings, bars, derivation.rows)
+
+
+def render_text(cases: Sequence[Case], all_steps: bool = False) -> str:
+    """All cases of an operation, as text of at most 80 columns."""
+    return "\n".join(_document(document(cases, printer_of, all_steps))) + "\n"
+
+
+def _document(whole: Document) -> list[str]:
+    lines = [whole.title, *paragraph(whole.summary, Terminal.width)]
+    if whole.source:
+        lines += paragraph(f"Source: {whole.source}.", Terminal.width)
+    if whole.legend:
+        legend = "; ".join(f"{row.symbol} {row.meaning}" for row in whole.legend)
+        lines += ["", *paragraph(legend + ".", Terminal.width)]
+    for chapter in whole.chapters:
+        lines += ["", *_chapter(chapter, chapter is whole.chapters[0])]
+    return lines
+
+
+def _chapter(chapter: Chapter, first: bool) -> list[str]:
+    lines = _heading(chapter.title, "=") if chapter.title else []
+    if chapter.where:
+        lines += [*paragraph(chapter.where, Terminal.width), ""]
+    lines += [*chapter.definition, ""]
+    lines += _table((*chapter.tensors, *chapter.symbols))
+    if chapter.forward:
+        words = "Every sum that stands within another, or inside a function, gets a name:"
+        lines += ["", words, "", *chapter.forward]
+    if first:
+        lines += ["", *paragraph(_MEANINGS, Terminal.width)]
+    given = f"Given {chapter.given}, we look for {chapter.wanted}."
+    lines += ["", *paragraph(given, Terminal.width)]
+    for section in chapter.sections:
+        lines += ["", *_heading(f"{section.cotangent} = ∂L/∂{section.primal}", "-")]
+        lines += _steps(section.steps)
+    if chapter.blocks:
+        lines += ["", *_heading("One step", "-"), *paragraph(_ONE_STEP, Terminal.width)]
+    for block in chapter.blocks:
+        lines += ["", f"{block.of} by {block.by} one step before", *_steps(block.steps)]
+    return lines
+
+
+def _heading(title: str, line: str) -> list[str]:
+    return [title, line * len(title), ""]
+
+
+def _steps(steps: Sequence[StepView]) -> list[str]:
+    lines: list[str] = []
+    for step in steps:
+        given = f", for {step.assuming}" if step.assuming else ""
+        words = f"{step.label}  {step.rule}{given}: {step.because}"
+        lines += [*paragraph(words, Terminal.width, "", "    "), *step.lines]
+        if step.reading:
+            lines += paragraph(f"This is {step.reading}.", Terminal.width, _DEEP)
+    return lines
+
+
+def _table(rows: Sequence[Meaning]) -> list[str]:
+    """Symbols, names where they are others, and meanings, in columns."""
+    width = max((len(row.symbol) for row in rows), default=0)
+    lines: list[str] = []
+    for row in rows:
+        alias = f"{row.name}: " if row.name != row.symbol else ""
+        start = f"  {row.symbol:{width}}  "
+        lines += paragraph(f"{start}{alias}{row.meaning}", Terminal.width, "", " " * len(start))
+    return lines

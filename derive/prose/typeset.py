@@ -1,0 +1,123 @@
+"""What printers of two-dimensional formulas have in common: names as symbols, bars, conditions."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from derive.calculus.statements import Statement
+from derive.calculus.step import bound
+from derive.language.options import Setting
+from derive.language.order import Order
+from derive.language.symbols import Axis, Tensor
+from derive.prose.formula import FUNCTION_NAMES, Formula
+from derive.prose.names import Name, named
+from derive.prose.order import by_target
+
+# Where a printer allows a line to end. It never reaches a document.
+BREAK = "\x1f"
+
+
+def joined(formula: str) -> str:
+    """The formula without its breaks."""
+    return formula.replace(BREAK, "")
+
+
+def function_words(function: Any) -> tuple[str, str]:
+    """The word for a function that has no letter, and what stands below it: ``gelu_tanh``."""
+    word, _, below = str(FUNCTION_NAMES.get(function, function.__name__)).partition("_")
+    return word, below
+
+
+# Before conditions that stand below a formula: which points of the box it goes over.
+_ONLY = {
+    "add": "summed only where",
+    "max": "the largest of those where",
+    "first": "the first largest of those where",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One equation of a display, and in a line of their own the conditions it holds under."""
+
+    left: str
+    sign: str
+    right: str
+    words: str = ""
+    conditions: tuple[str, ...] = ()
+
+
+class Typeset(Formula):
+    """Formulas with symbols for names, and with marks where a line may end.
+
+    Parameters
+    ----------
+    order, axes, written, row_names
+        As for `Formula`.
+    settings : mapping of Setting to Name
+        What the numbers of options are called in formulas.
+    bars : mapping of Tensor to Tensor
+        From a cotangent to what it is the cotangent of.
+    """
+
+    def __init__(
+        self,
+        order: Sequence[Tensor] = (),
+        axes: Sequence[Axis] = (),
+        written: Order | None = None,
+        settings: dict[Setting, Name] | None = None,
+        bars: dict[Tensor, Tensor] | None = None,
+        row_names: Mapping[tuple[Tensor, int], Sequence[str]] | None = None,
+    ) -> None:
+        super().__init__(order, axes, written, row_names)
+        self.settings = settings or {}
+        self.bars = bars or {}
+
+    @abstractmethod
+    def name(self, name: Name) -> str: ...
+
+    @abstractmethod
+    def number(self, number: Any) -> str: ...
+
+    def symbol(self, symbol: Any) -> str:
+        if symbol in self.settings:
+            return self.name(self.settings[symbol])
+        return self.number(symbol) if symbol.is_number else self.name(named(symbol.name))
+
+    def tensor(self, tensor: Tensor) -> str:
+        if tensor in self.bars:
+            return self.name(replace(named(self.bars[tensor].name), barred=True))
+        return self.name(named(tensor.name))
+
+    def matrix_name(self, tensor: Tensor, several: bool) -> str:
+        """Bold: a letter may also be that of a size."""
+        name = named(self.bars.get(tensor, tensor).name)
+        return self.name(replace(name, barred=tensor in self.bars or name.barred, bold=several))
+
+    @abstractmethod
+    def shape(self, extents: Sequence[str]) -> str: ...
+
+    @abstractmethod
+    def display(self, rows: Sequence[Row]) -> list[str]: ...
+
+    def lines(self, terms: Sequence[Statement], deltas: bool = False) -> list[str]:
+        """The lines of what a step arrives at."""
+        return self.display(self.rows(terms, deltas))
+
+    def rows(self, terms: Sequence[Statement], deltas: bool = False) -> list[Row]:
+        """The equations of a display; conditions stand in lines of their own where they can."""
+        found = []
+        for _, group in by_target(terms):
+            words, conditions = "", ()
+            if len(group) == 1:
+                kept = [g for g in group[0].where if not (deltas and g.kind == "eq")]
+                where = tuple(g for g in group[0].where if g not in kept)
+                if kept:
+                    words = _ONLY[group[0].op] if bound(group[0]) else "only where"
+                    conditions = tuple(self.guards(kept, group[0].target))
+                group = [replace(group[0], where=where)]
+            found += [Row(*sides, words, conditions) for sides in self.equations(group, deltas)]
+        return found
