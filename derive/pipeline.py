@@ -33,6 +33,8 @@ from derive.program.dependences import in_order
 from derive.program.grammar import adding
 from derive.program.show import show as program_text
 from derive.prose.document import Case
+from derive.prose.gallery import index, shared
+from derive.prose.html import render_html
 from derive.prose.latex import render_latex
 from derive.prose.terminal import render_text
 from derive.verification.gate import Findings, examine
@@ -152,7 +154,7 @@ def show(
     *,
     all_steps: bool = False,
 ) -> str:
-    """The derivation of an operation, as ``"text"`` or ``"latex"``.
+    """The derivation of an operation, as ``"text"``, ``"latex"`` or ``"html"``.
 
     Parameters
     ----------
@@ -166,12 +168,20 @@ def show(
     all_steps : bool, optional
         Whether bookkeeping steps are shown one by one.
     """
-    render = render_latex if format == "latex" else render_text
+    render = {"text": render_text, "latex": render_latex, "html": render_html}[format]
     if choices is None:
         return render(_cases(operation, _derived(operation)[1]), all_steps)
     narrow = special(operation, choices)
     where = distinction(operation, narrow, choices)
     return render([Case(_derived(narrow)[1], where=where)], all_steps)
+
+
+def page(operation: Operation, folder: str, file: str = "FILE.py") -> Build:
+    """The page of an operation in the gallery: derivation and module, each linked to the other."""
+    system, steps = _derived(operation)
+    module = render_module(_mathematics(operation, system, steps), steps)
+    text = render_html(_cases(operation, steps), module=module, site="..")
+    return Build(operation, (Output(PurePosixPath(folder) / f"{operation.name}.html", text),), 0)
 
 
 def _cases(operation: Operation, general: Derivation) -> list[Case]:
@@ -270,3 +280,11 @@ def package_files() -> tuple[Output, ...]:
     families = shipped()
     folders = (family_file(family, operations) for family, operations in families.items())
     return (index_file(families), typed_marker(), *folders)
+
+
+def site_files() -> tuple[Output, ...]:
+    """Everything in the gallery but its pages of operations."""
+    from derive.ops import shipped
+
+    texts = {"index.html": index(shipped()), **shared()}
+    return tuple(Output(PurePosixPath(name), text) for name, text in texts.items())

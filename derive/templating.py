@@ -8,14 +8,17 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 
+def _folder() -> Path:
+    package = Path(__file__).resolve().parent
+    inside = package / "templates"
+    return inside if inside.is_dir() else package.parent / "templates"
+
+
 @cache
 def environment() -> Environment:
     """Templates place text; an undefined name is an error."""
-    package = Path(__file__).resolve().parent
-    inside = package / "templates"
-    folder = inside if inside.is_dir() else package.parent / "templates"
     return Environment(
-        loader=FileSystemLoader(folder),
+        loader=FileSystemLoader(_folder()),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -34,3 +37,8 @@ def template_source(name: str) -> str:
     loader = environment().loader
     assert loader is not None
     return loader.get_source(environment(), name)[0]
+
+
+def asset(name: str) -> bytes:
+    """What is beside the templates and is no text: a font."""
+    return (_folder() / name).read_bytes()

@@ -10,6 +10,7 @@ from typing import Any
 from sympy import Basic, Eq, Expr, sympify
 from sympy.logic.boolalg import Boolean
 
+from derive.display import Displayed
 from derive.errors import DefinitionError
 from derive.language.notes import order_of
 from derive.language.numbers import exact, understood
@@ -19,7 +20,7 @@ from derive.language.symbols import Access, Axis, Size, Tensor
 
 
 @dataclass(frozen=True)
-class Equation:
+class Equation(Displayed):
     """``left = right`` for every point, or (scatter) ``left += right`` for every point."""
 
     left: Access
@@ -60,7 +61,7 @@ _FIELDS = {
 
 
 @dataclass(frozen=True, repr=False)
-class Operation:
+class Operation(Displayed):
     """An operation, defined by equations over tensors.
 
     Parameters

@@ -108,7 +108,7 @@ def with_header(
 
 def intact(path: Path, definition_hash: str) -> str | None:
     """The text of a file that came from this definition, if nobody has changed it since."""
-    text = _read(path) or ""
+    text = read(path) or ""
     header = _HEADER.match(text)
     if header is None or header["definition"] != definition_hash or is_hand_edited(text):
         return None
@@ -117,7 +117,7 @@ def intact(path: Path, definition_hash: str) -> str | None:
 
 def is_current(output: Output, root: Path) -> bool:
     """Whether a file says just what it would be made to say."""
-    return _read(root / output.path) == output.text
+    return read(root / output.path) == output.text
 
 
 def is_generated(text: str) -> bool:
@@ -134,7 +134,7 @@ def is_hand_edited(text: str) -> bool:
 
 def carries_marker(folder: Path) -> bool:
     """Whether a folder is derive's own: a package whose ``__init__.py`` was generated."""
-    return is_generated(_read(folder / "__init__.py") or "")
+    return is_generated(read(folder / "__init__.py") or "")
 
 
 def plan(outputs: Iterable[Output], root: Path) -> list[Change]:
@@ -155,7 +155,7 @@ def plan(outputs: Iterable[Output], root: Path) -> list[Change]:
             raise FileError(f"Two operations would be written to {output.path}; rename one.")
         claimed.add(key)
         path = root / output.path
-        old = _read(path)
+        old = read(path)
         status = _status(old, output.text)
         if status in ("edited", "foreign") and path.is_symlink():
             status = "linked"
@@ -180,7 +180,7 @@ def orphans(outputs: Iterable[Output], root: Path, *, complete: bool = False) ->
             if path in produced or path.suffix not in (".py", ".tex") or not path.is_file():
                 continue
             try:
-                text = _read(path) or ""
+                text = read(path) or ""
             except FileError:
                 continue  # whatever it is, it is not in the way
             if is_generated(text) and (folder != root or _command(text) in commands):
@@ -285,7 +285,7 @@ def _status(old: str | None, new: str) -> Status:
     return "unchanged" if before and after and before[0] == after[0] else "changed"
 
 
-def _read(path: Path) -> str | None:
+def read(path: Path) -> str | None:
     """The text of a file, or None if there is none.
 
     CRLF reads as LF, so that a checkout on Windows is not a hand edit; bytes that are no UTF-8 read

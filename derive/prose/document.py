@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sympy import Expr, Mul
+from sympy import Expr, Integer, Mul
 
 from derive.calculus.derivation import Derivation
 from derive.calculus.folding import folded
@@ -238,7 +238,7 @@ def _indices(key: str, printer: Typeset) -> str:
     """Names as symbols, and anything else as text."""
     names = [part.strip() for part in key.split(",")]
     if all(name.isascii() and name.isidentifier() for name in names):
-        return printer.inline(", ".join(map(printer.name, map(named, names))))
+        return ", ".join(printer.inline(printer.name(named(name))) for name in names)
     return printer.plain(key)
 
 
@@ -253,7 +253,8 @@ def _tensor_rows(derivation: Derivation, printer: Typeset) -> Iterable[Meaning]:
             notes.append(f"reads {value} outside its range")
         if tensor.below is not None:
             last = printer.inline(printer.expression(tensor.below - 1))
-            notes.append(f"integers from {printer.inline('0')} to {last}")
+            first = printer.inline(printer.expression(Integer(0)))
+            notes.append(f"integers from {first} to {last}")
         meaning = f"{printer.inline(printer.shape(shape))}; " if shape else "a number; "
         name = printer.plain(tensor.name)
         yield Meaning(printer.inline(printer.tensor(tensor)), name, meaning + ", ".join(notes))
@@ -273,5 +274,6 @@ def _symbol_rows(derivation: Derivation, printer: Typeset) -> Iterable[Meaning]:
             side = {"low": ", before", "high": ", after"}.get(symbol.name.rpartition("_")[2], "")
             meaning = printer.plain(meanings.get(symbol, "") + side)
         else:
-            meaning = printer.inline("= " + printer.expression(symbol.formula))
+            formula = printer.relation("=", "", printer.expression(symbol.formula))
+            meaning = printer.inline(formula.lstrip())
         yield Meaning(printer.inline(printer.symbol(symbol)), printer.plain(symbol.name), meaning)

@@ -32,6 +32,7 @@ from sympy import (
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import And, Not, Or
 
+from derive.calculus.growth import largest, norm
 from derive.calculus.statements import Guard, Statement
 from derive.calculus.step import Becomes, Equal, PartialDerivative, Phrase, bound, factors
 from derive.language.maximum import ArgMaximum, Maximum
@@ -173,6 +174,15 @@ class Formula(ABC):
         """Each entry to a power, which is no product of matrices."""
         return self.power(base, exponent)
 
+    @abstractmethod
+    def norm(self, matrix: str) -> str: ...
+
+    @abstractmethod
+    def largest(self, entries: str) -> str: ...
+
+    @abstractmethod
+    def dots(self) -> str: ...
+
     # Expressions ------------------------------------------------------------------------------
 
     def expression(self, expression: Any, at_least: int = SUM, in_index: bool = False) -> str:
@@ -225,6 +235,10 @@ class Formula(ABC):
             return self.cases(pieces), ATOM
         if isinstance(e, Relational | And | Or | Not):
             return self.condition(e), SUM
+        if isinstance(e, norm):
+            return self.norm(self.expression(e.args[0])), ATOM
+        if isinstance(e, largest):
+            return self.largest(self.expression(e.args[0])), ATOM
         arguments = self.written.arguments(e)
         return self.function(e.func, [self.expression(a, SUM, in_index) for a in arguments]), ATOM
 

@@ -35,8 +35,9 @@ class Latex(Typeset):
         return f"{name}[{f',{BREAK} '.join(index)}]" if index else name
 
     def derivative(self, sign: str, of: str, by: str) -> str:
-        d = r"\partial " if sign == "∂" else r"\mathrm{d}"
-        return joined(rf"\frac{{{d}{of}}}{{{d}{by}}}")
+        d = r"\mathrm{d}" if sign == "d" else r"\partial "
+        immediate = "^{+}" if sign == "∂⁺" else ""
+        return joined(rf"\frac{{{d.strip()}{immediate} {of}}}{{{d}{by}}}")
 
     def product(self, pieces: list[str]) -> str:
         return rf"\,{BREAK}".join(pieces) if pieces else "1"
@@ -133,6 +134,15 @@ class Latex(Typeset):
         digits = digits.replace("…", r"\ldots")
         power = f"10^{{{exponent}}}" if exponent else ""
         return power if power and digits == "1" else rf"{digits} \cdot {power}" if power else digits
+
+    def norm(self, matrix: str) -> str:
+        return rf"\lVert {matrix} \rVert"
+
+    def largest(self, entries: str) -> str:
+        return rf"\max \lvert {entries} \rvert"
+
+    def dots(self) -> str:
+        return r"\cdots"
 
     def plain(self, text: str) -> str:
         return escaped(text)

@@ -10,7 +10,6 @@ from typing import Any
 import sympy
 from sympy import Expr
 
-from derive.calculus.step import Phrase
 from derive.language.scalars import SCALARS
 from derive.prose.formula import ATOM, PRODUCT, Piece
 from derive.prose.mathml_boxes import COMMA, INFIX, OPENING, THIN, boxed, filled, whole, width
@@ -23,7 +22,6 @@ _TALL = ("<mfrac", "<munder", "<mtable")
 _LONG = 32  # letters that leave no room for others
 _BESIDE = 26  # ... and that leave some, as of a case and its condition
 _BAR = '<mo stretchy="false">¯</mo>'
-_CLINGING = ".,;:)"
 
 
 class MathML(Typeset):
@@ -146,25 +144,6 @@ class MathML(Typeset):
     def plain(self, text: str) -> str:
         return escape(text)
 
-    def phrase(self, phrase: Phrase) -> str:
-        """Words and formulas; marks that no line begins or ends with stand within a formula."""
-        parts: list[Any] = []
-        for part in phrase:
-            if isinstance(part, str) and parts and isinstance(parts[-1], str):
-                parts[-1] += part
-            else:
-                parts.append(part)
-        found = ""
-        for before, part, after in zip(["", *parts], parts, [*parts[1:], ""], strict=False):
-            if isinstance(part, str):
-                text = part if before == "" else part.lstrip(_CLINGING)
-                found += self.plain(text if after == "" else text.rstrip("("))
-                continue
-            opens = before[len(before.rstrip("(")) :] if isinstance(before, str) else ""
-            ends = after[: -len(after.lstrip(_CLINGING)) or None] if isinstance(after, str) else ""
-            found += self.inline(_text(opens) + self.part(part) + _text(ends))
-        return found
-
     def inline(self, formula: str) -> str:
         return whole(formula)
 
@@ -173,7 +152,7 @@ class MathML(Typeset):
         return [*map(_row, rows)]
 
     def shape(self, extents: Sequence[str]) -> str:
-        return f"{INFIX}×</mo>".join(map(joined, extents))
+        return f"{BREAK}{INFIX}×</mo>".join(map(joined, extents))
 
 
 def _row(row: Row) -> str:

@@ -25,6 +25,8 @@ _SHORT = 4  # ... and those that nobody leaves alone in one
 _WIDE = frozenset("+−=<>≤≥≠∣∤→·")  # with room on both sides
 
 _TAG = re.compile(r"<[^>]*>")
+_OPENED = re.compile(r'\(((?:<span class="box">)*<math[^>]*>)')
+_ENDED = re.compile(r"</math>((?:</span>)*)([.,;:)]+)")
 _MARK = re.compile(r"<mo[^>]*>([^<])</mo>")
 
 
@@ -58,6 +60,15 @@ def whole(formula: str) -> str:
     """A formula among words: it goes on to the next line before it is broken."""
     found = boxed(formula)
     return f'<span class="box">{found}</span>' if found.startswith("<span") else found
+
+
+def unparted(markup: str) -> str:
+    """The markup with marks that no line begins or ends with moved into the formula beside them.
+
+    A browser may end a line before and after any formula, a comma or a bracket notwithstanding.
+    """
+    opened = _OPENED.sub(r"\1<mtext>(</mtext>", markup)
+    return _ENDED.sub(r"<mtext>\2</mtext></math>\1", opened)
 
 
 def _parts(formula: str) -> list[str]:

@@ -83,7 +83,9 @@ def width(text: str) -> float:
         elif character == BACK:
             small = 1.0
         elif character not in MARKS:
-            wide = 0.29 if character in " ,.:;|iljtf[]()′" else 0.8 if character in "mwMW→Σ" else 0.5
+            wide = (
+                0.29 if character in " ,.:;|iljtf[]()′" else 0.8 if character in "mwMW→Σ" else 0.5
+            )
             total += small * wide
     return total
 

@@ -30,11 +30,11 @@ class Page:
     def add(self, items: Iterable[Item]) -> None:
         self.items += items
 
-    def say(self, text: Phrase, x: float = 0.0) -> None:
+    def say(self, text: Phrase, x: float = 0.0, wide: float | None = None) -> None:
         """Words in lines of their own; nothing for no words."""
         if not text:
             return
-        room = self.width - x
+        room = self.width - x if wide is None else wide
         lines = len(broken(Inline(), text, room / LETTER))
         self.items.append(Note(x, self.y + LINE / 2, text, "start", wide=room))
         self.y += LINE * lines + 0.15
