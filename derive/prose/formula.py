@@ -317,7 +317,7 @@ class Formula(ABC):
         """
         given = factors(value)
         parts = [f.base if isinstance(f, Pow) else f for f in given]
-        handed = any(isinstance(f, Access) and _is_bar(f.tensor) for f in parts)
+        handed = any(_is_bar(a.tensor) for f in parts for a in f.atoms(Access))
         late_weights = not handed and any(isinstance(f, Add) and f.has(Access) for f in parts)
         beside = {1 - f: str(f) for f in given if isinstance(f, Add) and 1 - f in given}
 
@@ -325,9 +325,9 @@ class Formula(ABC):
             if factor.is_number:
                 return 0, 0, ""
             if factor in beside:
-                return 4, 0, beside[factor] + " beside"
+                return 4, 2, beside[factor] + " beside"
             if 1 - factor in beside:
-                return 4, 0, beside[1 - factor] + " beside it"
+                return 4, 2, beside[1 - factor] + " beside it"
             base = factor.base if isinstance(factor, Pow) else factor
             if isinstance(base, Sum):
                 return 7, 0, str(base)
@@ -340,7 +340,8 @@ class Formula(ABC):
                 return 1, int(isinstance(base, Size)), base.name
             if base.is_Symbol or isinstance(base, Axis):
                 return 2, 0, str(base)
-            return 4, int(isinstance(base, Add)), str(base)
+            named = hasattr(base.func, "of")  # a slope by its name
+            return 4, 2 if named else int(isinstance(base, Add)), str(base)
 
         number, rest = value.as_coeff_Mul()
         if not is_decimal(number):

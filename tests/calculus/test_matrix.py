@@ -44,7 +44,7 @@ TEXTBOOK = {
         "bias_hh_bar": ["bias_hh_bar = Σ_{t} a_bar[t]ᵀ 1"],
         "x_bar": ["x_bar[t] = a_bar[t] weight_ih"],
         "h_bar": [
-            "h_bar[t] = a_bar[t + 1] weight_hh + y_bar[t] + [t + 1 = T]·h_n_bar",
+            "h_bar[t] = a_bar[t + 1] weight_hh + y_bar[t] + [t = T − 1]·h_n_bar",
             "h_bar[−1] = a_bar[0] weight_hh",
         ],
     },
