@@ -28,7 +28,7 @@ from derive.calculus.step import Equal, Phrase, Step, bound, listing
 from derive.calculus.totals import Totals, at_a_point, reuse_sums, sift_bound
 from derive.language.symbols import Access, Axis, Tensor
 
-LOOKING_UP = 25  # what a name costs that has a line of its own, in symbols
+LOOKING_UP = 22  # what a name costs that has a line of its own, in symbols; and a sum said again
 MOST_TERMS = 12  # of a line in which something is put in
 
 
@@ -218,8 +218,13 @@ class _Lines:
         return found
 
     def cost(self, chosen: frozenset[Tensor]) -> int:
-        total = 0
-        for bar in self.needed(chosen):
+        """How much there is to read in all lines."""
+        total, needed = 0, self.needed(chosen)
+        behind = [self.behind(bar, chosen) for bar in needed]
+        for bar in chosen:
+            if any(bound(term) for term in self.final[bar].shown):
+                total += LOOKING_UP * max(0, sum(bar in own for own in behind) - 1)
+        for bar in needed:
             line = self.line(bar, chosen)
             assert line is not None
             total += length(line.terms)

@@ -9,7 +9,7 @@ from sympy import Add, Mul, Piecewise, Pow, Sum
 
 from derive.calculus.statements import Statement
 from derive.calculus.step import bound
-from derive.language.symbols import Access
+from derive.language.symbols import Access, Axis
 
 
 def measure(value: Any) -> int:
@@ -33,7 +33,7 @@ def measure(value: Any) -> int:
         return 1 + measure(-value)
     if value.is_Rational and not value.is_Integer:
         return 3
-    if not value.args or value.is_Symbol:
+    if isinstance(value, Axis) or not value.args or value.is_Symbol:
         return 1
     between = len(value.args) - 1 if isinstance(value, Add | Mul) else 1
     return between + sum(map(measure, value.args))

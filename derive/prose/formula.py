@@ -10,10 +10,25 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 import sympy
-from sympy import Add, Expr, Integer, Max, Min, Mod, Mul, Piecewise, Pow, Sum, ceiling, floor
+from sympy import (
+    Add,
+    Expr,
+    Integer,
+    Max,
+    Min,
+    Mod,
+    Mul,
+    Piecewise,
+    Pow,
+    Sum,
+    Symbol,
+    ceiling,
+    floor,
+)
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import And, Not, Or
 
@@ -131,7 +146,7 @@ class Formula(ABC):
     # What a printer may decide, of matrices ----------------------------------------------------
 
     def matrix_name(self, tensor: Tensor, several: bool) -> str:
-        """A matrix or, with one entry, a number."""
+        """What has several entries, or one number."""
         return self.tensor(tensor)
 
     def subscripted(self, name: str, index: list[str]) -> str:
@@ -142,17 +157,18 @@ class Formula(ABC):
         return self.product(pieces)
 
     def transposed(self, piece: str) -> str:
-        return f"{piece}ᵀ"
+        return self.power(piece, Symbol("T"))
 
     def hadamard(self, pieces: list[str]) -> str:
-        return " ⊙ ".join(pieces)
+        """A product entry by entry."""
+        return reduce(lambda left, right: self.relation("⊙", left, right), pieces)
 
     def diagonal(self, inside: str) -> str:
-        return f"diag({inside})"
+        return self.function(_DIAGONAL, [inside])
 
     def ones(self) -> str:
         """A column of ones."""
-        return "1"
+        return self.symbol(Integer(1))
 
     def entry_power(self, base: str, exponent: Expr) -> str:
         """Each entry to a power, which is no product of matrices."""
@@ -301,7 +317,7 @@ class Formula(ABC):
         """
         given = factors(value)
         parts = [f.base if isinstance(f, Pow) else f for f in given]
-        handed = any(isinstance(f, Access) and _is_bar(f.tensor) for f in parts)
+        handed = any(_is_bar(a.tensor) for f in parts for a in f.atoms(Access))
         late_weights = not handed and any(isinstance(f, Add) and f.has(Access) for f in parts)
         beside = {1 - f: str(f) for f in given if isinstance(f, Add) and 1 - f in given}
 
@@ -309,9 +325,9 @@ class Formula(ABC):
             if factor.is_number:
                 return 0, 0, ""
             if factor in beside:
-                return 4, 0, beside[factor] + " beside"
+                return 4, 2, beside[factor] + " beside"
             if 1 - factor in beside:
-                return 4, 0, beside[1 - factor] + " beside it"
+                return 4, 2, beside[1 - factor] + " beside it"
             base = factor.base if isinstance(factor, Pow) else factor
             if isinstance(base, Sum):
                 return 7, 0, str(base)
@@ -324,7 +340,8 @@ class Formula(ABC):
                 return 1, int(isinstance(base, Size)), base.name
             if base.is_Symbol or isinstance(base, Axis):
                 return 2, 0, str(base)
-            return 4, int(isinstance(base, Add)), str(base)
+            named = hasattr(base.func, "of")  # a slope by its name
+            return 4, 2 if named else int(isinstance(base, Add)), str(base)
 
         number, rest = value.as_coeff_Mul()
         if not is_decimal(number):
@@ -505,6 +522,7 @@ def _is_bar(tensor: Tensor) -> bool:
     return tensor.name.rstrip("_").endswith("_bar")
 
 
+_DIAGONAL: Any = sympy.Function("diag")
 FUNCTION_NAMES = {floor: "floor", ceiling: "ceil", Max: "max", Min: "min", Mod: "mod"}
 
 

@@ -9,7 +9,6 @@ import sympy
 from sympy import Expr
 
 from derive.language.scalars import SCALARS
-from derive.language.symbols import Tensor
 from derive.prose.formula import ATOM, PRODUCT, Piece
 from derive.prose.latex_lines import LONG, case_rows, condition_lines, ended, width, wrapped
 from derive.prose.latex_text import GREEK, escaped
@@ -18,7 +17,7 @@ from derive.prose.typeset import BREAK, Row, Typeset, function_words, is_slope, 
 
 _SIGNS = {
     "≥": r"\ge", "≤": r"\le", "≠": r"\ne", "|": r"\mid", "∤": r"\not\mid", "→": r"\to",
-    "+=": r"\mathrel{+}=",
+    "+=": r"\mathrel{+}=", "⊙": r"\odot",
 }  # fmt: skip
 _KNOWN = (sympy.exp, sympy.log, sympy.tanh, sympy.sinh, sympy.cosh, sympy.sin, sympy.cos, sympy.tan)
 
@@ -101,7 +100,8 @@ class Latex(Typeset):
         return f"({inside})"
 
     def relation(self, sign: str, left: str, right: str) -> str:
-        return f"{left} {_SIGNS.get(sign, sign)} {right}"
+        cut = BREAK if sign == "⊙" else ""
+        return f"{left} {cut}{_SIGNS.get(sign, sign)} {right}"
 
     def sum_of(self, pieces: list[tuple[bool, str]]) -> str:
         text = ""
@@ -113,29 +113,16 @@ class Latex(Typeset):
     def words(self, text: str) -> str:
         return rf"\text{{{text}}}"
 
-    def matrix_name(self, tensor: Tensor, several: bool) -> str:
-        """Upright and bold: a name that is one letter may also be that of a size."""
-        if tensor in self.bars and several:
-            head, mark, tail = bold(self.tensor(self.bars[tensor])).partition("_")
-            bar = r"\bar" if len(head) <= len(r"\mathbf{x}") else r"\overline"
-            return rf"{bar}{{{head}}}{mark}{tail}"
-        name = self.tensor(tensor)
-        return bold(name) if several else name
-
     def subscripted(self, name: str, index: list[str]) -> str:
-        return below(name, joined(",".join(index))) if index else name
-
-    def matrix_product(self, pieces: list[str]) -> str:
-        return self.product(pieces)
+        if not index:
+            return name
+        inside = joined(",".join(index))
+        if name.endswith("}") and "_{" in name and not name.startswith(r"\overline"):
+            return f"{name[:-1]},{inside}}}"  # a subscript has no other beside it
+        return f"{name}_{{{inside}}}"
 
     def transposed(self, piece: str) -> str:
-        return rf"{{{piece}}}^{{\top}}"
-
-    def hadamard(self, pieces: list[str]) -> str:
-        return rf" {BREAK}\odot ".join(pieces)
-
-    def diagonal(self, inside: str) -> str:
-        return rf"\operatorname{{diag}}({inside})"
+        return rf"{{{joined(piece)}}}^{{\top}}"
 
     def ones(self) -> str:
         return r"\mathbf{1}"
@@ -197,6 +184,8 @@ def name_latex(name: Name) -> str:
     if name.upright:
         word = word.replace("_", r"\_")
         symbol = rf"\mathrm{{{word}}}"
+    elif name.bold:
+        symbol = rf"\boldsymbol{{{GREEK[word]}}}" if name.greek else rf"\mathbf{{{word}}}"
     elif name.greek:
         symbol = GREEK[word]
     else:
@@ -207,23 +196,3 @@ def name_latex(name: Name) -> str:
     if name.barred and name.is_word:
         return rf"\overline{{{symbol}{tail}}}{name.primes}"
     return (rf"\bar{{{symbol}}}" if name.barred else symbol) + tail + name.primes
-
-
-def bold(symbol: str) -> str:
-    """A name as that of a matrix: ``\\mathbf{x}_{hh}``."""
-    head, mark, tail = symbol.partition("_")
-    head = head.removeprefix(r"\mathit{").removesuffix("}") if head.startswith(r"\mathit") else head
-    command = r"\boldsymbol" if head.startswith("\\") else r"\mathbf"
-    return rf"{command}{{{head}}}{mark}{tail}"
-
-
-def below(name: str, index: str) -> str:
-    """A name with an index, beside the one that it may have."""
-    depth = place = 0
-    for place in reversed(range(len(name) if name.endswith("}") else 0)):
-        depth += (name[place] == "}") - (name[place] == "{")
-        if depth == 0:
-            break
-    if place and name[place - 1] == "_":
-        return f"{name[:-1]},{index}}}"
-    return f"{name}_{{{index}}}"

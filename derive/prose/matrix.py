@@ -43,9 +43,10 @@ def _piece(matrix: Matrix, printer: Formula) -> Piece:
         return printer.bracketed(_piece(part, printer), tightness)
 
     if isinstance(matrix, Leaf):
-        # A read at an index that moves keeps its size before its name.
-        index = [printer.expression(i, SUM, True) for i in matrix.subscripts]
-        name = printer.matrix_name(matrix.entry.tensor, bool(matrix.rows))
+        tensor, sides = matrix.entry.tensor, (matrix.rows, matrix.columns)
+        places = [(p, i) for p, i in enumerate(matrix.entry.index) if i not in sides]
+        index = [printer.row(tensor, place, i) for place, i in places]
+        name = printer.matrix_name(tensor, bool(matrix.rows))
         return printer.subscripted(name, index), ATOM
     if isinstance(matrix, Ones):
         plain = printer.ones()

@@ -84,6 +84,12 @@ class Text(Formula):
     def words(self, text: str) -> str:
         return text
 
+    def matrix_name(self, tensor: Tensor, several: bool) -> str:
+        return self.tensor(tensor)
+
+    def transposed(self, piece: str) -> str:
+        return f"{piece}ᵀ"
+
     def matrix_product(self, pieces: list[str]) -> str:
         return " ".join(pieces)
 

@@ -97,6 +97,11 @@ class Typeset(Formula):
             return self.name(replace(named(self.bars[tensor].name), barred=True))
         return self.name(named(tensor.name))
 
+    def matrix_name(self, tensor: Tensor, several: bool) -> str:
+        """Bold: a letter may also be that of a size."""
+        name = named(self.bars.get(tensor, tensor).name)
+        return self.name(replace(name, barred=tensor in self.bars or name.barred, bold=several))
+
     @abstractmethod
     def shape(self, extents: Sequence[str]) -> str: ...
 

@@ -23,7 +23,7 @@ from tests.programs import differences
 
 NETWORK = {operation.name: operation for operation in NETWORKS}
 MEAN = "Σ_{h'} y_bar[n,h']·weight[h']"
-ALL_BUT_TWO = "Σ_{h'} y_bar[n,h']·weight[h']·normal[n,h']"
+WEIGHED = "Σ_{h'} y_bar[n,h']·weight[h']·normal[n,h']"
 
 TEXTBOOK = {
     "softmax": {"x_bar": "y[n,c]·(y_bar[n,c] − Σ_{c'} y_bar[n,c']·y[n,c'])"},
@@ -32,11 +32,11 @@ TEXTBOOK = {
     "mse_loss": {"x_bar": "2·y_bar·d[m]/M", "target_bar": "−2·y_bar·d[m]/M"},
     "sigmoid": {"x_bar": "y_bar[n]·y[n]·(1 − y[n])"},
     "layer_norm": {
-        "x_bar": f"scale[n]·(y_bar[n,h]·weight[h] − {MEAN}/H − normal[n,h]·({ALL_BUT_TWO})/H)"
+        "x_bar": f"scale[n]·(y_bar[n,h]·weight[h] − {MEAN}/H − normal[n,h]·{WEIGHED}/H)"
     },
     "batch_norm": {
         "x_bar": "weight[c]·scale[c]·(y_bar[n,c,m] − Σ_{n',m'} y_bar[n',c,m']/(M·N) − "
-        "normal[n,c,m]·(Σ_{n',m'} y_bar[n',c,m']·normal[n',c,m'])/(M·N))"
+        "normal[n,c,m]·Σ_{n',m'} y_bar[n',c,m']·normal[n',c,m']/(M·N))"
     },
     "rnn": {
         "a_bar": "h_bar[t,n,j]·(1 − h[t,n,j]²)",
@@ -52,7 +52,7 @@ TEXTBOOK = {
         "s1_bar": "(1 − h1[n,h]²)·Σ_{o} s2_bar[n,o]·W2[o,h]",
     },
     "attention": {
-        "score_bar": "p[t,s]·(Σ_{o} y_bar[t,o]·v[s,o] − Σ_{s',o} y_bar[t,o]·v[s',o]·p[t,s'])",
+        "score_bar": "p[t,s]·(Σ_{o} y_bar[t,o]·v[s,o] − Σ_{o} y_bar[t,o]·y[t,o])",
         "v_bar": "Σ_{t} y_bar[t,o]·p[t,s]",
     },
 }
@@ -84,7 +84,7 @@ def test_gates_of_an_lstm():
         "c_bar[t,n,j]·cell_gate[t,n,j]·input_gate[t,n,j]·(1 − input_gate[t,n,j])",
         "c_bar[t,n,j]·c[t − 1, n, j]·forget_gate[t,n,j]·(1 − forget_gate[t,n,j])",
         "c_bar[t,n,j]·input_gate[t,n,j]·(1 − cell_gate[t,n,j]²)",
-        "h_bar[t,n,j]·output_gate[t,n,j]·(1 − output_gate[t,n,j])·tanh(c[t,n,j])",
+        "h_bar[t,n,j]·tanh(c[t,n,j])·output_gate[t,n,j]·(1 − output_gate[t,n,j])",
     ]
 
 

@@ -44,7 +44,7 @@ TEXTBOOK = {
         "bias_hh_bar": ["bias_hh_bar = Σ_{t} a_bar[t]ᵀ 1"],
         "x_bar": ["x_bar[t] = a_bar[t] weight_ih"],
         "h_bar": [
-            "h_bar[t] = a_bar[t + 1] weight_hh + y_bar[t] + [t + 1 = T]·h_n_bar",
+            "h_bar[t] = a_bar[t + 1] weight_hh + y_bar[t] + [t = T − 1]·h_n_bar",
             "h_bar[−1] = a_bar[0] weight_hh",
         ],
     },
@@ -189,5 +189,5 @@ def test_latex_has_bold_names_and_subscripts():
         r"\bar{\mathbf{h}}_{t} \odot (1 - \mathbf{h}_{t} \odot \mathbf{h}_{t})"
     )
     left, _, right = sides_of(forms["weight_hh_bar"][0], latex)
-    assert joined(left) == r"\overline{\mathbf{weight}}_{\mathit{hh}}"
+    assert joined(left) == r"\overline{\mathbf{weight}_{\mathrm{hh}}}"
     assert joined(right) == r"\sum_{t}\,{\bar{\mathbf{a}}_{t}}^{\top}\,\mathbf{h}_{t - 1}"
