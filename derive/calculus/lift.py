@@ -7,7 +7,7 @@ so the textbook's pre-activation appears by itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import chain, count
@@ -132,7 +132,7 @@ def outputs_apart(system: System) -> System:
             continue
         name = fresh(f"{output.name}_value", taken)
         inner = output.like(name=name)
-        axes = tuple(
+        axes = _written_by(output, statements) or tuple(
             Axis(_axis_name(number, taken), extent) for number, extent in enumerate(output.shape)
         )
         places = tuple(a + o for a, o in zip(axes, output.offset, strict=True))
@@ -141,6 +141,17 @@ def outputs_apart(system: System) -> System:
         statements = [s.substitute({output: inner}) for s in statements]
         statements.append(Statement(axes, Access(output, *places), Access(inner, *places)))
     return replace(system, statements=tuple(statements))
+
+
+def _written_by(output: Tensor, statements: Iterable[Statement]) -> tuple[Axis, ...] | None:
+    """The author's indices, if one statement writes all of an output by them."""
+    for statement in statements:
+        index = statement.target.index
+        axes = tuple(i for i in index if isinstance(i, Axis))
+        whole = tuple(a.extent for a in axes) == output.shape and not any(output.offset)
+        if statement.target.tensor == output and whole and len(set(axes)) == output.rank:
+            return axes
+    return None
 
 
 def _axis_name(number: int, taken: set[str]) -> str:

@@ -61,7 +61,7 @@ def _embedding() -> Operation:
             Eq(rows[n, d], Piecewise((row, learns[n] >= 1), (stop(row), True))),
         ),
         options=(padding,),
-        legend={"n": "entry of indices (any axes)", "d": "feature"},
+        legend={"n": "entry of indices (any axes)", "v": "row of the table", "d": "feature"},
         source="Bengio et al., A neural probabilistic language model, JMLR 3, 2003",
     )
 
