@@ -132,7 +132,7 @@ def outputs_apart(system: System) -> System:
             continue
         name = fresh(f"{output.name}_value", taken)
         inner = output.like(name=name)
-        axes = _written_by(output, statements) or tuple(
+        axes = _whole_box(output, statements) or tuple(
             Axis(_axis_name(number, taken), extent) for number, extent in enumerate(output.shape)
         )
         places = tuple(a + o for a, o in zip(axes, output.offset, strict=True))
@@ -143,15 +143,14 @@ def outputs_apart(system: System) -> System:
     return replace(system, statements=tuple(statements))
 
 
-def _written_by(output: Tensor, statements: Iterable[Statement]) -> tuple[Axis, ...] | None:
-    """The author's indices, if one statement writes all of an output by them."""
-    for statement in statements:
-        index = statement.target.index
-        axes = tuple(i for i in index if isinstance(i, Axis))
-        whole = tuple(a.extent for a in axes) == output.shape and not any(output.offset)
-        if statement.target.tensor == output and whole and len(set(axes)) == output.rank:
-            return axes
-    return None
+def _whole_box(tensor: Tensor, statements: Iterable[Statement]) -> tuple[Axis, ...]:
+    """The author's indices of all entries of a tensor, if a statement writes them by name."""
+    for target in (s.target for s in statements if s.target.tensor == tensor):
+        plain = [isinstance(i, Axis) and i.extent == extent
+                 for i, extent in zip(target.index, tensor.shape, strict=True)]  # fmt: skip
+        if all(plain) and len({*target.index}) == len(target.index):
+            return target.index  # type: ignore[return-value]
+    return ()
 
 
 def _axis_name(number: int, taken: set[str]) -> str:

@@ -36,8 +36,8 @@ _SIGNS = {
 # Before conditions that stand below a formula: which points of the box it goes over.
 _ONLY = {
     "add": "summed only where ",
-    "max": "over those where ",
-    "first": "first of those where ",
+    "max": "the largest of those where ",
+    "first": "the first largest of those where ",
 }
 _KNOWN = (sympy.exp, sympy.log, sympy.tanh, sympy.sinh, sympy.cosh, sympy.sin, sympy.cos, sympy.tan)
 

@@ -29,8 +29,8 @@ def promises_what_follows(operation: Operation) -> None:
 
 SAID = {
     "summed only": r"\sum_",
-    "over those": r"\max_",
-    "first of those": r"\operatorname*{argmax}_",
+    "the largest of those": r"\max_",
+    "the first largest of those": r"\operatorname*{argmax}_",
 }
 
 
