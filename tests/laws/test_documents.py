@@ -12,7 +12,7 @@ import pytest
 from derive.language import Operation
 from derive.prose.document import printer_of
 from derive.prose.latex_formula import Latex
-from tests.documents import OPERATIONS, derived, latex
+from tests.documents import OPERATIONS, derived, latex, text
 
 
 def promises_what_follows(operation: Operation) -> None:
@@ -56,7 +56,68 @@ def has_no_index_in_a_name(operation: Operation) -> None:
     assert all(sign.endswith((r"\sum", r"\max", "argmax}")) for sign, _ in below), below
 
 
+WORDS = {"floor", "ceil", "min", "max", "mod", "row"}  # a row that is read by its number alone
+
+
+def names_no_index_but_those_of_the_legend(operation: Operation) -> None:
+    """A prime apart; and sizes, settings, integers that are read, and names of rows."""
+    found = derived(operation)
+    known = {part.strip() for key in found.operation.legend for part in key.split(",")}
+    known |= {s.name for s in found.operation.sizes} | {t.name for t in found.order}
+    known |= {s.name for o in found.operation.options for s in o.settings}
+    known |= {word for names in found.operation.rows.values() for word in names} | WORDS
+    known |= {t.name for s in found.forward for t in (a.tensor for a in s.entries)}
+    for place in re.findall(r"(?:[A-Za-z]\w*|δ)(?=(\[[^δ∂Σ]*))|[_Σ]\{([^}:]*)", text(operation)):
+        inside = _bracketed(place[0]) if place[0] else place[1]
+        for name in re.findall(r"(?<![\w.])[A-Za-z_]\w*", inside):
+            assert name in known, (name, inside)
+
+
+def _bracketed(rest: str) -> str:
+    """What stands in the bracket that a text begins with."""
+    depth = 0
+    for place, character in enumerate(rest):
+        depth += (character == "[") - (character == "]")
+        if depth == 0:
+            return rest[1:place]
+    return rest
+
+
+def reads_nothing_out_of_range(operation: Operation) -> None:
+    """A row before the beginning is that of a state; a row has a number below their count."""
+    found = derived(operation)
+    tensors = {t.name: t for t in (*found.order, *found.cotangent.values())}
+    for name, inside in re.findall(r"(\w+)\[([^\[\]]*)\]", text(operation)):
+        tensor = tensors.get(name)
+        if tensor is None:
+            continue
+        for number, first, extent in zip(
+            inside.split(","), tensor.offset, tensor.shape, strict=False
+        ):
+            if re.fullmatch(r"−?\d+", number.strip()):
+                row = int(number.strip().replace("−", "-"))
+                assert row >= first, (name, inside)
+                assert not extent.is_Integer or row < first + extent, (name, inside)
+    names = [printer_of(found).tensor(t) for t in tensors.values() if any(t.offset)]
+    for before in re.findall(r"(\S+)\[-\d", latex(operation)):
+        assert before.endswith(tuple(names)), before
+
+
+def decides_every_condition(operation: Operation) -> None:
+    """Two numbers are not compared: whether that holds is known."""
+    sums = re.findall(
+        r"_\{[^}:]*: ([^}]*)\}|(?:[ ({]|^)\[([^\[\]]*[≤≥<=|∤][^\]]*)\]", text(operation)
+    )
+    for conditions in sums:
+        for condition in "".join(conditions).split(", "):
+            if re.search("[≤≥<=|∤]", condition):
+                assert re.search("[A-Za-z]", condition), condition
+
+
 LAWS = (
+    names_no_index_but_those_of_the_legend,
+    reads_nothing_out_of_range,
+    decides_every_condition,
     promises_what_follows,
     says_of_conditions_what_the_formula_does,
     has_no_index_in_a_name,
@@ -67,3 +128,26 @@ LAWS = (
 def test_a_document(operation):
     for law in LAWS:
         law(operation)
+
+
+BROKEN = {
+    "x_bar[n,q] = y_bar[n,q]": names_no_index_but_those_of_the_legend,
+    "x_bar[n,i] = Σ_{q} y_bar[n,o]": names_no_index_but_those_of_the_legend,
+    "x_bar[n,i] = y_bar[n, o + q]·δ[i, o]": names_no_index_but_those_of_the_legend,
+    "y[n,o] = x[−1,i]": reads_nothing_out_of_range,
+    "y[n,o] = [0 ≥ 1]·x[n,i]": decides_every_condition,
+    "y[n,o] = Σ_{i: 0 ≤ 1 < 2} x[n,i]": decides_every_condition,
+    "y[n,o] = Σ_{i: n ≥ 1, 2 | 4} x[n,i]": decides_every_condition,
+}
+
+
+@pytest.mark.parametrize("formula", BROKEN)
+def test_what_breaks_a_law_is_noticed(formula, monkeypatch):
+    (linear,) = (o for o in OPERATIONS if o.name == "linear")
+    monkeypatch.setitem(globals(), "text", lambda operation: f"      {formula}\n")
+    with pytest.raises(AssertionError):
+        BROKEN[formula](linear)
+    monkeypatch.setitem(globals(), "latex", lambda operation: r"y[n, o] & = x[-1, i]")
+    monkeypatch.setitem(globals(), "text", lambda operation: "")
+    with pytest.raises(AssertionError):
+        reads_nothing_out_of_range(linear)
