@@ -18,6 +18,7 @@ from derive.prose.typeset import BREAK, Row, Typeset, function_words, joined
 
 _SIGNS = {"|": "∣"}
 _NUMBERS = {sympy.pi: "π", sympy.E: "e", sympy.oo: "∞"}
+_AROUND = {sympy.floor: "⌊⌋", sympy.ceiling: "⌈⌉"}
 _TALL = ("<mfrac", "<munder", "<mtable")
 _LONG = 32  # letters that leave no room for others
 _BESIDE = 26  # ... and that leave some, as of a case and its condition
@@ -77,12 +78,10 @@ class MathML(Typeset):
 
     def function(self, function: Any, arguments: list[str]) -> str:
         inside = f"{COMMA}{BREAK}".join(arguments)
-        around = {sympy.floor: "⌊⌋", sympy.ceiling: "⌈⌉", sympy.Abs: "||"}.get(function)
-        if around:
-            begin, end = around
-            begin = f'<mo form="prefix" stretchy="true">{begin}</mo>'
-            end = f'<mo form="postfix" stretchy="true">{end}</mo>'
-            return f"<mrow>{begin}{joined(inside)}{end}</mrow>"
+        if function is sympy.Abs:
+            return f"<mrow><mo>|</mo>{joined(inside)}<mo>|</mo></mrow>"
+        if function in _AROUND:
+            return self.brackets(inside, _AROUND[function])
         row = SCALARS.get(function)
         if row is not None and row.letter:
             name = f"<mi>{GREEK[row.letter]}</mi>"
@@ -116,9 +115,9 @@ class MathML(Typeset):
             return f"{_mark('[')}{self.relation('=', left, right)}{_mark(']')}"
         return f"<msub><mi>δ</mi><mrow>{joined(left)}{COMMA}{joined(right)}</mrow></msub>"
 
-    def brackets(self, inside: str) -> str:
+    def brackets(self, inside: str, around: str = "()") -> str:
         tall = any(tag in inside for tag in _TALL)
-        return f"{_mark('(', tall)}{inside}{_mark(')', tall)}"
+        return f"{_mark(around[0], tall)}{inside}{_mark(around[1], tall)}"
 
     def relation(self, sign: str, left: str, right: str) -> str:
         return f"{left}{BREAK}{_relation(sign)}{right}"

@@ -18,7 +18,7 @@ INFIX = '<mo form="infix">'
 COMMA = "<mo>,</mo>"
 THIN = "<mtext>\u2009</mtext>"
 WORDS = "<mtext>\u00a0"
-_OPENING, _CLOSING = "([", ")]"
+_OPENING, _CLOSING = "([⌊⌈", ")]⌋⌉"
 
 _NARROW = 22  # letters that fit any line
 _SHORT = 4  # ... and those that nobody leaves alone in one
