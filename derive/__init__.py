@@ -1,7 +1,7 @@
 """From an equation to a derivation, a NumPy module, and checks that the two agree.
 
 The words of a definition (`Operation`, `tensor`, `axes`, ...), `compile` and `audit` are imported
-on first use, so that the command starts without SymPy; ``from derive import *`` imports all of them.
+on first use, so that the command starts without SymPy; ``from derive import *`` imports them all.
 """
 
 from importlib import import_module

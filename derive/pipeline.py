@@ -36,7 +36,9 @@ from derive.prose.document import Case
 from derive.prose.gallery import index, shared
 from derive.prose.html import render_html
 from derive.prose.latex import render_latex
+from derive.prose.pictures import Picture, pictures
 from derive.prose.terminal import render_text
+from derive.verification.example import worked
 from derive.verification.gate import Findings, examine
 
 
@@ -210,6 +212,25 @@ def _cases(operation: Operation, general: Derivation) -> list[Case]:
     if not where and [s.label for s in derived.steps] == [s.label for s in general.steps]:
         return [Case(derived)]
     return [Case(derived, "The plain case", where), Case(general, "The general case")]
+
+
+def illustrate(operation: Operation, **said: Any) -> tuple[Picture, ...]:
+    """The pictures of an operation, on the numbers of its example where it has one.
+
+    Parameters
+    ----------
+    operation : Operation
+        The definition.
+    **said
+        Options by name; the others have their defaults. Sums and winners are those of the example,
+        whatever is said.
+    """
+    system = _checked(operation)
+    if not operation.example:
+        return pictures(system, operation.options, said=said)
+    example = worked(operation)
+    values = example.given.values
+    return pictures(system, operation.options, said=said, arrays=example.arrays, values=values)
 
 
 def explain(operation: Operation, direction: str, after: str = "") -> str:

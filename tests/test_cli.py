@@ -32,6 +32,28 @@ LINEAR = Operation("linear", "Multiply by a matrix.")
 CORRELATE = Operation("correlate2d", "Slide filters over images.")
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """Stands in for derive.claims.Verdict."""
+
+    answer: str
+
+    @property
+    def holds(self) -> bool:
+        return self.answer == "equal"
+
+    def __str__(self) -> str:
+        return self.answer
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Stands in for derive.language.Claim; what is made of it is its answer."""
+
+    answer: str
+    source: str = ""
+
+
 class Engine:
     """What the command needs of the engine, in a few lines that a test can bend."""
 
@@ -86,6 +108,12 @@ class Engine:
         return SimpleNamespace(lines=["exact: 0 of 20 cases differ"], ok=self.ok)
 
 
+    def audit(self, claim):
+        if claim.answer == "undefined":
+            raise DefinitionError("gru", "f is neither an input nor defined by an equation")
+        return Verdict(claim.answer)
+
+
 def replace_steps(build: SimpleNamespace) -> SimpleNamespace:
     return SimpleNamespace(operation=build.operation, outputs=build.outputs, steps=0, findings=None)
 
@@ -103,13 +131,14 @@ def engine(monkeypatch, tmp_path) -> Engine:
     stub = Engine()
     language = ModuleType("derive.language")
     language.__path__ = [str(Path(derive.__file__).parent / "language")]
-    language.__dict__["Operation"] = Operation
+    language.__dict__.update(Operation=Operation, Claim=Claim)
     modules = {
         "derive.ops": SimpleNamespace(
             shipped=stub.shipped, find=stub.find, aliases=lambda: {"conv2d": "correlate2d"}
         ),
         "derive.pipeline": stub,
         "derive.verification": stub,
+        "derive.claims": stub,
         "derive.language": language,
     }
     for name, module in modules.items():
@@ -526,6 +555,38 @@ def test_a_list_fits_the_terminal():
     assert " ".join(shown.split()) == " ".join(run("list").stdout.split())
     indent = " " * len("correlate2d  convolution  ")
     assert shown.splitlines()[-1].startswith(indent)
+
+
+# audit
+
+
+def claims(*answers: str, name: str = "claims.py") -> str:
+    lines = [f"claim{i} = Claim({answer!r}, 'slide {i}')" for i, answer in enumerate(answers)]
+    text = "\n".join(["from derive.language import Claim", *lines, ""])
+    Path(name).write_text(text, encoding="utf-8")
+    return name
+
+
+def test_audit_says_of_each_claim_whether_it_holds():
+    result = run("audit", claims("equal", "equal"))
+    assert result.stdout == "claim0 (slide 0): equal\n\nclaim1 (slide 1): equal\n\n"
+
+
+def test_audit_fails_with_one_that_does_not():
+    """And says everything about the others all the same."""
+    result = run("audit", claims("not equal", "equal"), claims("equal", name="more.py"), code=1)
+    assert result.stdout.count("equal") == 3
+
+
+def test_audit_without_an_answer_is_no_verdict():
+    result = run("audit", claims("undefined", "not equal"), code=2)
+    assert "claims.py: claim0: gru: f is neither an input nor defined" in result.stderr
+    assert "claim1 (slide 1): not equal" in result.stdout
+
+
+def test_audit_needs_claims():
+    assert "the file makes no claim" in run("audit", own_file("x = 1\n"), code=2).stderr
+    assert "there is no such file" in run("audit", "nowhere.py", code=2).stderr
 
 
 # the command as such

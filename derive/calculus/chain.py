@@ -151,6 +151,9 @@ class Names:
             for position, index in enumerate(s.target.index)
             if isinstance(index, Axis)
         }
+        # The author's word for an index over a number, by that number.
+        boxes = (a for s in system.statements for a in s.domain)
+        self.alike = {a.extent: a for a in boxes if a.extent.is_Integer and len(a.name) > 1}
         for each in slopes:
             self.taken |= {a.name for a in each.statement.domain}
             self.taken |= {s.name for a in each.statement.reads for s in a.free_symbols}
@@ -162,6 +165,8 @@ class Names:
         return twin
 
     def new(self, extent: Expr, like: Axis | None, word: str = "") -> Axis:
+        if like is not None and like.extent != extent and extent.is_Integer:
+            like = self.alike.get(extent)  # not one that runs over a part
         if like is not None:
             name = like.name + "'"
         elif word:

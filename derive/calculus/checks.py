@@ -291,7 +291,7 @@ def _check_heads(operation: Operation, equation: Equation) -> None:
         if isinstance(part, Access | Axis):
             parts.skip()
             continue
-        if isinstance(part, Expr) and part.is_number:
+        if isinstance(part, Expr) and part.is_number and not part.has(Access):
             if part not in numbers:
                 _check_number(operation, part, equation)
             numbers |= set(part.args)

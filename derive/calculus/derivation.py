@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 from derive.calculus import sifting
 from derive.calculus.adjoint import Adjoint
 from derive.calculus.boundary import set_boundary_apart, set_rows_apart
-from derive.calculus.chain import differentiate, slopes_by
+from derive.calculus.chain import differentiate
 from derive.calculus.differentiate import extrema
 from derive.calculus.jacobian import jacobian_lines
 from derive.calculus.lift import equations_of
 from derive.calculus.line import Line
-from derive.calculus.loops import loops
+from derive.calculus.loops import loops_in
 from derive.calculus.reuse import forward_values, reuse_forward
 from derive.calculus.statements import Statement, System
 from derive.calculus.step import Equal, Step, TotalDerivative
@@ -209,9 +209,7 @@ def _jacobian_lines(
 
     written = {s.target.tensor for s in adjoint.statements}
     active = {tensor: bar for tensor, bar in adjoint.cotangent.items() if bar in written}
-    slopes = [s for tensor in active for s in slopes_by(system, tensor, active)]
-    order = [tensor for tensor in system.tensors if tensor in active]
-    for loop in loops(slopes, order):
+    for loop in loops_in(system, active):
         yield from jacobian_lines(loop, system, names, sift)
 
 

@@ -280,9 +280,7 @@ def _read(line: Line, block: _Block) -> None:
     free = [
         term
         for term, slope in zip(line.current, direct, strict=False)
-        if diagonal(term)
-        and not slope.slope.has(slope.read)
-        and not any(a.tensor.parameter for a in term.value.atoms(Access))
+        if diagonal(term) and leads_past(slope, term.value)
     ]
     form = StateMatrix(
         all(map(diagonal, line.current)),
@@ -293,3 +291,9 @@ def _read(line: Line, block: _Block) -> None:
     )
     if form.diagonal or form.straight:
         line.steps[-1] = replace(line.steps[-1], forms=(form,))
+
+
+def leads_past(slope: Slope, value: Expr) -> bool:
+    """Whether a read counts as it is, with a factor `value`: past every weight and function."""
+    weighted = any(a.tensor.parameter for a in value.atoms(Access))
+    return not weighted and not slope.slope.has(slope.read)

@@ -193,19 +193,19 @@ class _Lift:
         if isinstance(value, Maximum) and alone:
             self.maximum(target, value, domain, where)
             return
+        # In the author's order. An absent optional input drops its statement, so each has a
+        # statement of its own.
         base: dict[tuple, list[Expr]] = {}
-        for box, guards, term in self.terms(value, domain, where):
-            base.setdefault((box, guards), []).append(term)
-        for (box, guards), terms in base.items():
+        for number, (box, guards, term) in enumerate(self.terms(value, domain, where)):
+            apart = number if box != domain or _reads_optional(term) else -1
+            base.setdefault((box, guards, apart), []).append(term)
+        for (box, guards, apart), terms in base.items():
             if excluded(guards, box):
                 continue
-            # An absent optional input drops its statement, so each has a statement of its own.
-            alone = [t for t in terms if box != domain or _reads_optional(t)]
-            together = [t for t in terms if t not in alone]
-            for term in (*([self.order.part(value, together)] if together else []), *alone):
-                lifted = self.name_reductions(term, box, guards)
-                if lifted != 0:
-                    self.statements.append(Statement(box, target, lifted, guards))
+            term = terms[0] if apart >= 0 else self.order.part(value, terms)
+            lifted = self.name_reductions(term, box, guards)
+            if lifted != 0:
+                self.statements.append(Statement(box, target, lifted, guards))
 
     def maximum(
         self, target: Access, value: Maximum, domain: tuple[Axis, ...], where: tuple[Guard, ...]

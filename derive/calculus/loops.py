@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from derive.calculus.chain import Slope
+from derive.calculus.chain import Slope, slopes_by
 from derive.calculus.normal import tidy
+from derive.calculus.statements import System
 from derive.language.symbols import Axis, Tensor
 
 
@@ -74,6 +75,12 @@ class Loop:
             s for s in self.slopes
             if s.statement.target.tensor == of and s.read.tensor == by and self.lag(s) == lag
         )  # fmt: skip
+
+
+def loops_in(system: System, active: Mapping[Tensor, Tensor]) -> Iterator[Loop]:
+    """Every loop through which a gradient flows, from the tensors that have cotangents."""
+    slopes = [s for tensor in active for s in slopes_by(system, tensor, dict(active))]
+    return loops(slopes, [tensor for tensor in system.tensors if tensor in active])
 
 
 def loops(slopes: Sequence[Slope], order: Sequence[Tensor]) -> Iterator[Loop]:

@@ -22,11 +22,11 @@ def forward_values(system: System) -> tuple[Statement, ...]:
     return tuple(
         s
         for s in system.statements
-        if isinstance(s.value, Function) and not s.where and _says_all(s, system)
+        if isinstance(s.value, Function) and not s.where and says_all(s, system)
     )
 
 
-def _says_all(statement: Statement, system: System) -> bool:
+def says_all(statement: Statement, system: System) -> bool:
     """Whether each entry is written by one point of the statement, and by no other statement."""
     places = [affine(index) for index in statement.target.index]
     axes = [axis for place in places for axis in place.iterators]

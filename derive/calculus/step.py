@@ -148,6 +148,12 @@ class TotalDerivative(PartialDerivative):
     sign = "d"
 
 
+class ImmediateDerivative(PartialDerivative):
+    """The same, where what a step computes follows, and the states one step before are fixed."""
+
+    sign = "∂⁺"
+
+
 def bound(statement: Statement) -> tuple[Axis, ...]:
     """The axes that are summed over: those the target does not name."""
     free = free_axes(statement)
@@ -180,6 +186,7 @@ __all__ = [
     "Becomes",
     "Equal",
     "Form",
+    "ImmediateDerivative",
     "PartialDerivative",
     "Phrase",
     "Step",

@@ -80,7 +80,9 @@ def edits(line: Line, pieces: Pieces, order: Order) -> list[Edit]:
                 changed = Line(replace(equation, left=new), line.where)
                 key = (new, *(e.right for e in changed.equations))
                 found.setdefault(key, Edit(rank, "in place of", left, new, changed))
-    singles = sorted(found.values(), key=lambda e: e.rank)
+    # Of equal ranks, what the derivation reads as well is the likelier.
+    derived = {a for term in pieces.terms for a in term.atoms(Access)}
+    singles = sorted(found.values(), key=lambda e: (e.rank, e.new not in derived))
     return [*singles, *_pairs(line, exchanged, order)]
 
 

@@ -74,11 +74,9 @@ def slips(place: Place, pieces: Pieces, order: Order, line: Line) -> Iterator[Ch
                 yield _CASE, "without the condition", condition, None, value
     else:
         yield from _nodes(node, pieces, order)
+        yield from _slopes(node, place.scope, pieces)
     if place.whole:
         yield from _wholes(node, place.scope, pieces, order, line)
-    elif not isinstance(node, Sum):
-        for slope in pieces.slopes(place.scope):
-            yield _exchange(_OTHER, node, slope)
     yield from _functions(node, pieces)
 
 
@@ -228,6 +226,18 @@ def _without(node: Expr, argument: Any, order: Order) -> Expr:
     kept.remove(argument)
     kind = type(node)
     return order.note(kind(*kept), tuple(operand(kind, a) for a in kept))
+
+
+def _slopes(node: Expr, scope: Scope, pieces: Pieces) -> Iterator[Change]:
+    """The slope of a function in place of something, or of two factors: ``y*(1 - y)`` are two."""
+    several = [(node, lambda slope: slope)]
+    if isinstance(node, Mul):
+        for two in combinations(node.args, 2):
+            rest = Mul(*(a for a in node.args if a not in two))
+            several.append((Mul(*two), lambda slope, rest=rest: rest * slope))
+    for slope in pieces.slopes(scope):
+        for old, put in several:
+            yield _OTHER, "in place of", old, slope, put(slope)
 
 
 def _functions(node: Any, pieces: Pieces) -> Iterator[Change]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import textwrap
 from fractions import Fraction
 from typing import Any
 
@@ -45,7 +44,7 @@ class ClaimText(Text):
     def range(self, index: Any, low: Expr, high: Expr) -> str:
         first, last = (self.expression(end, in_index=True) for end in (low, high))
         inner = self.relation("≤", first, self.symbol(index))
-        if high.as_coeff_Add()[0] == -1:
+        if high.as_coeff_Add()[0].is_negative:
             return self.relation("<", inner, self.expression(high + 1, in_index=True))
         return self.relation("≤", inner, last)
 
@@ -78,13 +77,15 @@ def _whole(index: Any) -> tuple[Any, ...]:
 
 
 def wrapped(text: str, begin: str) -> list[str]:
-    """A text behind some letters, in lines for a terminal; no index is broken."""
-    kept = re.sub(r"[\[{][^\]}]*[\]}]", lambda found: found[0].replace(" ", _FIXED), text)
-    lines = textwrap.wrap(
-        kept, _WIDTH, initial_indent=begin, subsequent_indent=" " * (len(begin) + 2),
-        break_long_words=False, break_on_hyphens=False,
-    )  # fmt: skip
-    return [line.replace(_FIXED, " ") for line in lines]
+    """A text behind some letters, in lines for a terminal: broken between words and behind dots of
+    products, and within no index."""
+    kept = re.sub(r"\[[^\]]*\]", lambda found: found[0].replace(" ", _FIXED), text)
+    lines = [begin]
+    for piece in re.split(r"(?<=[ ·])", kept):
+        if len((lines[-1] + piece).rstrip()) > _WIDTH and lines[-1].strip():
+            lines.append(" " * (len(begin) + 2))
+        lines[-1] += piece
+    return [line.replace(_FIXED, " ").rstrip() for line in lines]
 
 
 def number_text(number: Any) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
-from typing import Any
 
 from derive.claims.edits import Edit, edits
 from derive.claims.examine import Examination, Found

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import sympy
 from mpmath.libmp import prec_to_dps
-from sympy import Expr, Function, Integer, Rational, nan
+from sympy import Expr, Function, Integer, Rational, nan, oo
 
 
 class Elementary(Function):
@@ -112,39 +112,54 @@ def _half_tanh_slope(x: Expr) -> Expr:
 
 @dataclass(frozen=True)
 class Scalar:
-    """One row: a function, its derivative as a function of ``(x, y)``, its letter if it has one."""
+    """One row: a function, its derivative as a function of ``(x, y)``, its letter if it has one.
+
+    `interval` is where its values lie, bounds included; None for the identity, whose values are
+    those of its argument.
+    """
 
     function: type
     derivative: Callable[[Expr, Expr], Expr]
     letter: str = ""
+    interval: tuple[Expr, Expr] | None = (-oo, oo)
+
+
+_0, _1 = Integer(0), Integer(1)
+_SIGNED, _UNIT, _POSITIVE = (-_1, _1), (_0, _1), (_0, oo)  # intervals
 
 
 SCALARS: dict[type, Scalar] = {
     row.function: row
     for row in (
-        Scalar(sympy.exp, lambda x, y: y),
+        Scalar(sympy.exp, lambda x, y: y, interval=_POSITIVE),
         Scalar(sympy.log, lambda x, y: 1 / x),
         Scalar(log1p, lambda x, y: 1 / (1 + x)),
-        Scalar(expm1, lambda x, y: sympy.exp(x)),
-        Scalar(sympy.tanh, lambda x, y: 1 - y**2),
+        Scalar(expm1, lambda x, y: sympy.exp(x), interval=(-_1, oo)),
+        Scalar(sympy.tanh, lambda x, y: 1 - y**2, interval=_SIGNED),
         Scalar(sympy.sinh, lambda x, y: sympy.cosh(x)),
-        Scalar(sympy.cosh, lambda x, y: sympy.sinh(x)),
-        Scalar(sympy.sin, lambda x, y: sympy.cos(x)),
-        Scalar(sympy.cos, lambda x, y: -sympy.sin(x)),
+        Scalar(sympy.cosh, lambda x, y: sympy.sinh(x), interval=(_1, oo)),
+        Scalar(sympy.sin, lambda x, y: sympy.cos(x), interval=_SIGNED),
+        Scalar(sympy.cos, lambda x, y: -sympy.sin(x), interval=_SIGNED),
         Scalar(sympy.tan, lambda x, y: 1 + y**2),
-        Scalar(sympy.atan, lambda x, y: lorentzian(x)),
-        Scalar(lorentzian, lambda x, y: -2 * bounded(x) * y**2),
-        Scalar(sympy.Abs, lambda x, y: sympy.sign(x)),
-        Scalar(sympy.sign, lambda x, y: Integer(0)),
+        Scalar(sympy.atan, lambda x, y: lorentzian(x), interval=(-sympy.pi / 2, sympy.pi / 2)),
+        Scalar(lorentzian, lambda x, y: -2 * bounded(x) * y**2, interval=_UNIT),
+        Scalar(sympy.Abs, lambda x, y: sympy.sign(x), interval=_POSITIVE),
+        Scalar(sympy.sign, lambda x, y: Integer(0), interval=_SIGNED),
         Scalar(
             sympy.erf,
             lambda x, y: 2 / sympy.sqrt(sympy.pi) * sympy.exp(-(bounded(x) ** 2)),
+            interval=_SIGNED,
         ),
-        Scalar(normal_cdf, lambda x, y: normal_pdf(x), "Phi"),
-        Scalar(normal_pdf, lambda x, y: -bounded(x) * y, "varphi"),
-        Scalar(sigmoid, lambda x, y: y * (1 - y), "sigma"),
-        Scalar(softplus, lambda x, y: sigmoid(x)),
-        Scalar(softsign, lambda x, y: 1 / (1 + sympy.Abs(x)) ** 2),
+        Scalar(normal_cdf, lambda x, y: normal_pdf(x), "Phi", interval=_UNIT),
+        Scalar(
+            normal_pdf,
+            lambda x, y: -bounded(x) * y,
+            "varphi",
+            interval=(_0, 1 / sympy.sqrt(2 * sympy.pi)),
+        ),
+        Scalar(sigmoid, lambda x, y: y * (1 - y), "sigma", interval=_UNIT),
+        Scalar(softplus, lambda x, y: sigmoid(x), interval=_POSITIVE),
+        Scalar(softsign, lambda x, y: 1 / (1 + sympy.Abs(x)) ** 2, interval=_SIGNED),
         Scalar(silu, _gate_slope(lambda x: sigmoid(x), lambda x: sigmoid(x) * (1 - sigmoid(x)))),
         Scalar(
             mish,
@@ -155,10 +170,10 @@ SCALARS: dict[type, Scalar] = {
         ),
         Scalar(gelu, _gate_slope(lambda x: normal_cdf(x), lambda x: normal_pdf(x))),
         Scalar(gelu_tanh, _gate_slope(_half_tanh, _half_tanh_slope)),
-        Scalar(bounded, lambda x, y: Integer(1)),
-        Scalar(relu, lambda x, y: step(x)),
-        Scalar(step, lambda x, y: Integer(0)),
-        Scalar(stop, lambda x, y: Integer(0)),
+        Scalar(bounded, lambda x, y: Integer(1), interval=None),
+        Scalar(relu, lambda x, y: step(x), interval=_POSITIVE),
+        Scalar(step, lambda x, y: Integer(0), interval=_UNIT),
+        Scalar(stop, lambda x, y: Integer(0), interval=None),
     )
 }
 

@@ -183,7 +183,7 @@ def of_classes(name: str, summary: str, logits: bool) -> Operation:
             *log_probabilities(seen, logp),
             Eq(possible[n, c, m], Piecewise((0, logp[n, c, m] <= LEAST), (logp[n, c, m], True))),
             Eq(smooth[n, m], counts[n, m] * spread),
-            Eq(l[n, m], -(1 - share) * plain - share * smooth[n, m] / C),
+            Eq(l[n, m], -((1 - share) * plain) - share * smooth[n, m] / C),
         )
     else:
         rows = (

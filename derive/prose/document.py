@@ -8,20 +8,26 @@ Everything is already printed, by whichever printer: the views hold words and fo
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from sympy import Expr, Integer, Mul
 
+from derive.calculus.closing import Closing, closing_lines
 from derive.calculus.derivation import Derivation
 from derive.calculus.folding import folded
+from derive.calculus.matrix import Positions, matrix_forms, subscripts
 from derive.calculus.statements import Statement
-from derive.calculus.step import Step, listing
+from derive.calculus.step import Equal, Phrase, Step, listing
 from derive.language.options import Setting
 from derive.language.symbols import Axis, Size, Tensor
 from derive.prose.formula import PRODUCT
+from derive.prose.matrix import sides_of
 from derive.prose.names import named, setting_names
 from derive.prose.typeset import Row, Typeset
+from derive.prose.unrolling import straight_rows, through_time
+
+_SOLVED = ("sift δ, solve for an index", "sift δ, exact division")
 
 Printer = TypeVar("Printer", bound=Typeset)
 
@@ -45,16 +51,30 @@ class StepView:
     because: str
     lines: tuple[str, ...]
     reading: str
+    boxed: bool = False
+
+
+@dataclass(frozen=True)
+class Display:
+    """Formulas with a heading, if they have one, and words before them."""
+
+    title: str
+    words: str
+    lines: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Section:
-    """The steps of one cotangent."""
+    """The steps of one cotangent, and what else is to be said of the line they end in.
+
+    The line in which the gradient of an input ends is boxed.
+    """
 
     title: str
     cotangent: str
     primal: str
     steps: tuple[StepView, ...]
+    further: tuple[Display, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -73,6 +93,7 @@ class Chapter:
     title: str
     where: str
     definition: tuple[str, ...]
+    straight: tuple[str, ...]
     tensors: tuple[Meaning, ...]
     symbols: tuple[Meaning, ...]
     forward: tuple[str, ...]
@@ -80,6 +101,7 @@ class Chapter:
     wanted: str
     sections: tuple[Section, ...]
     blocks: tuple[Block, ...]
+    through_time: tuple[Display, ...]
 
 
 @dataclass(frozen=True)
@@ -127,14 +149,25 @@ def document(cases: Sequence[Case], kind: type[Typeset], all_steps: bool = False
         notes=tuple(map(printer.plain, filter(None, operation.notes.split("\n\n")))),
         legend=tuple(legend),
         chapters=tuple(
-            _chapter(case, printer_of(kind, case.derivation), all_steps, case is cases[-1])
+            _chapter(
+                case,
+                printer_of(kind, case.derivation),
+                all_steps,
+                labelled=case is cases[-1],
+                lecture=case is cases[0],
+            )
             for case in cases
         ),
     )
 
 
-def _chapter(case: Case, printer: Typeset, all_steps: bool, labelled: bool) -> Chapter:
+def _chapter(
+    case: Case, printer: Typeset, all_steps: bool, *, labelled: bool, lecture: bool
+) -> Chapter:
+    """One case; in a `lecture`, with what follows from the steps: short lines, matrices, time."""
     derivation = case.derivation
+    closings = closing_lines(derivation) if lecture else {}
+    positions = subscripts(derivation, closings.values())
     definition = [
         Row(left, sign, right) for sign, left, right in map(printer.sides_of, derivation.definition)
     ]
@@ -143,29 +176,89 @@ def _chapter(case: Case, printer: Typeset, all_steps: bool, labelled: bool) -> C
         shown = steps if all_steps else folded(steps)
         return tuple(_step(step, printer, labelled) for step in shown)
 
+    def section(bar: Tensor, steps: Sequence[Step]) -> Section:
+        closing = closings.get(bar)
+        found = views((*steps, *closing.steps) if closing else steps)
+        if closing:  # what only puts a sum into another form looks the same
+            found = tuple(v for v, before in zip(found, (None, *found), strict=False)
+                          if before is None or v.lines != before.lines)  # fmt: skip
+            found = _with_a_box(found)
+        return Section(
+            printer.plain(printer.bars[bar].name),
+            printer.inline(printer.tensor(bar)),
+            printer.inline(printer.tensor(printer.bars[bar])),
+            found,
+            (*_gathered(steps, printer), *_matrices(closing, positions, derivation, printer)),
+        )
+
+    straight = [Row(*row) for row in straight_rows(derivation, printer)] if lecture else []
     return Chapter(
         title=printer.plain(case.title),
         where=printer.plain(case.where),
         definition=tuple(printer.display(definition)),
+        straight=tuple(printer.display(straight)) if straight else (),
         tensors=tuple(_tensor_rows(derivation, printer)),
         symbols=tuple(_symbol_rows(derivation, printer)),
         forward=tuple(printer.lines(named) if (named := _named(derivation)) else ()),
         given=_tensors(derivation.given, printer),
         wanted=_tensors(derivation.wanted, printer),
-        sections=tuple(
-            Section(
-                printer.plain(printer.bars[bar].name),
-                printer.inline(printer.tensor(bar)),
-                printer.inline(printer.tensor(printer.bars[bar])),
-                views(steps),
-            )
-            for bar, steps in derivation.gradients.items()
-        ),
+        sections=tuple(section(*line) for line in derivation.gradients.items()),
         blocks=tuple(
             Block(printer.plain(whole.of.name), printer.plain(whole.by.name), views(steps))
             for whole, steps in derivation.jacobians.items()
         ),
+        through_time=tuple(_through_time(derivation, printer)) if lecture else (),
     )
+
+
+def _with_a_box(views: tuple[StepView, ...]) -> tuple[StepView, ...]:
+    """The last line in a box; or the one before it, if that has a name, too, and is shorter."""
+    place = len(views) - 1
+    if place > 0 and views[place].reading and views[place - 1].reading:
+        before, last = (sum(map(len, view.lines)) for view in views[place - 1 :])
+        place -= before < last
+    boxed = replace(views[place], boxed=True)
+    return (*views[:place], boxed, *views[place + 1 :])
+
+
+def _gathered(steps: Sequence[Step], printer: Typeset) -> Iterable[Display]:
+    """The statement that scatters what the last step gathers, if an index was solved for."""
+    solved = [step for step in steps if step.rule in _SOLVED]
+    if not solved:
+        return
+    sides = dict.fromkeys(p for step in solved for p in step.because if isinstance(p, Equal))
+    words: Phrase = (
+        "So each entry gathers what it is sent. Scattered, each of the same terms is sent to the "
+        "entry that was read; ", *listing(sides), " leads from the one to the other:",
+    )  # fmt: skip
+    sent = [s for s in steps[0].before if s.target.tensor == steps[0].target]
+    rows = [Row(*printer.sent(statement)) for statement in sent]
+    yield Display("", printer.phrase(words), tuple(printer.display(rows)))
+
+
+def _matrices(
+    closing: Closing | None, positions: Positions, derivation: Derivation, printer: Typeset
+) -> Iterable[Display]:
+    """The matrix form of a line, and where what stands in it comes from."""
+    forms = closing and matrix_forms(closing, positions, derivation.order)
+    if not forms:
+        return
+    found = [form for one in forms for form in (one, one.diagonal) if form]
+    rows = [Row(*sides_of(form, printer)) for form in found]
+    because = list(dict.fromkeys(form.because for form in found if form.because))
+    words = ["With matrices"]
+    for number, phrase in enumerate(because):
+        words += ["; " if number else ": ", *phrase]
+    words = (*words, ".")
+    yield Display("", printer.phrase(words), tuple(printer.display(rows)))
+
+
+def _through_time(derivation: Derivation, printer: Typeset) -> Iterable[Display]:
+    for passages in through_time(derivation, printer):
+        for passage in passages:
+            rows = [Row(*row) for row in passage.rows]
+            lines = tuple(printer.display(rows)) if rows else ()
+            yield Display(printer.plain(passage.title), passage.words, lines)
 
 
 def _tensors(tensors: Iterable[Tensor], printer: Typeset) -> str:

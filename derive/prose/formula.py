@@ -10,13 +10,29 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 import sympy
-from sympy import Add, Expr, Integer, Max, Min, Mod, Mul, Piecewise, Pow, Sum, ceiling, floor
+from sympy import (
+    Add,
+    Expr,
+    Integer,
+    Max,
+    Min,
+    Mod,
+    Mul,
+    Piecewise,
+    Pow,
+    Sum,
+    Symbol,
+    ceiling,
+    floor,
+)
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import And, Not, Or
 
+from derive.calculus.growth import largest, norm
 from derive.calculus.statements import Guard, Statement
 from derive.calculus.step import Becomes, Equal, PartialDerivative, Phrase, bound, factors
 from derive.language.maximum import ArgMaximum, Maximum
@@ -127,6 +143,46 @@ class Formula(ABC):
     @abstractmethod
     def decimal(self, digits: str, exponent: str) -> str: ...
 
+    # What a printer may decide, of matrices ----------------------------------------------------
+
+    def matrix_name(self, tensor: Tensor, several: bool) -> str:
+        """What has several entries, or one number."""
+        return self.tensor(tensor)
+
+    def subscripted(self, name: str, index: list[str]) -> str:
+        """A matrix at a step of time, or of a gate."""
+        return self.access(name, index)
+
+    def matrix_product(self, pieces: list[str]) -> str:
+        return self.product(pieces)
+
+    def transposed(self, piece: str) -> str:
+        return self.power(piece, Symbol("T"))
+
+    def hadamard(self, pieces: list[str]) -> str:
+        """A product entry by entry."""
+        return reduce(lambda left, right: self.relation("⊙", left, right), pieces)
+
+    def diagonal(self, inside: str) -> str:
+        return self.function(_DIAGONAL, [inside])
+
+    def ones(self) -> str:
+        """A column of ones."""
+        return self.symbol(Integer(1))
+
+    def entry_power(self, base: str, exponent: Expr) -> str:
+        """Each entry to a power, which is no product of matrices."""
+        return self.power(base, exponent)
+
+    @abstractmethod
+    def norm(self, matrix: str) -> str: ...
+
+    @abstractmethod
+    def largest(self, entries: str) -> str: ...
+
+    @abstractmethod
+    def dots(self) -> str: ...
+
     # Expressions ------------------------------------------------------------------------------
 
     def expression(self, expression: Any, at_least: int = SUM, in_index: bool = False) -> str:
@@ -168,13 +224,21 @@ class Formula(ABC):
             function, *limits = e.args
             names = [self.symbol(limit.args[0]) for limit in limits]
             word = "argmax" if isinstance(e, ArgMaximum) else "max"
-            total = self.total(names, [], "sum" if isinstance(e, Sum) else word)
+            function, cases = split_cases(function) if isinstance(e, Sum) else (function, [])
+            conditions = [self.condition(c) for case in cases for c in _joined(case)]
+            total = self.total(names, conditions, "sum" if isinstance(e, Sum) else word)
             return self.product([total, self.expression(function, PRODUCT)]), PRODUCT
+        if isinstance(e, Piecewise) and e.args[0][0] == 1 and e.args[1:] == ((0, True),):
+            return self.total([], [self.condition(c) for c in _joined(e.args[0][1])], "sum"), ATOM
         if isinstance(e, Piecewise):
             pieces = [(self.expression(v), self.condition(c)) for v, c in e.args]  # type: ignore
             return self.cases(pieces), ATOM
         if isinstance(e, Relational | And | Or | Not):
             return self.condition(e), SUM
+        if isinstance(e, norm):
+            return self.norm(self.expression(e.args[0])), ATOM
+        if isinstance(e, largest):
+            return self.largest(self.expression(e.args[0])), ATOM
         arguments = self.written.arguments(e)
         return self.function(e.func, [self.expression(a, SUM, in_index) for a in arguments]), ATOM
 
@@ -233,28 +297,51 @@ class Formula(ABC):
                 sides[inverse].append(self.piece(part, in_index))
         over, under = (
             side[0] if len(side) == 1 else
-            (self.product([self.bracketed(piece, POWER) for piece in side]), PRODUCT)
+            (self.product(self.beside(side, written)), PRODUCT)
             for side in sides
         )  # fmt: skip
         return self.quotient(over, under, in_index) if sides[True] else over
 
+    def beside(self, pieces: Sequence[Piece], written: Written) -> list[str]:
+        """Factors, those that are looser in brackets; not a sum that stands last."""
+        last = next((part for inverse, part in reversed(written) if not inverse), None)
+        loose = bool(pieces) and isinstance(last, Sum) and pieces[-1] == self.piece(last)
+        found = [self.bracketed(piece, POWER) for piece in pieces]
+        return [*found[:-1], pieces[-1][0]] if loose else found
+
     def as_declared(self, value: Expr) -> Written:
-        """Numbers, settings and sizes, indices, entries as declared, then everything else."""
+        """Numbers, settings and sizes, indices, entries as declared, everything else, sums.
+
+        A slope such as ``1 − h²`` stands before the weights that it is multiplied with, unless
+        these stand behind what is handed back, ``ȳ·W``; and ``y`` beside ``1 − y``.
+        """
+        given = factors(value)
+        parts = [f.base if isinstance(f, Pow) else f for f in given]
+        handed = any(_is_bar(a.tensor) for f in parts for a in f.atoms(Access))
+        late_weights = not handed and any(isinstance(f, Add) and f.has(Access) for f in parts)
+        beside = {1 - f: str(f) for f in given if isinstance(f, Add) and 1 - f in given}
 
         def key(factor: Any) -> tuple[int, int, str]:
             if factor.is_number:
                 return 0, 0, ""
+            if factor in beside:
+                return 4, 2, beside[factor] + " beside"
+            if 1 - factor in beside:
+                return 4, 2, beside[1 - factor] + " beside it"
             base = factor.base if isinstance(factor, Pow) else factor
+            if isinstance(base, Sum):
+                return 7, 0, str(base)
             if isinstance(base, Access):
                 late = isinstance(base.tensor, PartialDerivative)
-                bar = base.tensor.name.rstrip("_").endswith("_bar")
-                default = -1 if bar else len(self.rank)
-                return (6 if late else 3), self.rank.get(base.tensor, default), str(base)
+                default = -1 if _is_bar(base.tensor) else len(self.rank)
+                place = 5 if base.tensor.parameter and late_weights else 3
+                return (6 if late else place), self.rank.get(base.tensor, default), str(base)
             if isinstance(base, Setting | Size):
                 return 1, int(isinstance(base, Size)), base.name
             if base.is_Symbol or isinstance(base, Axis):
                 return 2, 0, str(base)
-            return 4, 0, str(base)
+            named = hasattr(base.func, "of")  # a slope by its name
+            return 4, 2 if named else int(isinstance(base, Add)), str(base)
 
         number, rest = value.as_coeff_Mul()
         if not is_decimal(number):
@@ -279,6 +366,8 @@ class Formula(ABC):
         if isinstance(condition, Not):
             return self.words("not ") + self.brackets(self.condition(condition.args[0]))
         left, right = condition.args
+        if right == 0 and isinstance(left, Add) and isinstance(condition, sympy.Ge | sympy.Eq):
+            return self.guard(Guard("ge" if isinstance(condition, sympy.Ge) else "eq", left))
         if isinstance(left, Mod) and right == 0:
             sign = "|" if isinstance(condition, sympy.Eq) else "∤"
             return self.relation(sign, self.expression(left.args[1]), self.expression(left.args[0]))
@@ -288,8 +377,9 @@ class Formula(ABC):
         sign = signs[condition.func]
         return self.relation(sign, self.expression(left), self.expression(right))
 
-    def guard(self, guard: Guard) -> str:
-        """One condition, without minus signs where both sides can do without."""
+    def guard(self, guard: Guard, target: Access | None = None) -> str:
+        """One condition, without minus signs where both sides can do without; a number that an
+        index of `target` equals goes by the name of the row."""
         if guard.kind in ("divides", "indivisible"):
             sign = "|" if guard.kind == "divides" else "∤"
             modulus = self.expression(guard.modulus, PRODUCT)
@@ -302,11 +392,14 @@ class Formula(ABC):
             if right.as_coeff_Add()[0] >= 1:
                 return self.relation("<", self.expression(right - 1), self.expression(left))
             return self.relation("≤", self.expression(right), self.expression(left))
-        if sign == "=" and left.is_number:
-            left, right = right, left
+        if left.is_number:
+            left, right, sign = right, left, {"≥": "≤", "≤": "≥"}.get(sign, sign)
+        if sign == "=" and target is not None and left in target.index:
+            row = self.row(target.tensor, target.index.index(left), right)
+            return self.relation(sign, self.expression(left), row)
         return self.relation(sign, self.expression(left), self.expression(right))
 
-    def guards(self, guards: Iterable[Guard]) -> list[str]:
+    def guards(self, guards: Iterable[Guard], target: Access | None = None) -> list[str]:
         """Conditions, two that bound one expression from both sides written as one range."""
         left = list(guards)
         found = []
@@ -314,7 +407,7 @@ class Formula(ABC):
             guard = left.pop(0)
             other = next((g for g in left if is_range(guard, g)), None)
             if other is None:
-                found.append(self.guard(guard))
+                found.append(self.guard(guard, target))
                 continue
             left.remove(other)
             last = sympy.expand(guard.expression + other.expression)
@@ -344,6 +437,14 @@ class Formula(ABC):
             found.append((self.entry(target), "=" if names_points(target) else "+=", right))
         return found
 
+    def sent(self, statement: Statement) -> tuple[str, str, str]:
+        """Left side, sign and right side of one term for each point of the box."""
+        self.remember(statement.domain)
+        negative, value = signed(statement.value)
+        conditions = [self.total([], self.guards(statement.where), "sum")] * bool(statement.where)
+        right = self.product([*conditions, self.expression(value, PRODUCT)])
+        return self.entry(statement.target), "+=", self.sum_of([(negative, right)])
+
     def remember(self, axes: Iterable[Any]) -> None:
         """The order of indices: as given, else as in the box."""
         self.place = {}
@@ -358,7 +459,7 @@ class Formula(ABC):
         value, cases = split_cases(value) if term.op == "add" else (value, [])
         negative, value = signed(value)
         kept = [g for g in term.where if not (deltas and g.kind == "eq")]
-        conditions = [*self.guards(kept), *map(self.condition, cases)]
+        conditions = [*self.guards(kept, term.target), *map(self.condition, cases)]
         summed = [self.symbol(a) for a in bound(term)]
         parts: list[str] = []
         if summed or conditions:
@@ -371,7 +472,7 @@ class Formula(ABC):
         found = [*map(self.entry, chained(late)), *found]
         alone = not parts and not found
         entries = [self.expression(value, SUM if alone and not negative else PRODUCT)]
-        if value == 1 and found:
+        if value == 1 and (found or (parts and not summed)):
             entries = []
         return negative, self.product([*parts, *entries, *found])
 
@@ -417,6 +518,11 @@ class Formula(ABC):
         return formula
 
 
+def _is_bar(tensor: Tensor) -> bool:
+    return tensor.name.rstrip("_").endswith("_bar")
+
+
+_DIAGONAL: Any = sympy.Function("diag")
 FUNCTION_NAMES = {floor: "floor", ceiling: "ceil", Max: "max", Min: "min", Mod: "mod"}
 
 
@@ -424,6 +530,12 @@ def _zeros(number: Expr) -> int:
     """How many zeros an integer ends in."""
     digits = str(number)
     return len(digits) - len(digits.rstrip("0"))
+
+
+def _joined(condition: Any) -> list[Any]:
+    """Conditions that all have to hold, one by one."""
+    parts = condition.args if isinstance(condition, And) else (condition,)
+    return sorted(parts, key=str)
 
 
 def _by_index(expression: Expr) -> bool:

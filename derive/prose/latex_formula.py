@@ -13,11 +13,11 @@ from derive.prose.formula import ATOM, PRODUCT, Piece
 from derive.prose.latex_lines import LONG, case_rows, condition_lines, ended, width, wrapped
 from derive.prose.latex_text import GREEK, escaped
 from derive.prose.names import Name
-from derive.prose.typeset import BREAK, Row, Typeset, function_words, joined
+from derive.prose.typeset import BREAK, Row, Typeset, function_words, is_slope, joined
 
 _SIGNS = {
     "≥": r"\ge", "≤": r"\le", "≠": r"\ne", "|": r"\mid", "∤": r"\not\mid", "→": r"\to",
-    "+=": r"\mathrel{+}=",
+    "+=": r"\mathrel{+}=", "⊙": r"\odot",
 }  # fmt: skip
 _KNOWN = (sympy.exp, sympy.log, sympy.tanh, sympy.sinh, sympy.cosh, sympy.sin, sympy.cos, sympy.tan)
 
@@ -35,8 +35,9 @@ class Latex(Typeset):
         return f"{name}[{f',{BREAK} '.join(index)}]" if index else name
 
     def derivative(self, sign: str, of: str, by: str) -> str:
-        d = r"\partial " if sign == "∂" else r"\mathrm{d}"
-        return joined(rf"\frac{{{d}{of}}}{{{d}{by}}}")
+        d = r"\mathrm{d}" if sign == "d" else r"\partial "
+        over = r"\partial^{+} " if sign == "∂⁺" else d
+        return joined(rf"\frac{{{over}{of}}}{{{d}{by}}}")
 
     def product(self, pieces: list[str]) -> str:
         return rf"\,{BREAK}".join(pieces) if pieces else "1"
@@ -59,6 +60,8 @@ class Latex(Typeset):
             return joined(rf"\left\l{side} {inside} \right\r{side}")
         if function is sympy.Abs:
             return joined(rf"\left| {inside} \right|")
+        prime = "'" if is_slope(function) else ""
+        function = getattr(function, "of", function)
         row = SCALARS.get(function)
         if function in _KNOWN:
             name = rf"\{function.__name__}"
@@ -68,6 +71,7 @@ class Latex(Typeset):
             word, below = function_words(function)
             below = f"_{{{below}}}" if below else ""
             name = rf"\operatorname{{{word}{below}}}"
+        name += prime
         if r"\sum" in inside or r"\frac" in inside:
             return rf"{name}\Bigl({inside}\Bigr)"
         return f"{name}({inside})"
@@ -91,12 +95,13 @@ class Latex(Typeset):
         return joined(rf"\delta_{{{left},\,{right}}}")
 
     def brackets(self, inside: str) -> str:
-        if r"\sum" in inside or r"\frac" in inside:
+        if any(tall in inside for tall in (r"\sum", r"\prod", r"\frac")):
             return rf"\Bigl({inside}\Bigr)"
         return f"({inside})"
 
     def relation(self, sign: str, left: str, right: str) -> str:
-        return f"{left} {_SIGNS.get(sign, sign)} {right}"
+        cut = BREAK if sign == "⊙" else ""
+        return f"{left} {cut}{_SIGNS.get(sign, sign)} {right}"
 
     def sum_of(self, pieces: list[tuple[bool, str]]) -> str:
         text = ""
@@ -108,10 +113,38 @@ class Latex(Typeset):
     def words(self, text: str) -> str:
         return rf"\text{{{text}}}"
 
+    def subscripted(self, name: str, index: list[str]) -> str:
+        if not index:
+            return name
+        inside = joined(",".join(index))
+        if name.endswith("}") and "_{" in name and not name.startswith(r"\overline"):
+            return f"{name[:-1]},{inside}}}"  # a subscript has no other beside it
+        return f"{name}_{{{inside}}}"
+
+    def transposed(self, piece: str) -> str:
+        return rf"{{{joined(piece)}}}^{{\top}}"
+
+    def ones(self) -> str:
+        return r"\mathbf{1}"
+
+    def entry_power(self, base: str, exponent: Expr) -> str:
+        return rf"{base}^{{\odot {joined(self.expression(exponent))}}}"
+
     def decimal(self, digits: str, exponent: str) -> str:
         digits = digits.replace("…", r"\ldots")
         power = f"10^{{{exponent}}}" if exponent else ""
         return power if power and digits == "1" else rf"{digits} \cdot {power}" if power else digits
+
+    def norm(self, matrix: str) -> str:
+        if r"\frac" in matrix:
+            return rf"\Bigl\lVert {matrix} \Bigr\rVert"
+        return rf"\lVert {matrix} \rVert"
+
+    def largest(self, entries: str) -> str:
+        return rf"\max \lvert {entries} \rvert"
+
+    def dots(self) -> str:
+        return r"\cdots"
 
     def plain(self, text: str) -> str:
         return escaped(text)
@@ -151,6 +184,8 @@ def name_latex(name: Name) -> str:
     if name.upright:
         word = word.replace("_", r"\_")
         symbol = rf"\mathrm{{{word}}}"
+    elif name.bold:
+        symbol = rf"\boldsymbol{{{GREEK[word]}}}" if name.greek else rf"\mathbf{{{word}}}"
     elif name.greek:
         symbol = GREEK[word]
     else:

@@ -11,10 +11,11 @@ import sympy
 from sympy import Expr
 
 from derive.language.scalars import SCALARS
+from derive.language.symbols import Tensor
 from derive.prose.formula import ATOM, PRODUCT, Piece
 from derive.prose.mathml_boxes import COMMA, INFIX, THIN, boxed, filled, whole, width
 from derive.prose.names import GREEK, Name
-from derive.prose.typeset import BREAK, Row, Typeset, function_words, joined
+from derive.prose.typeset import BREAK, Row, Typeset, function_words, is_slope, joined
 
 _SIGNS = {"|": "∣"}
 _NUMBERS = {sympy.pi: "π", sympy.E: "e", sympy.oo: "∞"}
@@ -88,6 +89,8 @@ class MathML(Typeset):
         else:
             word, below = function_words(function)
             name = _scripts(_upright(word), _upright(below) if below else "", "")
+        if is_slope(function):
+            name += "<mo>′</mo>"
         return f"{name}{self.brackets(inside)}"
 
     def cases(self, pieces: list[tuple[str, str]]) -> str:
@@ -107,13 +110,46 @@ class MathML(Typeset):
         under = "".join(f"<mtr><mtd>{row}</mtd></mtr>" for row in rows)
         under = f"<mtable>{under}</mtable>" if len(rows) > 1 else _one(rows[0])
         space = ' form="prefix" lspace="0" rspace="0.17em"'
-        sign = "<mo>∑</mo>" if name == "sum" else f"<mo{space}>{name}</mo>"
+        big = {"sum": "∑", "prod": "∏"}.get(name)
+        sign = f"<mo>{big}</mo>" if big else f"<mo{space}>{name}</mo>"
         return f"<munder>{sign}{under}</munder>"
 
     def delta(self, left: str, right: str) -> str:
         if width(left + right) > _LONG:  # a subscript cannot be broken
             return f"{_mark('[')}{self.relation('=', left, right)}{_mark(']')}"
         return f"<msub><mi>δ</mi><mrow>{joined(left)}{COMMA}{joined(right)}</mrow></msub>"
+
+    def norm(self, matrix: str) -> str:
+        return f"{_mark('‖')}{joined(matrix)}{_mark('‖', closing=True)}"
+
+    def largest(self, entries: str) -> str:
+        return f"<mo>max</mo>{THIN}{_mark('|')}{joined(entries)}{_mark('|', closing=True)}"
+
+    def dots(self) -> str:
+        return "<mo>⋯</mo>"
+
+    def matrix_name(self, tensor: Tensor, several: bool) -> str:
+        name = self.tensor(tensor)
+        return f'<mrow class="matrix">{name}</mrow>' if several else name
+
+    def subscripted(self, name: str, index: list[str]) -> str:
+        return f"<msub>{_one(name)}{_one(COMMA.join(index))}</msub>" if index else name
+
+    def transposed(self, piece: str) -> str:
+        return f"<msup>{_one(piece)}<mo>⊤</mo></msup>"
+
+    def hadamard(self, pieces: list[str]) -> str:
+        return f"{BREAK}{INFIX}⊙</mo>".join(pieces)
+
+    def diagonal(self, inside: str) -> str:
+        return f"<mo>diag</mo>{self.brackets(inside)}"
+
+    def ones(self) -> str:
+        return '<mrow class="matrix"><mn>1</mn></mrow>'
+
+    def entry_power(self, base: str, exponent: Expr) -> str:
+        power = f"<mo>⊙</mo>{self.expression(exponent)}"
+        return f"<msup>{_one(base)}{_one(power)}</msup>"
 
     def brackets(self, inside: str, around: str = "()") -> str:
         tall = any(tag in inside for tag in _TALL)
@@ -199,9 +235,11 @@ def _one(formula: str) -> str:
     return joined(formula) if leaf else f"<mrow>{joined(formula)}</mrow>"
 
 
-def _mark(bracket: str, tall: bool = False) -> str:
+def _mark(bracket: str, tall: bool = False, closing: bool = False) -> str:
     """A bracket of one size, however its contents are cut."""
     size = ' minsize="1.8em" maxsize="1.8em"' if tall else ' stretchy="false"'
+    if bracket in "‖|":
+        size += f' form="{"postfix" if closing else "prefix"}"'
     return f"<mo{size}>{bracket}</mo>"
 
 

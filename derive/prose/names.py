@@ -38,6 +38,8 @@ class Name:
         Marked as a cotangent.
     upright : bool
         A word of the tool's own, and no symbol of the author's.
+    bold : bool
+        What has rows or columns.
     """
 
     word: str
@@ -46,6 +48,7 @@ class Name:
     primes: str = ""
     barred: bool = False
     upright: bool = False
+    bold: bool = False
 
     @property
     def greek(self) -> str:

@@ -151,6 +151,8 @@ def over_number(e: Add) -> bool:
 def is_range(low: Guard, high: Guard) -> bool:
     if low.kind != "ge" or high.kind != "ge":
         return False
+    if not any(isinstance(s, Axis) for s in low.expression.free_symbols):
+        return False
     last = sympy.expand(low.expression + high.expression)
     return not any(isinstance(s, Axis) for s in last.free_symbols) and not last.has(Access)
 

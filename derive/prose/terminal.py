@@ -79,6 +79,9 @@ def _chapter(chapter: Chapter, first: bool) -> list[str]:
         lines += [*paragraph(chapter.where, Terminal.width), ""]
     lines += [*chapter.definition, ""]
     lines += _table((*chapter.tensors, *chapter.symbols))
+    if chapter.straight:
+        words = "From one step to the next, past every weight:"
+        lines += ["", words, "", *chapter.straight]
     if chapter.forward:
         words = "Every sum that stands within another, or inside a function, gets a name:"
         lines += ["", words, "", *chapter.forward]
@@ -89,10 +92,17 @@ def _chapter(chapter: Chapter, first: bool) -> list[str]:
     for section in chapter.sections:
         lines += ["", *_heading(f"{section.cotangent} = ∂L/∂{section.primal}", "-")]
         lines += _steps(section.steps)
+        for display in section.further:
+            lines += ["", *paragraph(display.words, Terminal.width), *display.lines]
     if chapter.blocks:
         lines += ["", *_heading("One step", "-"), *paragraph(_ONE_STEP, Terminal.width)]
     for block in chapter.blocks:
         lines += ["", f"{block.of} by {block.by} one step before", *_steps(block.steps)]
+    if chapter.through_time:
+        lines += ["", *_heading("Through time", "-")[:-1]]
+    for display in chapter.through_time:
+        title = f"{display.title}. " if display.title else ""
+        lines += ["", *paragraph(title + display.words, Terminal.width), *display.lines]
     return lines
 
 
@@ -105,10 +115,17 @@ def _steps(steps: Sequence[StepView]) -> list[str]:
     for step in steps:
         given = f", for {step.assuming}" if step.assuming else ""
         words = f"{step.label}  {step.rule}{given}: {step.because}"
-        lines += [*paragraph(words, Terminal.width, "", "    "), *step.lines]
+        lines += paragraph(words, Terminal.width, "", "    ")
+        lines += _boxed(step.lines) if step.boxed else step.lines
         if step.reading:
             lines += paragraph(f"This is {step.reading}.", Terminal.width, _DEEP)
     return lines
+
+
+def _boxed(lines: Sequence[str]) -> list[str]:
+    """The line that a derivation ends in."""
+    width = max(map(len, lines)) - 2
+    return [f"  ┌{'─' * width}", *(f"  │{line[3:]}" for line in lines), f"  └{'─' * width}"]
 
 
 def _table(rows: Sequence[Meaning]) -> list[str]:

@@ -31,12 +31,12 @@ class Text(Formula):
         return f"{name}[{separator.join(index)}]" if index else name
 
     def derivative(self, sign: str, of: str, by: str) -> str:
-        return f"{sign}{of}/{sign}{by}"
+        return f"{sign}{of}/{sign[0]}{by}"
 
     def product(self, pieces: list[str]) -> str:
         if not pieces:
             return "1"
-        if pieces[0].startswith(("Σ_", "max_", "argmax_")):
+        if len(pieces) > 1 and pieces[0].startswith(("Σ_", "Π_", "max_", "argmax_")):
             return f"{pieces[0]} {self.product(pieces[1:])}"
         return "·".join(pieces)
 
@@ -59,7 +59,7 @@ class Text(Formula):
         ) + "}"  # fmt: skip
 
     def total(self, indices: list[str], conditions: list[str], name: str) -> str:
-        sign = "Σ" if name == "sum" else name
+        sign = {"sum": "Σ", "prod": "Π"}.get(name, name)
         inside = ",".join(indices)
         if conditions:
             inside += (": " if indices else "") + ", ".join(conditions)
@@ -84,8 +84,26 @@ class Text(Formula):
     def words(self, text: str) -> str:
         return text
 
+    def matrix_name(self, tensor: Tensor, several: bool) -> str:
+        return self.tensor(tensor)
+
+    def transposed(self, piece: str) -> str:
+        return f"{piece}ᵀ"
+
+    def matrix_product(self, pieces: list[str]) -> str:
+        return " ".join(pieces)
+
     def decimal(self, digits: str, exponent: str) -> str:
         return f"{digits}e{exponent}" if exponent else digits
+
+    def norm(self, matrix: str) -> str:
+        return f"‖{matrix}‖"
+
+    def largest(self, entries: str) -> str:
+        return f"max|{entries}|"
+
+    def dots(self) -> str:
+        return "⋯"
 
 
 def expression_text(expression: Expr, order: Sequence[Tensor] = ()) -> str:

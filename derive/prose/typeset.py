@@ -39,6 +39,11 @@ _ONLY = {
 }
 
 
+def is_slope(function: Any) -> bool:
+    """Whether it is the derivative of a function, and goes by its name."""
+    return hasattr(function, "of")
+
+
 @dataclass(frozen=True)
 class Row:
     """One equation of a display, and in a line of their own the conditions it holds under."""
@@ -92,6 +97,11 @@ class Typeset(Formula):
             return self.name(replace(named(self.bars[tensor].name), barred=True))
         return self.name(named(tensor.name))
 
+    def matrix_name(self, tensor: Tensor, several: bool) -> str:
+        """Bold: a letter may also be that of a size."""
+        name = named(self.bars.get(tensor, tensor).name)
+        return self.name(replace(name, barred=tensor in self.bars or name.barred, bold=several))
+
     @abstractmethod
     def shape(self, extents: Sequence[str]) -> str: ...
 
@@ -112,7 +122,7 @@ class Typeset(Formula):
                 where = tuple(g for g in group[0].where if g not in kept)
                 if kept:
                     words = _ONLY[group[0].op] if bound(group[0]) else "only where"
-                    conditions = tuple(self.guards(kept))
+                    conditions = tuple(self.guards(kept, group[0].target))
                 group = [replace(group[0], where=where)]
             found += [Row(*sides, words, conditions) for sides in self.equations(group, deltas)]
         return found

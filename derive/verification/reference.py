@@ -83,6 +83,20 @@ def evaluate(
     return Evaluation(system, arrays, sizes, numbers).outputs()
 
 
+def reading(
+    system: System,
+    arrays: Mapping[str, np.ndarray | None],
+    sizes: Mapping[Symbol, Any],
+    numbers: Arithmetic = NUMBERS,
+) -> tuple[Compiler, Environment]:
+    """What evaluates expressions over the entries of a system, and the sizes by name.
+
+    The arguments are those of `evaluate`.
+    """
+    found = Evaluation(system, arrays, sizes, numbers)
+    return found.compiler, found.environment
+
+
 class _Once(Compiler):
     """Computes a sum or maximum once for all points that share it: no entry ever changes."""
 

@@ -14,8 +14,10 @@ p, u = axes("p u", P, U)
 pace = option("pace", 1, minimum=1, spellings={"side by side": (U,)})
 H = size("H", P + U - 1)
 x, w, y = tensor("x", H, outside=0), parameter("w", U), tensor("y", P)
-slid = Operation("slid", "", (x, w), (y,),
-                 (Eq(y[p], Sum(w[u] * x[pace.settings[0] * p + u], u)),), options=(pace,))  # fmt: skip
+slid = Operation(
+    "slid", "", (x, w), (y,), (Eq(y[p], Sum(w[u] * x[pace.settings[0] * p + u], u)),),
+    options=(pace,),
+)  # fmt: skip
 
 
 def test_points():
@@ -35,8 +37,10 @@ def test_integers_are_computed_and_given_ones_looked_up():
     (n,) = axes("n", N)
     row, twice, table = integers("row", N, below=V), integers("twice", N), tensor("table", V)
     out = tensor("out", N)
-    reading = Operation("reading", "", (row, table), (out,),
-                        (Eq(twice[n], 2 * row[n]), Eq(out[n], table[twice[n] - row[n]])))  # fmt: skip
+    reading = Operation(
+        "reading", "", (row, table), (out,),
+        (Eq(twice[n], 2 * row[n]), Eq(out[n], table[twice[n] - row[n]])),
+    )  # fmt: skip
     system = to_system(reading)
     values = {N: 2, V: 5}
     statement = next(s for s in system.statements if s.target.tensor == out)
@@ -56,8 +60,9 @@ def test_sizes():
     said = completed(symbols, slid.options, {"pace": "side by side"}, {P: 4, U: 2})
     assert said[pace.settings[0]] == 2
     Q = size("Q", P - 3)
-    short = Operation("short", "", (tensor("a", P),), (tensor("b", Q),),
-                      (Eq(tensor("b", Q)[axes("q", Q)[0]], tensor("a", P)[axes("q", Q)[0]]),))  # fmt: skip
+    (q,) = axes("q", Q)
+    a, b = tensor("a", P), tensor("b", Q)
+    short = Operation("short", "", (a,), (b,), (Eq(b[q], a[q]),))
     assert completed(symbols_of(to_system(short)), (), {}, {P: 2}) is None
 
 

@@ -191,21 +191,21 @@ def case_shape(tensor, sizes):
 
 def test_the_textbook_results():
     assert results(SHIPPED["rnn"]) == {
-        "h_jacobian": "dh[t,n,j]/dh[t − 1, n, k] = weight_hh[j,k]·(1 − h[t,n,j]²)"
+        "h_jacobian": "dh[t,n,j]/dh[t − 1, n, k] = (1 − h[t,n,j]²)·weight_hh[j,k]"
     }
     assert results(SHIPPED["lstm"])["c_jacobian"] == (
         "dc[t,n,j]/dc[t − 1, n, j] = forget_gate[t,n,j]"
     )
     assert results(SHIPPED["lstm"])["c_jacobian_h"] == (
         "dc[t,n,j]/dh[t − 1, n, k] = "
-        "weight_hh[0,j,k]·input_gate[t,n,j]·cell_gate[t,n,j]·(1 − input_gate[t,n,j]) + "
-        "weight_hh[1,j,k]·c[t − 1, n, j]·forget_gate[t,n,j]·(1 − forget_gate[t,n,j]) + "
-        "weight_hh[2,j,k]·input_gate[t,n,j]·(1 − cell_gate[t,n,j]²)"
+        "cell_gate[t,n,j]·input_gate[t,n,j]·(1 − input_gate[t,n,j])·weight_hh[0,j,k] + "
+        "c[t − 1, n, j]·forget_gate[t,n,j]·(1 − forget_gate[t,n,j])·weight_hh[1,j,k] + "
+        "input_gate[t,n,j]·(1 − cell_gate[t,n,j]²)·weight_hh[2,j,k]"
     )
     assert results(SHIPPED["lstm_peephole"])["c_jacobian"] == (
         "dc[t,n,j]/dc[t − 1, n, j] = forget_gate[t,n,j] + "
-        "weight_ci[j]·input_gate[t,n,j]·cell_gate[t,n,j]·(1 − input_gate[t,n,j]) + "
-        "weight_cf[j]·c[t − 1, n, j]·forget_gate[t,n,j]·(1 − forget_gate[t,n,j])"
+        "cell_gate[t,n,j]·input_gate[t,n,j]·(1 − input_gate[t,n,j])·weight_ci[j] + "
+        "c[t − 1, n, j]·forget_gate[t,n,j]·(1 − forget_gate[t,n,j])·weight_cf[j]"
     )
     assert results(SHIPPED["gru"])["h_jacobian"].startswith(
         "dh[t,n,j]/dh[t − 1, n, k] = update_gate[t,n,j]·δ[j, k] + "
@@ -270,7 +270,7 @@ def test_the_way_back_is_a_loop_as_well():
     found = derivation(SHIPPED["rnn"], first.system, adjoint(first.system))
     steps = {block.name: steps for block, steps in found.jacobians.items()}
     assert Text().statements(steps["a_bar_jacobian"][-1].shown) == (
-        "da_bar[t,n,j]/da_bar[t + 1, n, j'] = [t + 1 < T]·weight_hh[j',j]·(1 − h[t,n,j]²)"
+        "da_bar[t,n,j]/da_bar[t + 1, n, j'] = [t + 1 < T]·(1 − h[t,n,j]²)·weight_hh[j',j]"
     )
 
 

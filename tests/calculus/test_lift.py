@@ -139,3 +139,10 @@ def test_a_temporary_may_be_0_throughout(inside):
     named = () if inside else (Eq(zero[n, k], 0),)
     ones = operation(*named, Eq(y[n], value), inputs=(w,))
     assert values_of(ones, np.ones((3, 2))).tolist() == [2, 2, 2]
+
+
+def test_terms_stay_in_the_order_in_which_they_were_written():
+    """Also one that may be left out, and so has a statement of its own, behind a sum."""
+    bias = tensor("bias", N, optional=True)
+    lifted = operation(Eq(y[n], x[n] + (Sum(b[m], m) + bias[n])), inputs=(x, b, bias))
+    assert [str(s.value) for s in to_system(lifted).statements] == ["x[n]", "b[m]", "bias[n]"]

@@ -1,5 +1,7 @@
 """One line of Unicode: the order of terms and factors, sums, conditions."""
 
+import re
+
 import pytest
 from sympy import Max, Piecewise, Rational, Sum, exp, floor, tanh
 
@@ -8,6 +10,8 @@ from derive.calculus.statements import Guard, Statement
 from derive.calculus.step import PartialDerivative, TotalDerivative
 from derive.language import Equation, axes, integers, option, parameter, size, sizes, tensor
 from derive.ops.dense import linear
+from derive.ops.recurrent import OPERATIONS as RECURRENT
+from derive.pipeline import show
 from derive.prose.text import (
     equation_text,
     expression_text,
@@ -128,3 +132,29 @@ def test_cotangents_come_first_and_inputs_as_declared():
 def test_an_equation_as_written():
     equation = Equation(y[n, k, p], Sum(x[n, s * p + d * u - pad] * w[k, u], u))
     assert equation_text(equation, (x, w)) == ("y[n,k,p] = Σ_{u} x[n, s·p + d·u − pad]·w[k,u]")
+
+
+def test_rows_go_by_their_names():
+    """Also those of a cotangent, and beside a δ."""
+    text = show(next(o for o in RECURRENT if o.name == "lstm_cell"), "text", all_steps=True)
+    assert "forget_gate[n,j] = sigmoid(a[n,forget,j])" in text
+    assert "a_bar[n,forget,j] = forget_gate_bar[n,j]" in text
+    assert "δ[gate, forget]" in text
+    assert not re.search(r"\ba(_bar)?\[n,\d", text)
+
+
+def test_a_slope_stands_before_the_weights_unless_a_cotangent_does():
+    """Of what nobody wrote; plain products stay as declared."""
+    slope = 1 - x[n, h] ** 2
+    assert expression_text(w[k, u] * slope, (w, x)) == "(1 − x[n,h]²)·w[k,u]"
+    assert expression_text(w[k, u] * slope * y_bar[n, k, p], (w, x)) == (
+        "y_bar[n,k,p]·w[k,u]·(1 − x[n,h]²)"
+    )
+    assert expression_text(w[k, u] * x[n, h], (w, x)) == "w[k,u]·x[n,h]"
+    assert expression_text(tanh(x[n, h]) * (1 - tanh(x[n, h]))) == "tanh(x[n,h])·(1 − tanh(x[n,h]))"
+
+
+def test_a_condition_is_no_factor_of_1():
+    assert statement_text(Statement((n,), y[n, 0, 0], 1 + 0 * n, (Guard("ge", -pad),))) == (
+        "y[n,0,0] = [pad ≤ 0]"
+    )

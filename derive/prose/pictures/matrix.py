@@ -67,7 +67,7 @@ def matrix_picture(one: Drawn) -> Picture | None:
         (
             "The matrix C, a row for each entry of ", entry(target, ()), ", and its transpose, a "
             "row for each entry of ", entry(source, ()), ". Equal weights have equal colours; what "
-            "is left blank is 0.",
+            "is left blank is 0. In C:", *_read_out(one, letters),
         ),
     )  # fmt: skip
 
@@ -85,6 +85,19 @@ def _matrix(
             place = x + _HEAD + column, y + _HEAD + row
             yield Cell(*place, cell.role, cell.label, look, shade=cell.shade)
     yield Bracket(x + _HEAD, y + _HEAD, len(columns), len(rows))
+
+
+def _read_out(one: Drawn, letters: Letters) -> Iterator[Expr | str]:
+    """The rows of C, each with its weights and whose weights they are."""
+    counts, entry = counting(one.window), letters.entry
+    rows = sorted({k.target for k in one.inner})
+    for row in rows:
+        yield from ("; " if row != rows[0] else " ", "in row ",
+                    entry(one.window.target.tensor, row))  # fmt: skip
+        for link in sorted(one.inner, key=lambda k: k.source):
+            if link.target == row:
+                weight = letters.put(link.weight, counts)  # type: ignore[arg-type]
+                yield from (", ", weight, " for ", entry(one.window.source.tensor, link.source))
 
 
 def _turned(one: Drawn, letters: Letters) -> Phrase:

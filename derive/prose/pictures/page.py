@@ -26,15 +26,17 @@ class Page:
         self.width = width
         self.y = 0.0
         self.items: list[Item] = []
+        self.said: list[Phrase] = []
 
     def add(self, items: Iterable[Item]) -> None:
         self.items += items
 
-    def say(self, text: Phrase, x: float = 0.0) -> None:
+    def say(self, text: Phrase, x: float = 0.0, wide: float | None = None) -> None:
         """Words in lines of their own; nothing for no words."""
         if not text:
             return
-        room = self.width - x
+        self.said.append(text)
+        room = self.width - x if wide is None else wide
         lines = len(broken(Inline(), text, room / LETTER))
         self.items.append(Note(x, self.y + LINE / 2, text, "start", wide=room))
         self.y += LINE * lines + 0.15
@@ -42,9 +44,10 @@ class Page:
     def picture(
         self, kind: str, title: Phrase, description: Phrase, order: tuple[Tensor, ...] = ()
     ) -> Picture:
-        """What is on the page."""
+        """What is on the page; its description goes on with everything that the page says."""
+        words = tuple(part for text in self.said for part in ("\n", *text))
         size = self.width, self.y
-        return Picture(kind, title, description, *size, tuple(self.items), order)
+        return Picture(kind, title, (*description, *words), *size, tuple(self.items), order)
 
 
 def breadth(text: Phrase) -> float:

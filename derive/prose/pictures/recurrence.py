@@ -9,6 +9,7 @@ from typing import Any
 from sympy import Expr, Integer
 
 from derive.calculus.adjoint import Adjoint
+from derive.calculus.loops import Loop
 from derive.calculus.statements import Statement
 from derive.language.symbols import Access, Tensor
 from derive.prose.pictures.grammar import Arrow, Cell, Item, Picture, Role
@@ -56,8 +57,9 @@ def recurrence_picture(graph: Unrolled, adjoint: Adjoint) -> Picture | None:
     for statement, sign in number.items():
         page.say((f"{sign} ", Adds(short.statement(statement))), 0.3)
     between = _between_states(graph, adjoint, by)
-    for statement in between if len(between) <= _FEW else ():
-        page.say((_BLANK, short.statement(statement)), 0.3)
+    for statement in map(short.statement, between if len(between) <= _FEW else ()):
+        if statement.value != statement.target:
+            page.say((_BLANK, statement), 0.3)
     page.say(("Parameters serve at every step, so their gradients are sums over all of them:",))
     for statements in graph.parameters.values():
         for statement in map(short.statement, statements):
@@ -110,12 +112,22 @@ class Layout:
 
     def __init__(self, graph: Unrolled, wide: float) -> None:
         self.graph = graph
-        self.states = graph.states
-        self.beside_first = wide + 0.9
+        self.states = [s for loop in sorted(graph.loops, key=self.depth, reverse=True)
+                       for s in loop.states]  # fmt: skip
+        self.beside_first = wide + 0.8
         self.apart = aside(wide)
-        self.step = wide + 1.4 + self.apart * (len(self.states) - 1)
+        self.step = wide + 1.2 + self.apart * (len(self.states) - 1) / 2
         self.columns = self.timed()
         self.rows = {state: 1 + number for number, state in enumerate(self.states)}
+
+    def depth(self, loop: Loop) -> int:
+        """How many loops its inputs have come through: the more, the higher it stands."""
+        below = [
+            other
+            for edge in self.graph.forward if edge.end.tensor in loop.states
+            for other in self.graph.loops if edge.start.tensor in other.states and other != loop
+        ]  # fmt: skip
+        return max((1 + self.depth(other) for other in below), default=0)
 
     def places(self) -> dict[Node, tuple[float, float]]:
         inputs = self.graph.instance.system.inputs
@@ -130,6 +142,11 @@ class Layout:
         for node in self.graph.nodes:
             if node not in places:
                 state, end, sign = self.beside(node)
+                if sign < 0 and node not in self.graph.begins:  # an input of one step alone
+                    row = 1 + len(self.states) + sum(y > len(self.states) * _ROW for _, y in
+                                                     places.values())  # fmt: skip
+                    places[node] = self.columns[end] * self.step, row * _ROW
+                    continue
                 x = self.columns[end] * self.step + sign * self.way(state) * self.beside_first
                 places[node] = x + self.aside(state), rows[state] * _ROW
         return places

@@ -1,17 +1,19 @@
 """Pictures as SVG: self-contained, scaled to what holds them, in colours a page may replace.
 
-Each colour is a custom property with a fallback, such as ``var(--derive-input, #dbe9f6)``. What is
-told by colour is told by dashes, weight of line or words as well.
+Each colour is a custom property with a fallback, such as ``var(--derive-input, #dbe9f6)``;
+`derive.prose.pictures.colours` has others for a dark page. What is told by colour is told by
+dashes, weight of line or words as well.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from xml.sax.saxutils import escape
 
 from derive.calculus.step import Phrase
 from derive.prose.formula import Formula
-from derive.prose.pictures.colours import FILLS, INKS, SHADES, shade
+from derive.prose.pictures.colours import NAMED, ink, shade_name
 from derive.prose.pictures.grammar import Arrow, Bracket, Cell, Frame, Note, Picture
 from derive.prose.pictures.inline import (
     ABOVE,
@@ -31,7 +33,10 @@ UNIT = 40  # pixels of a cell
 MARGIN = 6
 _TEXT = 15  # height of letters
 _SMALL = 0.72
-_INK = "var(--derive-ink, #1f2328)"
+_LINES = {
+    "solid": ' stroke-width="1"', "dashed": ' stroke-width="1" stroke-dasharray="4 3"',
+    "heavy": ' stroke-width="3"',
+}  # fmt: skip
 _SERIF = "font-family=\"'STIX Two Text', 'Times New Roman', 'DejaVu Serif', serif\""
 
 
@@ -52,6 +57,7 @@ class _Drawing:
     def __init__(self, picture: Picture, printer: Formula) -> None:
         self.picture, self.printer = picture, printer
         self.roles: dict[str, None] = {}  # of arrows: each has a head of its own colour
+        self.rules: dict[str, str] = {}  # of style, for the colours that occur
 
     def text(self) -> str:
         picture = self.picture
@@ -61,14 +67,17 @@ class _Drawing:
         names = f"{picture.kind}{picture.title}{picture.description}{body}"
         own = "picture-" + hashlib.sha256(names.encode()).hexdigest()[:10]
         heads = "".join(self.head(role, own) for role in self.roles)
+        whole = self.paint(fill="ink")
+        rules = "".join(self.rules[name] for name in sorted(self.rules))
         title, description = (self.words(p) for p in (picture.title, picture.description))
         return "\n".join([
             f'<svg xmlns="http://www.w3.org/2000/svg" role="img" '
             f'aria-labelledby="{own}-title {own}-desc" '
             f'viewBox="0 0 {_number(wide)} {_number(high)}" width="{_number(wide)}" '
-            f'style="max-width:100%;height:auto" {_SERIF} font-size="{_TEXT}" fill="{_INK}">',
+            f'style="max-width:100%;height:auto" {_SERIF} font-size="{_TEXT}"{whole}>',
             f'<title id="{own}-title">{title}</title>',
             f'<desc id="{own}-desc">{description}</desc>',
+            f"<style>{rules}</style>",
             *([f"<defs>{heads}</defs>"] if heads else []),
             f'<g transform="translate({MARGIN} {MARGIN})" xml:space="preserve">',
             *(line.replace("@@", own) for line in body),
@@ -76,12 +85,29 @@ class _Drawing:
             "</svg>\n",
         ])  # fmt: skip
 
+    def paint(self, **parts: str) -> str:
+        """Attributes that fill and stroke in colours, by name; a page may set them anew.
+
+        Who knows no custom properties draws by the attributes.
+        """
+        attributes, classes = "", []
+        for part, name in parts.items():
+            colour = NAMED[name]
+            attributes += f' {part}="{colour}"'
+            if colour != "none":
+                own = f"derive-{part}-{name}"
+                self.rules[own] = f".{own}{{{part}:var(--derive-{name},{colour})}}"
+                classes.append(own)
+        return attributes + (f' class="{" ".join(classes)}"' if classes else "")
+
     def words(self, phrase: Phrase) -> str:
         """A phrase without marks, for those who are read it."""
-        text = self.printer.phrase(phrase)
-        for mark, said in ((BELOW, " "), (ABOVE, "^"), (BAR, ""), (BACK, ""), (NAME, "")):
+        text = re.sub(f"{BAR}([^{PLAIN}]*){PLAIN}", r"\1 bar", self.printer.phrase(phrase))
+        for mark, said in ((BELOW, " "), (ABOVE, "^"), (BACK, ""), (NAME, ""), (PLAIN, "")):
             text = text.replace(mark, said)
-        return escape(text.replace(PLAIN, ""))
+        for blank in ("\u2009", "\u00a0", "\u2003"):
+            text = text.replace(blank, " ")
+        return escape(re.sub(" +", " ", text))
 
     def item(self, item) -> str:
         if isinstance(item, Cell):
@@ -96,13 +122,14 @@ class _Drawing:
 
     def cell(self, cell: Cell) -> str:
         x, y, w, h = (v * UNIT for v in (cell.x, cell.y, cell.width, cell.height))
-        fill = _shade(cell.shade) if cell.shade is not None else _fill(cell.role)
+        fill = cell.role if cell.shade is None else shade_name(cell.shade)
         drawn = ""
         if cell.line != "none":
             corner = f' rx="{_number(min(h, UNIT) * 0.25)}"' if cell.round else ""
             drawn = (
                 f'<rect x="{_number(x)}" y="{_number(y)}" width="{_number(w)}" '
-                f'height="{_number(h)}"{corner} fill="{fill}" {_stroke(cell.line, "plain")}/>'
+                f'height="{_number(h)}"{corner}{self.paint(fill=fill, stroke="ink")}'
+                f"{_LINES[cell.line]}/>"
             )
         if not cell.label:
             return drawn
@@ -115,22 +142,23 @@ class _Drawing:
         x, y, w, h = (v * UNIT for v in (frame.x, frame.y, frame.width, frame.height))
         return (
             f'<rect x="{_number(x)}" y="{_number(y)}" width="{_number(w)}" height="{_number(h)}" '
-            f'fill="none" {_stroke(frame.line, frame.role)}/>'
+            f'fill="none"{self.paint(stroke=ink(frame.role))}{_LINES[frame.line]}/>'
         )
 
     def bracket(self, bracket: Bracket) -> str:
         x, y, w, h = (v * UNIT for v in (bracket.x, bracket.y, bracket.width, bracket.height))
         left = f"M{_number(x + 5)} {_number(y)}H{_number(x)}V{_number(y + h)}h5"
         right = f"M{_number(x + w - 5)} {_number(y)}h5V{_number(y + h)}h-5"
-        return f'<path d="{left}{right}" fill="none" stroke="{_INK}" stroke-width="1.5"/>'
+        look = self.paint(stroke="ink")
+        return f'<path d="{left}{right}" fill="none"{look} stroke-width="1.5"/>'
 
     def arrow(self, arrow: Arrow) -> str:
         self.roles[arrow.role] = None
         (x1, y1), (x2, y2) = ((_number(x * UNIT), _number(y * UNIT)) for x, y in
                               (arrow.start, arrow.end))  # fmt: skip
         drawn = (
-            f'<path d="M{x1} {y1}L{x2} {y2}" fill="none" {_stroke(arrow.line, arrow.role)} '
-            f'marker-end="url(#@@-{arrow.role})"/>'
+            f'<path d="M{x1} {y1}L{x2} {y2}" fill="none"{self.paint(stroke=ink(arrow.role))}'
+            f'{_LINES[arrow.line]} marker-end="url(#@@-{arrow.role})"/>'
         )
         if not arrow.label:
             return drawn
@@ -141,7 +169,7 @@ class _Drawing:
         return (
             f'<marker id="{own}-{role}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" '
             f'markerHeight="7" orient="auto-start-reverse" markerUnits="userSpaceOnUse">'
-            f'<path d="M0 0L8 4L0 8z" fill="{_ink(role)}"/></marker>'
+            f'<path d="M0 0L8 4L0 8z"{self.paint(fill=ink(role))}/></marker>'
         )
 
     def note(self, note: Note) -> str:
@@ -161,10 +189,10 @@ class _Drawing:
     ) -> str:  # fmt: skip
         anchor = "" if align == "start" else f' text-anchor="{align}"'
         large = "" if size == _TEXT else f' font-size="{_number(size)}"'
-        ink = f' fill="{_ink(role)}"' if role in INKS else ""
+        look = self.paint(fill=ink(role)) if ink(role) != "ink" else ""
         heavy = ' font-weight="bold"' if strong else ""
         return (
-            f'<text x="{_number(x)}" y="{_number(y + 0.34 * size)}"{anchor}{large}{ink}{heavy}>'
+            f'<text x="{_number(x)}" y="{_number(y + 0.34 * size)}"{anchor}{large}{look}{heavy}>'
             f"{spans(text, size)}</text>"
         )
 
@@ -185,7 +213,9 @@ def spans(text: str, size: float) -> str:
         if shift != off:
             attributes += f' dy="{_number(size * (shift - off))}"'
         off = shift
-        words = escape(_barred(plain) if style == BAR else plain)
+        if style == BAR and len(plain) > 1:
+            attributes += ' text-decoration="overline"'
+        words = escape(f"{plain}\u0304" if style == BAR and len(plain) == 1 else plain)
         parts.append(f"<tspan{attributes}>{words}</tspan>" if attributes else words)
         plain = ""
 
@@ -204,32 +234,6 @@ def spans(text: str, size: float) -> str:
     return "".join(parts)
 
 
-def _barred(name: str) -> str:
-    """A bar over a letter, or over all letters of a word."""
-    return name + "\u0304" if len(name) == 1 else "".join(c + "\u0305" for c in name)
-
-
-def _fill(role: str) -> str:
-    colour = FILLS[role]
-    return colour if colour == "none" else f"var(--derive-{role}, {colour})"
-
-
-def _shade(number: int) -> str:
-    return f"var(--derive-weight-{number % len(SHADES) + 1}, {shade(number)})"
-
-
-def _ink(role: str) -> str:
-    return f"var(--derive-{role}-ink, {INKS[role]})" if role in INKS else _INK
-
-
-def _stroke(line: str, role: str) -> str:
-    look = {
-        "solid": 'stroke-width="1"', "dashed": 'stroke-width="1" stroke-dasharray="4 3"',
-        "heavy": 'stroke-width="3"',
-    }[line]  # fmt: skip
-    return f'stroke="{_ink(role)}" {look}'
-
-
 def _number(value: float) -> str:
     """With one decimal, and none where there is none."""
-    return f"{value:.1f}".removesuffix(".0").replace("-0", "0") if value else "0"
+    return f"{round(value, 1) + 0:g}"

@@ -18,9 +18,9 @@ from derive.prose.pictures.inline import Adds
 from derive.prose.pictures.page import breadth
 
 _UNIT = 0.8  # centimetres of a cell
-_WIDEST = 14  # centimetres of a picture
-_SIZES = ((1.0, r"\small"), (0.85, r"\footnotesize"), (0.7, r"\scriptsize"), (0.0, r"\tiny"))
-_LINES = {"solid": "thin", "dashed": "thin, densely dashed", "heavy": "very thick"}
+_WIDEST, _TALLEST = 14, 22  # centimetres of a picture
+_SIZES = ((1.15, r"\small"), (1.0, r"\footnotesize"), (0.85, r"\scriptsize"), (0.0, r"\tiny"))
+_LINES = {"solid": "thin", "dashed": "thin, densely dashed", "heavy": "ultra thick"}
 _ANCHORS = {"start": "west", "middle": "center", "end": "east"}
 _PLAIN = {
     "ᵀ": r"$^{\top}$", "\u2009": r"\,", "\u2003": r"\quad{}",
@@ -65,7 +65,7 @@ def tikz(picture: Picture, printer: Formula | None = None) -> str:
         Writes the formulas as LaTeX.
     """
     printer = printer or Short(picture.order)
-    unit = min(_UNIT, _WIDEST / picture.width)
+    unit = min(_UNIT, _WIDEST / picture.width, _TALLEST / picture.height)
     drawing = _Drawing(printer, unit)
     lines = [f"  {line}" for item in picture.items for line in drawing.item(item)]
     head = rf"\begin{{tikzpicture}}[x={unit:.3f}cm, y=-{unit:.3f}cm, inner sep=1pt, font=\small]"

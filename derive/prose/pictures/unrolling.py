@@ -14,7 +14,7 @@ from derive.calculus.affine import axes_in
 from derive.calculus.chain import slopes_by
 from derive.calculus.instance import Entry, Instance
 from derive.calculus.loops import Loop, loops
-from derive.calculus.sizes import completed, free_sizes, symbols_of
+from derive.calculus.sizes import completed, symbols_of
 from derive.calculus.statements import Statement, System
 from derive.language.options import Option
 from derive.language.symbols import Access, Axis, Size, Tensor
@@ -88,13 +88,17 @@ def unrolled(
     found = tuple(loops(slopes, [t for t in adjoint.primal.tensors if t in active]))
     if not found:
         return None
-    lengths = free_sizes(_axis(found[0]).extent.free_symbols)
-    if len(lengths) != 1:
+    length = _axis(found[0]).extent
+    if not isinstance(length, Size):
         return None
-    (length,) = lengths
-    found = tuple(lp for lp in found if free_sizes(_axis(lp).extent.free_symbols) == lengths)
+    found = tuple(loop for loop in found if _axis(loop).extent == length)
     steps = _STEPS.get(sum(len(loop.states) for loop in found), 2) if len(found) == 1 else 2
-    values = completed(symbols_of(system), options, said, {length: steps})
+    by_option = {  # a number of steps that a caller says
+        option.name: steps
+        for option in options
+        if length.formula is not None and length.formula.has(*option.settings)
+    }
+    values = completed(symbols_of(system), options, {**by_option, **said}, {length: steps})
     if values is None:
         return None
     graph = Unrolled(Instance(adjoint.system, values), length, found)
@@ -119,7 +123,7 @@ class _Walk:
         self.place = {t: loop.place[t] for loop in graph.loops for t in loop.states}
         fed = (t for t in adjoint.primal.inputs if not t.integer and not t.parameter)
         for tensor in (*fed, *adjoint.primal.outputs):
-            timed = [d for d, n in enumerate(tensor.shape) if graph.length in free_sizes([n])]
+            timed = [d for d, n in enumerate(tensor.shape) if n.has(graph.length)]
             self.place.setdefault(tensor, timed[0] if timed else -1)
         self.writers: dict[Entry, list[tuple[Statement, list[Entry]]]] = {}
         self.steady: set[Entry] = set()  # entries of states that no step writes
@@ -192,5 +196,6 @@ class _Walk:
         for tensor in self.adjoint.primal.inputs:
             bar = self.adjoint.cotangent.get(tensor)
             for statement in self.adjoint.statements:
-                if tensor.parameter and statement.target.tensor == bar:
+                steps = any(a.extent.has(self.graph.length) for a in statement.domain)
+                if tensor.parameter and statement.target.tensor == bar and steps:
                     self.graph.parameters.setdefault(tensor, []).append(statement)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from sympy import Expr
 
@@ -87,10 +87,17 @@ def window_picture(one: Drawn) -> Picture:
         ("Windows of ", entry(source, ()), " and the entries of ", entry(target, ())),
         (
             "Above, the entries of ", entry(source, ()), " that ", entry(target, target_place),
-            " sees, each with its weight. Below, the entries of ", entry(target, ()),
-            " that see ", entry(source, source_place), ", each with the same weight as above.",
+            " sees", *_listed(entry(source, k.source) for k in seen),
+            "; below, the entries of ", entry(target, ()), " that see ",
+            entry(source, source_place), *_listed(entry(target, k.target) for k in seeing), ".",
         ),
     )  # fmt: skip
+
+
+def _listed(entries: Iterable[Expr]) -> Iterator[Expr | str]:
+    for number, entry in enumerate(entries):
+        yield ", " if number else ": "
+        yield entry
 
 
 def _counted(number: int) -> tuple[str]:

@@ -168,6 +168,12 @@ def winner_picture(
             "Above, numbers of ", names[0], " with the largest of each window marked, and beside "
             "them ", names[1], ". Below, the numbers of ", names[3], " at the places of the "
             "winners in ", names[2], ", and 0 everywhere else.",
+            *(
+                part
+                for entry in dict.fromkeys(winner.values())
+                for part in (" ", letters.entry(tensor, entry), f" is {short(number[entry])} and ",
+                             f"receives {short(handed[entry])}.")
+            ),
         ),
     )  # fmt: skip
 

@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -12,10 +13,10 @@ from sympy import Eq, Sum
 from derive.calculus.lift import to_system
 from derive.language import Operation, axes, option, parameter, sizes, tensor
 from derive.ops import shipped
+from derive.pipeline import illustrate
 from derive.prose.pictures import pictures, svg, tikz
 from derive.prose.pictures.grammar import Cell, Picture
 from derive.prose.pictures.inline import MARKS, Inline
-from derive.verification.example import worked
 from tests.prose.pictures.copies import Copy, renamed
 
 OPERATIONS = {o.name: o for family in shipped().values() for o in family}
@@ -129,11 +130,7 @@ def test_a_definition_of_ones_own():
 
 def test_frames_of_a_sum():
     """{0.5, 0.5, 0.5} convolved with {3, 2, 1}: one frame for each of five sums."""
-    operation = OPERATIONS["signal_convolve"]
-    example = worked(operation)
-    found = pictures(
-        to_system(operation), operation.options, arrays=example.arrays, values=example.given.values
-    )
+    found = illustrate(OPERATIONS["signal_convolve"])
     (frames,) = (p for p in found if p.kind == "frames")
     texts = [re.sub(f"[{''.join(MARKS)}\u2009\u00a0]", "", item[-1]) for item in look(frames)]
     sums = sorted(text.replace(" ", "") for text in texts if text.startswith("y") and "=" in text)
@@ -150,14 +147,8 @@ def test_no_frames_of_a_sum_that_is_not_all():
     """Two channels add to one output: neither is the whole."""
     operation = OPERATIONS["correlate1d"]
     both = {"x": [[[1, 2, 3], [4, 5, 6]]], "weight": [[[1, 2], [3, 4]]]}
-    own = Operation(**{f: getattr(operation, f) for f in (
-        "name", "summary", "inputs", "outputs", "equations", "options", "requires")},
-        example=both)  # fmt: skip
-    example = worked(own)
-    found = pictures(
-        to_system(own), own.options, arrays=example.arrays, values=example.given.values
-    )
-    assert "frames" not in kinds(found)
+    assert "frames" in kinds(illustrate(operation))
+    assert "frames" not in kinds(illustrate(replace(operation, example=both)))
 
 
 def test_padding_stride_and_dilation_are_seen():
@@ -202,3 +193,15 @@ def test_tikz_compiles(tmp_path):
     assert "Missing character" not in done.stdout
     wide = [float(w) for w in re.findall(r"Overfull \\hbox \(([\d.]+)pt", done.stdout)]
     assert max(wide, default=0) <= 25, "indentation of a paragraph, and no more"
+
+
+def test_words_for_those_who_do_not_see_it():
+    """Alternative text says what is drawn: the sums, the winners, the lines."""
+    texts = {
+        name: " ".join(ElementTree.fromstring(svg(p))[1].text.replace("\n", " ") for p in of(name))
+        for name in ("correlate1d", "max_pool1d", "rnn")
+    }
+    assert "y 1 = w 0 x 1 + w 1 x 2 + w 2 x 3" in texts["correlate1d"]
+    assert "x bar 2 = w 2 y bar 0 + w 1 y bar 1 + w 0 y bar 2" in texts["correlate1d"]
+    assert "x 1 is 7 and receives 1." in texts["max_pool1d"]
+    assert "h bar t−1 += a bar t weight hh" in texts["rnn"]

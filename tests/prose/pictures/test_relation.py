@@ -1,4 +1,4 @@
-"""Windows are what statements say: their weights make the values, and turned round the gradients."""
+"""Windows are what statements say: their weights make the values and, turned, the gradients."""
 
 from fractions import Fraction
 

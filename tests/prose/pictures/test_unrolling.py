@@ -61,7 +61,9 @@ def test_the_states_of_the_other_direction_stand_in_reverse():
     assert len({*places.values()}) == len(places), "no node stands on another one"
 
 
-@pytest.mark.parametrize("name", ["rnn", "lstm", "gru", "rnn_bidirectional", "lstm_bidirectional"])
+@pytest.mark.parametrize(
+    "name", ["rnn", "lstm", "gru", "rnn_bidirectional", "lstm_bidirectional", "rnn_one_to_many"]
+)
 def test_no_two_nodes_overlap(name):
     operation = OPERATIONS[name]
     system = to_system(operation)

@@ -3,12 +3,12 @@
 import pytest
 
 from derive.calculus.adjoint import adjoint
+from derive.calculus.instance import Instance
 from derive.calculus.lift import to_system
 from derive.ops import shipped
 from derive.prose.numbers import short
 from derive.prose.pictures.grammar import Cell
 from derive.prose.pictures.winner import contests, winner_picture
-from derive.calculus.instance import Instance
 from derive.verification.example import worked
 
 OPERATIONS = {o.name: o for family in shipped().values() for o in family}
