@@ -21,7 +21,7 @@ _SIGNS = {"|": "∣"}
 _NUMBERS = {sympy.pi: "π", sympy.E: "e", sympy.oo: "∞"}
 _AROUND = {sympy.floor: "⌊⌋", sympy.ceiling: "⌈⌉"}
 _TALL = ("<mfrac", "<munder", "<mtable")
-_LONG = 32  # letters that leave no room for others
+_LONG = 28  # letters that leave no room for others
 _BESIDE = 26  # ... and that leave some, as of a case and its condition
 _BAR = '<mo stretchy="false">¯</mo>'
 
@@ -142,7 +142,7 @@ class MathML(Typeset):
         return f"{BREAK}{INFIX}⊙</mo>".join(pieces)
 
     def diagonal(self, inside: str) -> str:
-        return f"<mo>diag</mo>{self.brackets(inside)}"
+        return f"<mi>diag</mi>{self.brackets(inside)}"
 
     def ones(self) -> str:
         return '<mrow class="matrix"><mn>1</mn></mrow>'
