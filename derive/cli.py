@@ -297,7 +297,7 @@ def gallery(
 
     start = perf_counter()
     site.check(out)
-    rendered, _ = _render(_select(None), page)
+    rendered, _ = _render(_select(None), partial(page, root=_current()))
     outputs = [output for each in rendered for output in each.build.outputs]
     changes = site.plan([*site_files(), *outputs], out)
     left_alone = site.write(changes, out)
@@ -470,6 +470,15 @@ def _directory(targets: Sequence[_Target], out: Path | None) -> Path:
         "There is no directory here that derive made (one with a generated __init__.py).\n"
         "Name the one you want with --out DIR."
     )
+
+
+def _current() -> Path | None:
+    """Where all generated files are just as this engine makes them, if they are anywhere."""
+    try:
+        root = _directory((), None)
+    except FileError:
+        return None
+    return root if stamp.unchanged(root) else None
 
 
 # Rendering, and what is said about it

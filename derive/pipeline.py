@@ -26,7 +26,7 @@ from derive.calculus.statements import System
 from derive.errors import DefinitionError
 from derive.language.operation import Operation
 from derive.language.symbols import Access, Axis
-from derive.output.files import Output, intact, is_current, with_header
+from derive.output.files import Output, body, intact, is_current, with_header
 from derive.passes import after_passes, equations
 from derive.passes.separate_windows import with_separate_windows
 from derive.program.dependences import in_order
@@ -179,10 +179,28 @@ def show(
     return render([Case(_derived(narrow)[1], where=where)], all_steps)
 
 
-def page(operation: Operation, folder: str, file: str = "FILE.py") -> Build:
-    """The page of an operation in the gallery: derivation and module, each linked to the other."""
+def page(
+    operation: Operation, folder: str, file: str = "FILE.py", *, root: Path | None = None
+) -> Build:
+    """The page of an operation in the gallery: derivation and module, each linked to the other.
+
+    Parameters
+    ----------
+    operation : Operation
+        The definition.
+    folder : str
+        Folder of the page below the site.
+    file : str, optional
+        Name of the definition file.
+    root : Path, optional
+        Where the modules lie just as this engine makes them, if anywhere: it need not then.
+    """
     system, steps = _derived(operation)
-    module = render_module(_mathematics(operation, system, steps), steps)
+    built = written(operation, folder, root) if root else None
+    if built:
+        module = body(built.outputs[0].text)
+    else:
+        module = render_module(_mathematics(operation, system, steps), steps)
     text = render_html(_cases(operation, steps), module=module, site="..")
     return Build(operation, (Output(PurePosixPath(folder) / f"{operation.name}.html", text),), 0)
 

@@ -115,6 +115,12 @@ def intact(path: Path, definition_hash: str) -> str | None:
     return text
 
 
+def body(text: str) -> str:
+    """What a generated text says below its header."""
+    header = _HEADER.match(text)
+    return text[header.end() :] if header else text
+
+
 def is_current(output: Output, root: Path) -> bool:
     """Whether a file says just what it would be made to say."""
     return read(root / output.path) == output.text

@@ -20,8 +20,9 @@ from derive.prose.typeset import BREAK, Row, Typeset, function_words, is_slope, 
 
 _SIGNS = {"|": "∣"}
 _NUMBERS = {sympy.pi: "π", sympy.E: "e", sympy.oo: "∞"}
+_AROUND = {sympy.floor: "⌊⌋", sympy.ceiling: "⌈⌉"}
 _TALL = ("<mfrac", "<munder", "<mtable")
-_LONG = 32  # letters that leave no room for others
+_LONG = 28  # letters that leave no room for others
 _BESIDE = 26  # ... and that leave some, as of a case and its condition
 _BAR = '<mo stretchy="false">¯</mo>'
 
@@ -79,12 +80,10 @@ class MathML(Typeset):
 
     def function(self, function: Any, arguments: list[str]) -> str:
         inside = f"{COMMA}{BREAK}".join(arguments)
-        around = {sympy.floor: "⌊⌋", sympy.ceiling: "⌈⌉", sympy.Abs: "||"}.get(function)
-        if around:
-            begin, end = around
-            begin = f'<mo form="prefix" stretchy="true">{begin}</mo>'
-            end = f'<mo form="postfix" stretchy="true">{end}</mo>'
-            return f"<mrow>{begin}{joined(inside)}{end}</mrow>"
+        if function is sympy.Abs:
+            return f"<mrow><mo>|</mo>{joined(inside)}<mo>|</mo></mrow>"
+        if function in _AROUND:
+            return self.brackets(inside, _AROUND[function])
         row = SCALARS.get(function)
         if row is not None and row.letter:
             name = f"<mi>{GREEK[row.letter]}</mi>"
@@ -144,7 +143,7 @@ class MathML(Typeset):
         return f"{BREAK}{INFIX}⊙</mo>".join(pieces)
 
     def diagonal(self, inside: str) -> str:
-        return f"<mo>diag</mo>{self.brackets(inside)}"
+        return f"<mi>diag</mi>{self.brackets(inside)}"
 
     def ones(self) -> str:
         return '<mrow class="matrix"><mn>1</mn></mrow>'
@@ -153,9 +152,9 @@ class MathML(Typeset):
         power = f"<mo>⊙</mo>{self.expression(exponent)}"
         return f"<msup>{_one(base)}{_one(power)}</msup>"
 
-    def brackets(self, inside: str) -> str:
+    def brackets(self, inside: str, around: str = "()") -> str:
         tall = any(tag in inside for tag in _TALL)
-        return f"{_mark('(', tall)}{inside}{_mark(')', tall)}"
+        return f"{_mark(around[0], tall)}{inside}{_mark(around[1], tall)}"
 
     def relation(self, sign: str, left: str, right: str) -> str:
         return f"{left}{BREAK}{_relation(sign)}{right}"

@@ -18,11 +18,11 @@ INFIX = '<mo form="infix">'
 COMMA = "<mo>,</mo>"
 THIN = "<mtext>\u2009</mtext>"
 WORDS = "<mtext>\u00a0"
-_OPENING, _CLOSING = "([", ")]"
+_OPENING, _CLOSING = "([⌊⌈", ")]⌋⌉"
 
 _NARROW = 22  # letters that fit any line
 _SHORT = 4  # ... and those that nobody leaves alone in one
-_WIDE = frozenset("+−=<>≤≥≠∣∤→·")  # with room on both sides
+_WIDE = frozenset("+−=<>≤≥≠∣∤→·×⊙")  # with room on both sides
 
 _TAG = re.compile(r"<[^>]*>")
 _OPENED = re.compile(r'\(((?:<span class="box">)*<math[^>]*>)')

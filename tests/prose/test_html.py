@@ -106,9 +106,9 @@ def test_the_module_is_shown_to_the_letter():
 
 
 def test_a_label_goes_for_its_comment_and_what_stands_below():
-    module = "a = 1\nif b:\n    # c = d +\n    #     e    (from c_bar.2)\n    c = 3\n    # f\n    f = 4\n"
+    module = "a = 1\n# c = d +\n#     e    (from c_bar.2)\nc = 3\n# f\nf = 4\n"
     labels = [line.label for line in lines_of(module)]
-    assert labels == ["", "", "c_bar.2", "c_bar.2", "c_bar.2", "", ""]
+    assert labels == ["", "c_bar.2", "c_bar.2", "c_bar.2", "", ""]
 
 
 def test_a_label_ends_with_its_block():

@@ -1,0 +1,23 @@
+"""Laws over the pages of all shipped operations: whole, in order, every link leads somewhere."""
+
+import re
+
+import pytest
+
+from derive.pipeline import page
+from tests.cases import SUBJECTS
+from tests.markup import checked_page, said
+
+
+@pytest.mark.parametrize("subject", SUBJECTS, ids=str)
+def test_a_page_is_whole(subject):
+    (output,) = page(subject.operation, subject.family).outputs
+    root = checked_page(output.text)
+    assert said(root.find(".//h1")) == subject.operation.name
+    assert "\x1f" not in output.text  # where a line may end is for the printer alone
+
+    cited = set(re.findall(r"\((?:from )?(\w+\.\d+)\)\s*$", said(root.find(".//pre")), re.M))
+    steps = {div.get("id") for div in root.iter("div")}
+    assert cited <= steps, "the module cites a step that the page does not show"
+    linked = {a.get("href")[1:] for a in root.findall(".//pre//a")}
+    assert linked == cited
