@@ -186,8 +186,8 @@ def test_pieces_are_those_of_the_operation():
 def test_an_entry_that_is_wrong_everywhere():
     """In both cases, and in a condition: one edit of the entry, not of its places."""
     slope = parameter("slope")
-    leaky = Operation("leaky", ".", (x, slope), (y,),
-                      (Eq(y[n, j], Piecewise((x[n, j], x[n, j] > 0), (slope[()] * x[n, j], True))),))  # fmt: skip
+    value = Piecewise((x[n, j], x[n, j] > 0), (slope[()] * x[n, j], True))
+    leaky = Operation("leaky", ".", (x, slope), (y,), (Eq(y[n, j], value),))
     d = cotangent(leaky.outputs[0])
     cases = Piecewise((d[n, j - 1], x[n, j] > 0), (slope[()] * d[n, j - 1], True))
     verdict = audit(Claim(leaky, Eq(dx[n, j], cases)))
