@@ -36,6 +36,7 @@ from derive.prose.document import Case
 from derive.prose.gallery import index, shared
 from derive.prose.html import render_html
 from derive.prose.latex import render_latex
+from derive.prose.numbers import Table, tables
 from derive.prose.pictures import Picture, pictures
 from derive.prose.terminal import render_text
 from derive.verification.example import worked
@@ -209,9 +210,15 @@ def _cases(operation: Operation, general: Derivation) -> list[Case]:
     narrow = plain(operation)
     derived = _derived(narrow)[1]
     where = distinction(operation, narrow, {})
+    case = Case(derived, where=where, pictures=illustrate(operation), tables=_numbers(operation))
     if not where and [s.label for s in derived.steps] == [s.label for s in general.steps]:
-        return [Case(derived)]
-    return [Case(derived, "The plain case", where), Case(general, "The general case")]
+        return [case]
+    return [replace(case, title="The plain case"), Case(general, "The general case")]
+
+
+def _numbers(operation: Operation) -> tuple[Table, ...]:
+    """The worked example of an operation, if it has one."""
+    return tuple(tables(worked(operation).arrays)) if operation.example else ()
 
 
 def illustrate(operation: Operation, **said: Any) -> tuple[Picture, ...]:

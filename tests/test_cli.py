@@ -107,7 +107,6 @@ class Engine:
         compile(Path(path).read_text(), str(path), "exec")
         return SimpleNamespace(lines=["exact: 0 of 20 cases differ"], ok=self.ok)
 
-
     def audit(self, claim):
         if claim.answer == "undefined":
             raise DefinitionError("gru", "f is neither an input nor defined by an equation")

@@ -40,15 +40,15 @@ def set_boundary_apart(line: Line) -> None:
             continue
         terms, zeros = _without_zeros((*rest, *rows))
         if zeros:
-            verb = " are 0" if len(zeros) > 1 else " is 0"
-            because = (*because, ", where ", *listing(zeros), verb)
+            verb = " are 0 there" if len(zeros) > 1 else " is 0 there"
+            because = (*because, "; ", *listing(zeros), verb)
         line.add("change of index", terms, because)
 
 
 def set_rows_apart(line: Line) -> None:
     """Solve δ between an index of the result and numbers, if every term has one."""
-    for index in line.current[0].target.index:
-        alike = all(s.target == line.current[0].target for s in line.current)
+    for place, index in enumerate(line.current[0].target.index):
+        alike = all(s.target.index[place] == index for s in line.current)
         found = [_row(s, index) for s in line.current] if isinstance(index, Axis) else []
         rows = [row for row in found if row]
         if alike and found and len(rows) == len(found):

@@ -14,7 +14,7 @@ from derive.calculus.affine import affine
 from derive.calculus.differentiate import extrema, partial
 from derive.calculus.line import Line
 from derive.calculus.selection import selected
-from derive.calculus.statements import Guard, Statement, System
+from derive.calculus.statements import Guard, Statement, System, accesses
 from derive.calculus.step import PartialDerivative, listing
 from derive.language.symbols import Access, Axis, Tensor
 
@@ -83,7 +83,8 @@ def chain_rule(
         tensor = PartialDerivative(statement.target.tensor, by)
         place = Access(tensor, *statement.target.index, *each.read.index)
         after.append(Statement(statement.domain, place, each.slope, statement.where))
-    line.add("chain rule", after, (by, " reaches the result through ", *listing(written)))
+    through = (*(["itself"] if by in written else []), *(t for t in written if t != by))
+    line.add("chain rule", after, (by, " reaches the result through ", *listing(through)))
 
 
 def linearity(
@@ -106,10 +107,11 @@ def linearity(
     after = (*pulled_out, Statement(free, unit, Integer(1)))
     compared = dict.fromkeys(e for s in slopes for e in extrema(s.statement.value, s.read))
     if any(s.slope.has(s.read) for s in slopes):
-        rule, words = "derivative of the value", ("by the rules for functions of one number",)
+        rule, words = "derivative of the value", ("by the rules for functions of one variable",)
     elif any(s.of_maximum for s in slopes):
         rule, words = "derivative of a maximum", (
             "1 at the largest entry, the first one of several, and 0 elsewhere",
+            *(x for s in slopes if s.of_maximum for x in ("; ", _winner(s), " is its number")),
         )
     else:
         rule, words = "linearity", ("what does not depend on ", by, " comes before the derivative")
@@ -117,6 +119,12 @@ def linearity(
         words += ("; of equal arguments of ", *listing(compared), " the first has the derivative")
     line.add(rule, after, words)
     return pulled_out
+
+
+def _winner(slope: Slope) -> Tensor:
+    """The integers that say which point attains a maximum."""
+    (chosen,) = accesses(slope.statement.where[-1].expression)
+    return chosen.tensor
 
 
 def independence(
@@ -136,6 +144,8 @@ def independence(
         after.append(replace(statement, value=value, where=statement.where + where))
     line.deltas = True
     words = ("entries of ", same.by, " are independent of each other")
+    if not same.by.rank:
+        words = ("the derivative of ", same.by, " by itself is 1")
     line.add("∂x[α]/∂x[β] = δ", after, words)
 
 
@@ -154,6 +164,8 @@ class Names:
         # The author's word for an index over a number, by that number.
         boxes = (a for s in system.statements for a in s.domain)
         self.alike = {a.extent: a for a in boxes if a.extent.is_Integer and len(a.name) > 1}
+        used = {a.name for s in system.statements for a in s.domain}  # and mean something
+        self.letters = [x for x in "ijlmr" if x not in used] or ["i"]
         for each in slopes:
             self.taken |= {a.name for a in each.statement.domain}
             self.taken |= {s.name for a in each.statement.reads for s in a.free_symbols}
@@ -174,7 +186,7 @@ class Names:
         else:
             own = [extent.name.lower()] if isinstance(extent, Symbol) else []
             own = [x for x in own if len(x) == 1]
-            letters = own or ["i", "j", "l", "m", "r"]
+            letters = own or (["row"] if extent.is_number else self.letters)
             name = next((x for x in letters if x not in self.taken), letters[0] + "'")
         while name in self.taken:
             name += "'"
@@ -185,9 +197,9 @@ class Names:
         """An index for each axis of a tensor, named after those by which it is read."""
         found = []
         for position, extent in enumerate(tensor.shape):
-            bare = [r.index[position] for r in reads if isinstance(r.index[position], Axis)]
-            word = self.words.get((tensor, position), "")
-            found.append(self.new(extent, bare[0] if bare else None, word))  # type: ignore[arg-type]
+            bare = [i for r in reads if isinstance(i := r.index[position], Axis)]
+            like = next((i for i in bare if i.extent == extent), bare[0] if bare else None)
+            found.append(self.new(extent, like, self.words.get((tensor, position), "")))
         return tuple(found)
 
     def entries(

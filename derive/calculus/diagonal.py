@@ -34,7 +34,7 @@ def merge_diagonal(line: Line) -> None:
             after.append(replace(moved, where=where))
         only = listing(Equal(b, a) for b, a in merged.items())
         line.deltas = any(g.kind == "eq" for s in after for g in s.where)
-        line.add("a δ of all terms", after, ("everything is 0 but for ", *only))
+        line.add("a δ of all terms", after, ("every term is 0 unless ", *only))
         line.rename()
         line.current = tuple(map(_fewer_primes, line.current))
         line.steps[-1] = replace(line.steps[-1], after=line.current)

@@ -14,7 +14,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import lru_cache, reduce
+from types import MappingProxyType
 
 import sympy
 from sympy import Add, Dummy, Expr, Integer, Max, Min, Mul, Piecewise, Poly, Pow, oo
@@ -32,7 +33,8 @@ ANY: Interval = (-oo, oo)
 _ZERO: Interval = (Integer(0), Integer(0))
 
 
-def intervals(statements: Sequence[Statement]) -> dict[Tensor, Interval]:
+@lru_cache(maxsize=64)
+def intervals(statements: tuple[Statement, ...]) -> Mapping[Tensor, Interval]:
     """Where the entries of every tensor lie that statements write.
 
     An entry that depends on earlier ones of the same tensor lies where they lead from 0, time and
@@ -41,17 +43,20 @@ def intervals(statements: Sequence[Statement]) -> dict[Tensor, Interval]:
     written: dict[Tensor, list[Statement]] = {}
     for statement in statements:
         written.setdefault(statement.target.tensor, []).append(statement)
+    reads = {t: {a.tensor for s in terms for a in s.reads} for t, terms in written.items()}
     found = dict.fromkeys(written, _ZERO)  # of what no statement writes, an entry is 0
+    waiting = list(written)
     for turn in itertools.count(1):
         known = Known(found)
-        new = {t: _hull(found[t], _written(known, terms)) for t, terms in written.items()}
-        moved = [t for t in written if new[t] != found[t]]
+        new = {t: _hull(found[t], _written(known, written[t])) for t in waiting}
+        moved = {t: interval for t, interval in new.items() if interval != found[t]}
         if not moved:
             break
         # What has not come to rest when all could have told each other never will.
-        wide = dict.fromkeys(moved, ANY) if turn % (len(written) + 2) == 0 else {}
-        found = new | wide
-    return found
+        late = turn % (len(written) + 2) == 0
+        found = found | (dict.fromkeys(moved, ANY) if late else moved)
+        waiting = [t for t in written if reads[t] & moved.keys()]
+    return MappingProxyType(found)
 
 
 @dataclass(frozen=True)

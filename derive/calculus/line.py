@@ -67,10 +67,7 @@ class Line:
                 reasons.append(rewritten[1])
         if reasons:
             self.deltas = deltas and any(g.kind == "eq" for s in after for g in s.where)
-            because = reasons[0]
-            for reason in reasons[1:]:
-                because = (*because, "; ", *reason)
-            self.add(name, after, because)
+            self.add(name, after, _together(reasons))
         return bool(reasons)
 
     def primes(self) -> dict[Axis, Axis]:
@@ -103,3 +100,16 @@ class Line:
         """Say what the form is called."""
         if form := read_form(self.current, self.cycle):
             self.steps[-1] = replace(self.steps[-1], forms=(form,))
+
+
+def _together(reasons: Iterable[Phrase]) -> Phrase:
+    """Reasons of several terms: what they have in common is said once."""
+    found: list = []
+    begun = None
+    for reason in reasons:
+        alike = isinstance(reason[0], str) and reason[0] == begun
+        if alike and all(part in found for part in reason[1:] if not isinstance(part, str)):
+            continue
+        found += [", ", *reason[1:]] if alike else ["; ", *reason] if found else reason
+        begun = reason[0]
+    return tuple(found)

@@ -26,8 +26,8 @@ def measure(value: Any) -> int:
         return sum(measure(piece) + measure(condition) for piece, condition in value.args)
     if isinstance(value, Pow):
         exponent = value.exp
-        if exponent.could_extract_minus_sign():  # 1/x, or x beneath a fraction's line
-            return 1 + measure(1 / value)
+        if exponent.could_extract_minus_sign():
+            return 2 + measure(1 / value)
         return measure(value.base) + measure(exponent)
     if isinstance(value, Mul) and value.args[0] == -1:
         return 1 + measure(-value)
@@ -35,8 +35,16 @@ def measure(value: Any) -> int:
         return 3
     if isinstance(value, Axis) or not value.args or value.is_Symbol:
         return 1
-    between = len(value.args) - 1 if isinstance(value, Add | Mul) else 1
+    if isinstance(value, Mul):  # x/n: what divides has a sign before it, as a factor has
+        factors = (1 / f if divides(f) else f for f in value.args)
+        return len(value.args) - 1 + sum(map(measure, factors))
+    between = len(value.args) - 1 if isinstance(value, Add) else 1
     return between + sum(map(measure, value.args))
+
+
+def divides(factor: Any) -> bool:
+    """Whether a factor is what divides."""
+    return isinstance(factor, Pow) and factor.exp.could_extract_minus_sign()
 
 
 def length(terms: Iterable[Statement]) -> int:

@@ -57,7 +57,7 @@ def reuse_forward(definitions: tuple[Statement, ...], order: Order) -> Callable[
                     used.append(Equal(entry, node))
         if not used:
             return None
-        return replace(term, value=value), (*listing(used), " is known from forward")
+        return replace(term, value=value), ("the forward pass has computed ", *listing(used))
 
     return rule
 

@@ -52,7 +52,7 @@ def keep_residual(term: Statement, outputs: frozenset[Tensor]) -> Rewritten:
     left = [g for g in term.where if g.kind == "eq"]
     if not left:
         return None
-    words = "the sum runs over the indices with " if bound(term) else "it holds only where "
+    words = "the sum runs over the indices with " if bound(term) else "its term counts only where "
     return term, (words, *listing(left))
 
 
@@ -61,7 +61,7 @@ def drop_implied(term: Statement, outputs: frozenset[Tensor]) -> Rewritten:
     where = tuple(g for g in term.where if not _implied(g, term.domain))
     if where == term.where:
         return None
-    return replace(term, where=where), ("the ranges of the indices imply it",)
+    return replace(term, where=where), ("the ranges of the indices imply them",)
 
 
 def absorb(term: Statement, outputs: frozenset[Tensor]) -> Rewritten:
@@ -82,9 +82,8 @@ def absorb(term: Statement, outputs: frozenset[Tensor]) -> Rewritten:
                 break
     if not zero:
         return None
-    named = tuple(dict.fromkeys(zero))
-    verb = " read" if len(named) > 1 else " reads"
-    return replace(term, where=tuple(where)), (*listing(named), verb, " 0 outside its range")
+    words = ("0 is read outside the range of ", *listing(dict.fromkeys(zero)))
+    return replace(term, where=tuple(where)), words
 
 
 def flip(term: Statement, outputs: frozenset[Tensor]) -> Rewritten:

@@ -46,7 +46,7 @@ class Becomes:
 Phrase = tuple[str | Expr | Tensor | Guard | Equal | Becomes, ...]
 
 
-def listing(items: Iterable[Expr | Tensor | Guard | Equal | Becomes]) -> Phrase:
+def listing(items: Iterable[str | Expr | Tensor | Guard | Equal | Becomes]) -> Phrase:
     """``a, b and c`` as a phrase."""
     found = list(items)
     phrase: list = []

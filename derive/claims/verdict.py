@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 
+from derive.calculus.step import Step
 from derive.claims.edits import Edit, edits
 from derive.claims.examine import Examination, Found
 from derive.claims.known import Known, known_of
@@ -113,7 +114,8 @@ class Verdict:
             by, alone = tensor.by, f", where {bars[tensor.of].name} = 1"
         if by is not None:
             whole = self._known.derivation
-            step = whole.final(bars[by]) if by in bars else None
+            steps = whole.gradients.get(bars[by], ()) if by in bars else ()
+            step = next(filter(self._made_for, reversed(steps)), None)
             if step is None:
                 return f"0, for no output depends on {by.name}"
             printer = ClaimText(whole.order, whole.axes, whole.written)
@@ -121,6 +123,15 @@ class Verdict:
         own = [e for e in self._known.derivation.definition if e.left.tensor == tensor]
         printer = ClaimText((), (), self._known.operation.order)
         return "; ".join(map(printer.defined, own))
+
+    def _made_for(self, step: Step) -> bool:
+        """Whether a step holds for what is claimed: in general, or for options at their values."""
+        named = named_options(self.claim)
+        fixed = {
+            s for o in self._known.operation.options if o.name not in named for s in o.settings
+        }
+        values = self.found.point.case.values if self.found else {}
+        return all(e.left in fixed and values.get(e.left) == e.right for e in step.assuming)
 
     def _numbers(self, found: Found) -> list[str]:
         """The call, the numbers that come in, and both sides."""

@@ -144,7 +144,8 @@ def windowed(name: str, rank: int, flip: bool, summary: str, aliases=()) -> Oper
         ),
         legend=LEGEND
         | {",".join(a.name for a in place): "output pixel" if rank > 1 else "output place"}
-        | {",".join(t.name for t in over.tap): "filter tap"},
+        | {",".join(t.name for t in over.tap): "filter tap"}
+        | {",".join(letters(IMAGE.lower(), rank)): "input pixel" if rank > 1 else "input place"},
         source="Dumoulin and Visin, A guide to convolution arithmetic, 2016",
         aliases=aliases,
         example=EXAMPLES.get(rank, {}),
@@ -229,8 +230,10 @@ def conv_transpose(rank: int) -> Operation:
                 for a in range(rank)
             ),
         ),
-        legend=LEGEND | {",".join(a.name for a in place): "input pixel"}
-        | {",".join(t.name for t in over.tap): "filter tap"},
+        legend=LEGEND
+        | {",".join(a.name for a in place): "input pixel" if rank > 1 else "input place"}
+        | {",".join(t.name for t in over.tap): "filter tap"}
+        | {",".join(letters(IMAGE.lower(), rank)): "output pixel" if rank > 1 else "output place"},
         source="Dumoulin and Visin, A guide to convolution arithmetic, 2016, chapter 4",
         example=SCATTERED.get(rank, {}),
     )  # fmt: skip
@@ -275,6 +278,7 @@ def signal(name: str, rank: int, flip: bool, summary: str) -> Operation:
         legend={
             ",".join(a.name for a in place): "place in the result",
             ",".join(t.name for t in tap): "place in the kernel",
+            ",".join(letters(IMAGE.lower(), rank)): "place in x",
         },
         requires=((fits, "one of both has to be the larger one along every axis"),),
         source="Oppenheim and Schafer, Discrete-Time Signal Processing, section 2.3",

@@ -62,7 +62,7 @@ def _embedding() -> Operation:
             Eq(rows[n, d], Piecewise((row, learns[n] >= 1), (stop(row), True))),
         ),
         options=(padding,),
-        legend={"n": "entry of indices (any axes)", "d": "feature"},
+        legend={"n": "entry of indices (any axes)", "v": "row of the table", "d": "feature"},
         source="Bengio et al., A neural probabilistic language model, JMLR 3, 2003",
         example={"weight": [[1, 2], [3, 4], [5, 6]], "indices": [2, 0, 2]},
     )

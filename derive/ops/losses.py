@@ -57,6 +57,10 @@ class Reduction:
         cases = Piecewise((loss[self.places], self.option[0] >= 1), (total, True))
         return Eq(self.output[self.places], cases)
 
+    @property
+    def legend(self) -> dict[str, str]:
+        return {",".join(place.name for place in self.places): "entry of the result"}
+
 
 def reduction(*extents: Size, second: str = "count", **words) -> Reduction:
     """What losses of these extents are reduced to.
@@ -100,7 +104,7 @@ def entrywise(
             Eq(l[m], loss((a if absolute else d)[m], *settings)),
             reduced.equation(l, (m,)),
         ),
-        legend={"m": "entry (any axes)", "l": "losses of the single entries"},
+        legend={"m": "entry (any axes)", "l": "losses of the single entries"} | reduced.legend,
         notes=f"{NOTHING} {notes}".strip(),
         requires=requires,
         source=source,
@@ -208,7 +212,7 @@ def of_classes(name: str, summary: str, logits: bool) -> Operation:
             reduced.equation(l, (n, m), divisor[()]),
         ),
         requires=(SMOOTHING_IS_A_SHARE,) if logits else (),
-        legend=PLACES,
+        legend=PLACES | reduced.legend,
         notes="The mean is weighed by the weights of the targets. " + NOTHING,
         cases=tuple(
             case | ({"label_smoothing": 0.5} if logits else {})
@@ -242,7 +246,7 @@ def _cross_entropy_probabilities() -> Operation:
             reduced.equation(l, (n, m)),
         ),
         requires=(SMOOTHING_IS_A_SHARE,),
-        legend=PLACES,
+        legend=PLACES | reduced.legend,
         notes="The mean is over samples and places, not over classes. " + NOTHING,
         cases=({"N": 3, "M": (4,), "C": 2, "reduction": "none", "label_smoothing": 0.5},),
         example={"x": [[1, 2, 3]], "target": [[0.25, 0.25, 0.5]]},
@@ -274,7 +278,7 @@ def _binary_cross_entropy() -> Operation:
             Eq(l[m], -weight[m] * (target[m] * log_x[m] + (1 - target[m]) * log_rest[m])),
             reduced.equation(l, (m,)),
         ),
-        legend={"m": "entry (any axes)", "l": "losses of the single entries"},
+        legend={"m": "entry (any axes)", "l": "losses of the single entries"} | reduced.legend,
         notes="Logarithms are cut off at -100, as in PyTorch, and have no slope beyond: a "
         f"probability of 0 or 1 gets no gradient from there. {NOTHING}",
         example={"x": [0.8, 0.25], "target": [1, 0]},
@@ -307,7 +311,7 @@ def _binary_cross_entropy_with_logits() -> Operation:
             Eq(l[i, c], weight[i, c] * ((1 - t) * no + pos_weight[c] * t * yes)),
             reduced.equation(l, (i, c)),
         ),
-        legend={"n": "vector (any leading axes)", "c": "class"},
+        legend={"n": "vector (any leading axes)", "c": "class"} | reduced.legend,
         notes=NOTHING,
         cases=({"N": (2,), "C": 5, "reduction": "none"},),
         example={"x": [[2, -1]], "target": [[1, 0]]},
@@ -333,7 +337,7 @@ def _kl_div(name: str, summary: str, logarithms: bool, notes: str = "") -> Opera
             Eq(l[n, m], probability * lost[n, m]),
             reduced.equation(l, (n, m)),
         ),
-        legend={"n": "sample", "m": "place (any axes)"},
+        legend={"n": "sample", "m": "place (any axes)"} | reduced.legend,
         notes=f"Divide by the samples with batchmean; mean divides by all entries. {notes}"
         + NOTHING,
         source="Kullback and Leibler, On information and sufficiency, 1951",

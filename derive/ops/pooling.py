@@ -230,7 +230,7 @@ def global_max_pool(rank: int) -> Operation:
         inputs=(x,),
         outputs=(y,),
         equations=(Eq(y[n, c], Maximum(x[n, c, *image], *image)),),
-        legend=LEGEND,
+        legend=LEGEND | pixels_legend(rank),
         notes=KINK,
         example=EXAMPLES.get(rank, {}),
     )
@@ -320,7 +320,7 @@ def global_avg_pool(rank: int) -> Operation:
         inputs=(x,),
         outputs=(y,),
         equations=(Eq(y[n, c], Sum(x[n, c, *image], *image) / count),),
-        legend=LEGEND,
+        legend=LEGEND | pixels_legend(rank),
         example=EXAMPLES.get(rank, {}),
     )
 
@@ -369,7 +369,11 @@ def places_legend(rank: int) -> dict[str, str]:
     letters = LETTERS[rank]
     places = ",".join(PLACES[letter][0] for letter in letters)
     taps = ",".join(PLACES[letter][1] for letter in letters)
-    return {places: "window", taps: "entry of a window"}
+    return {places: "window", taps: "entry of a window"} | pixels_legend(rank)
+
+
+def pixels_legend(rank: int) -> dict[str, str]:
+    return {",".join(LETTERS[rank]): "pixel" if rank > 1 else "place"}
 
 
 RANKS = (1, 2, 3)

@@ -105,7 +105,7 @@ def elman(
             *layer[output],
         ),
         outputs=(y,),
-        legend={"o": "output"},
+        legend={"o": "output"} | ({"l": "output before the next"} if output == "softmax" else {}),
         notes=notes,
         source=source,
     )

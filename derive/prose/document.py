@@ -24,6 +24,8 @@ from derive.language.symbols import Axis, Size, Tensor
 from derive.prose.formula import PRODUCT
 from derive.prose.matrix import sides_of
 from derive.prose.names import named, setting_names
+from derive.prose.numbers import Table
+from derive.prose.pictures.grammar import Picture
 from derive.prose.typeset import Row, Typeset
 from derive.prose.unrolling import straight_rows, through_time
 
@@ -102,6 +104,8 @@ class Chapter:
     sections: tuple[Section, ...]
     blocks: tuple[Block, ...]
     through_time: tuple[Display, ...]
+    pictures: tuple[Picture, ...]
+    numbers: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -127,11 +131,17 @@ class Case:
         What the case is called, if there are others.
     where : str
         What distinguishes it from the general one, as a sentence.
+    pictures : tuple of Picture
+        What is drawn of it.
+    tables : tuple of Table
+        Every tensor on small numbers.
     """
 
     derivation: Derivation
     title: str = ""
     where: str = ""
+    pictures: tuple[Picture, ...] = ()
+    tables: tuple[Table, ...] = ()
 
 
 def document(cases: Sequence[Case], kind: type[Typeset], all_steps: bool = False) -> Document:
@@ -208,6 +218,8 @@ def _chapter(
             for whole, steps in derivation.jacobians.items()
         ),
         through_time=tuple(_through_time(derivation, printer)) if lecture else (),
+        pictures=case.pictures,
+        numbers=tuple(map(printer.table, case.tables)),
     )
 
 

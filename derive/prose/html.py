@@ -26,6 +26,7 @@ from derive.prose.listing import Line, lines_of
 from derive.prose.mathml import MathML
 from derive.prose.mathml_boxes import unparted
 from derive.prose.names import Name
+from derive.prose.pictures import svg
 from derive.templating import asset, environment, template_source
 
 _FONTS = {
@@ -55,19 +56,17 @@ class Derived:
 
 @dataclass(frozen=True)
 class Placed:
-    """A chapter whose steps have places, and its pictures and numbers as markup."""
+    """A chapter whose steps have places."""
 
     view: Chapter
     sections: tuple[Derived, ...]
     blocks: tuple[Derived, ...]
-    figures: str = ""
 
 
 def render_html(
     cases: Sequence[Case],
     all_steps: bool = False,
     *,
-    figures: Sequence[str] = (),
     module: str = "",
     site: str = "",
 ) -> str:
@@ -79,18 +78,16 @@ def render_html(
         The cases of one operation, the most general one last.
     all_steps : bool, optional
         Whether bookkeeping steps stand by themselves, and not in what can be unfolded.
-    figures : sequence of str, optional
-        For each case markup that stands before its gradients.
     module : str, optional
         The generated module, whose lines and steps are linked to each other.
     site : str, optional
         Where the site is that the page belongs to, relative to it; its stylesheet is used.
     """
     lines = lines_of(module)
-    whole, chapters = _views(cases, all_steps, figures, lines)
+    whole, chapters = _views(cases, all_steps, lines)
     template = environment().get_template("html/page.html.j2")
     page = template.render(
-        document=whole, chapters=chapters, signs=_signs(), module=lines, site=site,
+        document=whole, chapters=chapters, signs=_signs(), module=lines, site=site, svg=svg,
         style="" if site else stylesheet(),
     )  # fmt: skip
     return unparted(page)
@@ -98,10 +95,10 @@ def render_html(
 
 def fragment(cases: Sequence[Case]) -> str:
     """What a notebook shows of a derivation; fonts are the browser's own."""
-    whole, chapters = _views(cases, False, (), ())
+    whole, chapters = _views(cases, False, ())
     template = environment().get_template("html/fragment.html.j2")
     style = template_source("html/formulas.css")
-    page = template.render(document=whole, chapters=chapters, signs=_signs(), style=style)
+    page = template.render(document=whole, chapters=chapters, signs=_signs(), style=style, svg=svg)
     return unparted(page)
 
 
@@ -124,19 +121,18 @@ def stylesheet() -> str:
 
 
 def _views(
-    cases: Sequence[Case], all_steps: bool, figures: Sequence[str], lines: Sequence[Line]
+    cases: Sequence[Case], all_steps: bool, lines: Sequence[Line]
 ) -> tuple[Document, tuple[Placed, ...]]:
     short = document(cases, MathML, all_steps)
     every = short if all_steps else document(cases, MathML, True)
     first = {line.label: line.number for line in reversed(lines) if line.label}
     chapters = []
-    for number, (view, full) in enumerate(zip(short.chapters, every.chapters, strict=True)):
+    for view, full in zip(short.chapters, every.chapters, strict=True):
         chapters.append(
             Placed(
                 view,
                 _derived(view.sections, full.sections, first),
                 _derived(view.blocks, full.blocks, first),
-                figures[number] if figures else "",
             )
         )
     return short, tuple(chapters)

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 
 from derive.prose.document import Case, document
 from derive.prose.latex_formula import Latex
+from derive.prose.pictures import tikz
 from derive.templating import environment
 
 
 def render_latex(cases: Sequence[Case], all_steps: bool = False) -> str:
     """A standalone document, without the header of generated files."""
     template = environment().get_template("latex/derivation.tex.j2")
-    return template.render(document=document(cases, Latex, all_steps))
+    return template.render(document=document(cases, Latex, all_steps), tikz=tikz)

@@ -13,6 +13,7 @@ from derive.prose.formula import ATOM, PRODUCT, Piece
 from derive.prose.latex_lines import LONG, case_rows, condition_lines, ended, width, wrapped
 from derive.prose.latex_text import GREEK, escaped
 from derive.prose.names import Name
+from derive.prose.numbers import Table, table_latex
 from derive.prose.typeset import BREAK, Row, Typeset, function_words, is_slope, joined
 
 _SIGNS = {
@@ -160,6 +161,9 @@ class Latex(Typeset):
             if row.conditions:
                 above += condition_lines(f"{row.words} ", row.conditions, width(row.left))
         return ended([line for above in lines for line in above])
+
+    def table(self, table: Table) -> str:
+        return self.inline(table_latex(table, self))
 
     def shape(self, extents: Sequence[str]) -> str:
         found = [f"({e})" if "," in e or BREAK in e else e for e in extents]

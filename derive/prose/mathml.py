@@ -15,6 +15,7 @@ from derive.language.symbols import Tensor
 from derive.prose.formula import ATOM, PRODUCT, Piece
 from derive.prose.mathml_boxes import COMMA, INFIX, THIN, boxed, filled, whole, width
 from derive.prose.names import GREEK, Name
+from derive.prose.numbers import Table
 from derive.prose.typeset import BREAK, Row, Typeset, function_words, is_slope, joined
 
 _SIGNS = {"|": "∣"}
@@ -186,6 +187,16 @@ class MathML(Typeset):
     def display(self, rows: Sequence[Row]) -> list[str]:
         """Equations, each with its conditions below it."""
         return [*map(_row, rows)]
+
+    def table(self, table: Table) -> str:
+        """A table between brackets; one number without."""
+        name = self.expression(table.name)
+        cells = [[f"<mtd><mn>{escape(cell)}</mn></mtd>" for cell in row] for row in table.rows]
+        if len(cells) == 1 and len(cells[0]) == 1:
+            return whole(self.relation("=", name, f"<mn>{escape(table.rows[0][0])}</mn>"))
+        rows = "".join(f"<mtr>{''.join(row)}</mtr>" for row in cells)
+        inside = f'<mo>[</mo><mtable class="numbers">{rows}</mtable><mo>]</mo>'
+        return whole(self.relation("=", name, f"<mrow>{inside}</mrow>"))
 
     def shape(self, extents: Sequence[str]) -> str:
         return f"{BREAK}{INFIX}×</mo>".join(map(joined, extents))

@@ -7,6 +7,7 @@ from typing import Any
 
 from derive.prose.document import Case, Chapter, Document, Meaning, StepView, document
 from derive.prose.names import Name
+from derive.prose.numbers import Table, table_text
 from derive.prose.text import Text
 from derive.prose.text_lines import filled, paragraph
 from derive.prose.typeset import Row, Typeset
@@ -49,6 +50,9 @@ class Terminal(Text, Typeset):
                 found += paragraph(words, self.width, _DEEP + "  ", _DEEP + "    ")
         return found
 
+    def table(self, table: Table) -> str:
+        return table_text([table], self).rstrip("\n")
+
     def shape(self, extents: Sequence[str]) -> str:
         return " × ".join(extents)
 
@@ -82,6 +86,9 @@ def _chapter(chapter: Chapter, first: bool) -> list[str]:
     if chapter.straight:
         words = "From one step to the next, past every weight:"
         lines += ["", words, "", *chapter.straight]
+    if chapter.numbers:
+        lines += ["", "On small numbers, given the first of them:", ""]
+        lines += [_DEEP + line for table in chapter.numbers for line in table.split("\n")]
     if chapter.forward:
         words = "Every sum that stands within another, or inside a function, gets a name:"
         lines += ["", words, "", *chapter.forward]

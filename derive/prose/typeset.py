@@ -14,6 +14,7 @@ from derive.language.order import Order
 from derive.language.symbols import Axis, Tensor
 from derive.prose.formula import FUNCTION_NAMES, Formula
 from derive.prose.names import Name, named
+from derive.prose.numbers import Table
 from derive.prose.order import by_target
 
 # Where a printer allows a line to end. It never reaches a document.
@@ -101,6 +102,9 @@ class Typeset(Formula):
         """Bold: a letter may also be that of a size."""
         name = named(self.bars.get(tensor, tensor).name)
         return self.name(replace(name, barred=tensor in self.bars or name.barred, bold=several))
+
+    @abstractmethod
+    def table(self, table: Table) -> str: ...
 
     @abstractmethod
     def shape(self, extents: Sequence[str]) -> str: ...

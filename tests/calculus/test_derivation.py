@@ -325,3 +325,33 @@ def test_rows_that_are_read_by_number_have_equations_of_their_own():
     assert [str(s.target.index[1]) for s in last.shown] == ["0", "1"]
     assert all(g.kind != "eq" for s in last.shown for g in s.where)
     assert {str(s.target.index[1]) for s in steps[number - 1].shown} == {"part"}
+
+
+def test_what_reasons_have_in_common_is_said_once():
+    """Gates that were all computed forward, two cotangents that are 0 outside their range."""
+    pair, part, out, one = tensor("pair", N, 2), axis("part", 2), tensor("out", N), tensor("one", N)
+    left, right = tensor("left", N), tensor("right", N)
+    equations = (
+        Eq(pair[n, part], one[n] * (part + 1)),
+        Eq(left[n], tanh(pair[n, 0])),
+        Eq(right[n], tanh(pair[n, 1])),
+        Eq(out[n], left[n] * right[n]),
+    )
+    operation = Operation("gated", "A test.", (one,), (out,), equations)
+    steps = next(s for bar, s in derived(operation).gradients.items() if bar.name == "pair_bar")
+    reuse = next(s for s in steps if s.rule == "reuse forward values")
+    assert Text().phrase(reuse.because) == (
+        "the forward pass has computed left[n] = tanh(pair[n,0]), right[n] = tanh(pair[n,1])"
+    )
+
+
+def test_every_row_that_is_read_by_number_alone_has_an_equation():
+    """Along two axes too; an index without the author's word is a row, and no letter of theirs."""
+    four, out = tensor("four", 2, 2, N), tensor("out", N)
+    value = sum((p + 2 * q + 1) * four[p, q, n] for p in range(2) for q in range(2))
+    operation = Operation("corners", "A test.", (four,), (out,), (Eq(out[n], value),))
+    (steps,) = derived(operation).gradients.values()
+    assert [str(s.target.index[:2]) for s in steps[-1].shown] == [
+        "(0, 0)", "(0, 1)", "(1, 0)", "(1, 1)",
+    ]  # fmt: skip
+    assert [a.name for a in steps[0].shown[0].domain][:2] == ["row", "row'"]

@@ -158,3 +158,9 @@ def test_a_condition_is_no_factor_of_1():
     assert statement_text(Statement((n,), y[n, 0, 0], 1 + 0 * n, (Guard("ge", -pad),))) == (
         "y[n,0,0] = [pad ≤ 0]"
     )
+
+
+def test_a_condition_begins_with_what_it_is_about():
+    """However SymPy turned it round."""
+    value = Piecewise((x[n, h], x[n, h] <= s), (0, x[n, h] < d), (1, True))
+    assert expression_text(value) == "{x[n,h] if x[n,h] ≤ s; 0 if x[n,h] < d; 1 otherwise}"
