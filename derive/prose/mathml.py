@@ -61,7 +61,7 @@ class MathML(Typeset):
             return "<mn>1</mn>"
         text = pieces[0]
         for before, piece in pairwise(pieces):
-            text += THIN + ("" if before.startswith("<munder>") else BREAK) + piece
+            text += THIN + ("" if before.endswith("</munder>") else BREAK) + piece
         return text
 
     def quotient(self, over: Piece, under: Piece, in_index: bool) -> Piece:
@@ -74,9 +74,7 @@ class MathML(Typeset):
         return f"<mfrac>{_one(over[0])}{_one(under[0])}</mfrac>", PRODUCT
 
     def power(self, base: str, exponent: Expr) -> str:
-        # An exponent belongs to a bracket alone: what stands before it can still be broken.
-        start = base.rindex("<mo") if base.endswith("</mo>") else 0
-        return f"{base[:start]}<msup>{_one(base[start:])}{_one(self.expression(exponent))}</msup>"
+        return _raised(base, self.expression(exponent))
 
     def function(self, function: Any, arguments: list[str]) -> str:
         inside = f"{COMMA}{BREAK}".join(arguments)
@@ -107,13 +105,17 @@ class MathML(Typeset):
     def total(self, indices: list[str], conditions: list[str], name: str) -> str:
         if not indices:
             return f"{_mark('[')}{COMMA.join(conditions)}{_mark(']')}"
-        rows = [joined(row) for row in (COMMA.join(indices), *conditions)]
+        wide = [c for c in conditions if width(c) > _LONG / 2 and name == "sum"]
+        narrow = (condition for condition in conditions if condition not in wide)
+        rows = [joined(row) for row in (COMMA.join(indices), *narrow)]
         under = "".join(f"<mtr><mtd>{row}</mtd></mtr>" for row in rows)
         under = f"<mtable>{under}</mtable>" if len(rows) > 1 else _one(rows[0])
         space = ' form="prefix" lspace="0" rspace="0.17em"'
         big = {"sum": "∑", "prod": "∏"}.get(name)
         sign = f"<mo>{big}</mo>" if big else f"<mo{space}>{name}</mo>"
-        return f"<munder>{sign}{under}</munder>"
+        # What is too wide to stand below the sign is a factor, which is 1 or 0.
+        found = [f"<munder>{sign}{under}</munder>", *(self.total([], [c], name) for c in wide)]
+        return THIN.join(found)
 
     def delta(self, left: str, right: str) -> str:
         if width(left + right) > _LONG:  # a subscript cannot be broken
@@ -137,7 +139,7 @@ class MathML(Typeset):
         return f"<msub>{_one(name)}{_one(COMMA.join(index))}</msub>" if index else name
 
     def transposed(self, piece: str) -> str:
-        return f"<msup>{_one(piece)}<mo>⊤</mo></msup>"
+        return _raised(piece, "<mo>⊤</mo>")
 
     def hadamard(self, pieces: list[str]) -> str:
         return f"{BREAK}{INFIX}⊙</mo>".join(pieces)
@@ -149,8 +151,7 @@ class MathML(Typeset):
         return '<mrow class="matrix"><mn>1</mn></mrow>'
 
     def entry_power(self, base: str, exponent: Expr) -> str:
-        power = f"<mo>⊙</mo>{self.expression(exponent)}"
-        return f"<msup>{_one(base)}{_one(power)}</msup>"
+        return _raised(base, f"<mo>⊙</mo>{self.expression(exponent)}")
 
     def brackets(self, inside: str, around: str = "()") -> str:
         tall = any(tag in inside for tag in _TALL)
@@ -233,6 +234,12 @@ def _scripts(base: str, below: str, above: str) -> str:
     if below:
         return f"<msub>{base}{below}</msub>"
     return f"<msup>{base}{_one(above)}</msup>" if above else base
+
+
+def _raised(base: str, exponent: str) -> str:
+    """An exponent belongs to a bracket alone: what stands before it can still be broken."""
+    start = base.rindex("<mo") if base.endswith("</mo>") else 0
+    return f"{base[:start]}<msup>{_one(base[start:])}{_one(exponent)}</msup>"
 
 
 def _signed(digits: str) -> str:

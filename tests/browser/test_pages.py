@@ -26,6 +26,7 @@ addEventListener("load", async () => {
   const found = [];
   for (const frame of document.querySelectorAll("iframe")) {
     const page = frame.contentDocument;
+    for (const details of page.querySelectorAll("details")) details.open = true;
     await page.fonts.ready;
     const wide = [...page.querySelectorAll(".equations")].filter(
       (block) => block.scrollWidth > block.clientWidth + 1);
@@ -57,7 +58,8 @@ def opened(folder, pages: dict[str, str], script: str = ""):
         for width in WIDTHS
     )
     style = "<style>iframe { border: 0; display: block }</style>"
-    text = f'<!DOCTYPE html>{style}{frames}<pre id="found"></pre><script>{MEASURE}{script}</script>'
+    head = f'<!DOCTYPE html><meta charset="utf-8">{style}'
+    text = f'{head}{frames}<pre id="found"></pre><script>{MEASURE}{script}</script>'
     (folder / "frames.html").write_text(text, encoding="utf-8")
     command = [
         CHROMIUM,
