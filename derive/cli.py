@@ -100,6 +100,14 @@ class Format(StrEnum):
     html = "html"
 
 
+class Notation(StrEnum):
+    """How `derive show` writes the derivative of the loss."""
+
+    bar = "bar"
+    partial = "partial"
+    delta = "delta"
+
+
 class Direction(StrEnum):
     """Which program `derive explain` prints."""
 
@@ -264,6 +272,18 @@ def show(
     all_steps: Annotated[
         bool, typer.Option("--all-steps", help="Show bookkeeping steps one by one, too.")
     ] = False,
+    notation: Annotated[
+        Notation, typer.Option(help="How the derivative of the loss is written: x̄, ∂L/∂x or δ_x.")
+    ] = Notation.bar,
+    names_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--names",
+            metavar="NAME=NAME,...",
+            help="Other names for tensors, as in a lecture: weight_ih=U,weight_hh=W,h=s.",
+            show_default=False,
+        ),
+    ] = None,
     open_: Annotated[
         bool, typer.Option("--open", help="Show it in a browser instead of printing it.")
     ] = False,
@@ -271,14 +291,18 @@ def show(
     """Print the derivation, step by step: the plain case, and then the general one."""
     from derive.pipeline import show as derivation
 
-    choices = _choices(set_) if set_ else None
+    choices = _choices(set_, "--set") if set_ else None
+    called = {k: str(v) for k, v in _choices(names_ or (), "--names").items()}
     targets = _select(names)
     if format is Format.html and len(targets) > 1 and not open_:
         raise UsageError("A page shows one operation. Name one, or run `derive gallery` for all.")
     for target in targets:
         with _named(target):
             kind = Format.html if open_ else format
-            text = derivation(target.operation, kind.value, choices, all_steps=all_steps)
+            text = derivation(
+                target.operation, kind.value, choices,
+                all_steps=all_steps, notation=notation.value, names=called,
+            )  # fmt: skip
         if open_:
             _open(target.operation.name, text)
         else:
@@ -369,16 +393,16 @@ def list_operations() -> None:
         typer.echo(line)
 
 
-def _choices(given: Sequence[str]) -> dict[str, Any]:
-    """Values of options by name, from ``stride=2,padding=(1, 2)``: numbers, tuples and words."""
+def _choices(given: Sequence[str], option: str) -> dict[str, Any]:
+    """What an option says by name, from ``stride=2,padding=(1, 2)``: numbers, tuples and words."""
     text = ",".join(given)
     parts = re.split(r",(?=\s*\w+\s*=)", text)
     choices: dict[str, Any] = {}
-    for part in parts:
+    for part in filter(None, parts):
         name, equals, value = (piece.strip() for piece in part.partition("="))
         if not (name.isidentifier() and equals and value):
             raise UsageError(
-                f"--set takes NAME=VALUE, and got {part!r}. Write --set stride=2,padding=1."
+                f"{option} takes NAME=VALUE, and got {part!r}. Write {option} stride=2,padding=1."
             )
         try:
             choices[name] = ast.literal_eval(value)

@@ -21,7 +21,7 @@ from derive.calculus.checks import check, check_system
 from derive.calculus.derivation import Derivation, derivation, outline
 from derive.calculus.example import given_numbers
 from derive.calculus.lift import equations_of, lifted, outputs_apart, to_system
-from derive.calculus.plain import distinction, plain, special
+from derive.calculus.plain import distinction, plain, renamed, special
 from derive.calculus.statements import System
 from derive.errors import DefinitionError
 from derive.language.operation import Operation
@@ -39,6 +39,7 @@ from derive.prose.latex import render_latex
 from derive.prose.numbers import tables
 from derive.prose.pictures import Picture, pictures
 from derive.prose.terminal import render_text
+from derive.prose.typeset import Notation
 from derive.verification.example import Example, worked
 from derive.verification.gate import Findings, examine
 
@@ -156,6 +157,8 @@ def show(
     choices: Mapping[str, Any] | None = None,
     *,
     all_steps: bool = False,
+    notation: str = "bar",
+    names: Mapping[str, str] | None = None,
 ) -> str:
     """The derivation of an operation, as ``"text"``, ``"latex"`` or ``"html"``.
 
@@ -170,13 +173,18 @@ def show(
         else the plain one and then the general one.
     all_steps : bool, optional
         Whether bookkeeping steps are shown one by one.
+    notation : str, optional
+        How cotangents are written: "bar", "partial" or "delta".
+    names : mapping of str to str, optional
+        What tensors are called instead, as in a lecture.
     """
+    operation = renamed(operation, names or {})
     render = {"text": render_text, "latex": render_latex, "html": render_html}[format]
     if choices is None:
-        return render(_cases(operation, _derived(operation)[1]), all_steps)
+        return render(_cases(operation, _derived(operation)[1]), all_steps, Notation(notation))
     narrow = special(operation, choices)
     where = distinction(operation, narrow, choices)
-    return render([Case(_derived(narrow)[1], where=where)], all_steps)
+    return render([Case(_derived(narrow)[1], where=where)], all_steps, Notation(notation))
 
 
 def page(
@@ -211,7 +219,9 @@ def _cases(operation: Operation, general: Derivation) -> list[Case]:
     derived = _derived(narrow)[1]
     where = distinction(operation, narrow, {})
     example = worked(operation, general) if operation.example else None
-    shown = tuple(tables(example.arrays)) if example else ()
+    arrays = example.arrays if example else {}
+    known = {t.name for t in derived.order}
+    shown = tuple(tables({t: array for t, array in arrays.items() if t.name in known}))
     case = Case(derived, "", where, _drawn(operation, to_system(operation), example), shown)
     if not where and [s.label for s in derived.steps] == [s.label for s in general.steps]:
         return [case]

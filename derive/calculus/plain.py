@@ -109,6 +109,52 @@ def special(operation: Operation, choices: Mapping[str, Any]) -> Operation:
     )
 
 
+def renamed(operation: Operation, names: Mapping[str, str]) -> Operation:
+    """The operation with other names for some of its tensors: U for weight_ih.
+
+    Raises
+    ------
+    DefinitionError
+        If it has no tensor of a name, or two would be called the same.
+    """
+    if not names:
+        return operation
+    known = {t.name for t in operation.tensors}
+    for name in names:
+        if name not in known:
+            raise DefinitionError(
+                operation.name,
+                f"it has no tensor that is called {name}",
+                remedy=f"Its tensors are {_listed(sorted(known))}.",
+            )
+    new = [names.get(name, name) for name in sorted(known)]
+    taken = {*(a.name for a in operation.axes), *(s.name for s in operation.sizes)}
+    twice = sorted({n for n in new if new.count(n) > 1} | {*names.values()} & taken)
+    if twice:
+        raise DefinitionError(
+            operation.name,
+            f"{twice[0]} would be the name of two things",
+            remedy="Choose names that nothing else has.",
+        )
+    bound = {option.name: option for option in operation.options}
+    inner = part(operation, lambda name: names.get(name, name), **bound)
+    return compose(
+        operation.name,
+        operation.summary,
+        (),
+        inputs=[inner[t.name] for t in operation.inputs],
+        outputs=[inner[t.name] for t in operation.outputs],
+        equations=inner.equations,
+        requires=operation.requires,
+        legend=inner.legend,
+        rows=inner.rows,
+        options=operation.options,
+        notes=operation.notes,
+        source=operation.source,
+        example={names.get(str(key), key): value for key, value in operation.example.items()},
+    )
+
+
 def distinction(general: Operation, narrow: Operation, choices: Mapping[str, Any]) -> str:
     """What is special of a special case, as a sentence; empty if nothing is."""
     kept, there = {o.name for o in narrow.options}, {t.name for t in narrow.inputs}
@@ -269,4 +315,4 @@ def _only_names(left: Access, right: Expr) -> bool:
     return plain and {*left.index} == {*right.index} and len({*right.index}) == len(right.index)
 
 
-__all__ = ["ABSENT", "GIVEN", "distinction", "plain", "special"]
+__all__ = ["ABSENT", "GIVEN", "distinction", "plain", "renamed", "special"]

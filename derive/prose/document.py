@@ -23,10 +23,10 @@ from derive.language.options import Setting
 from derive.language.symbols import Axis, Size, Tensor
 from derive.prose.formula import PRODUCT
 from derive.prose.matrix import sides_of
-from derive.prose.names import named, setting_names
+from derive.prose.names import Name, named, setting_names
 from derive.prose.numbers import Table
 from derive.prose.pictures.grammar import Picture
-from derive.prose.typeset import Row, Typeset
+from derive.prose.typeset import Notation, Row, Typeset
 from derive.prose.unrolling import straight_rows, through_time
 
 _SOLVED = ("sift δ, solve for an index", "sift δ, exact division")
@@ -73,8 +73,7 @@ class Section:
     """
 
     title: str
-    cotangent: str
-    primal: str
+    heading: str
     steps: tuple[StepView, ...]
     further: tuple[Display, ...] = ()
 
@@ -117,6 +116,7 @@ class Document:
     source: str
     notes: tuple[str, ...]
     legend: tuple[Meaning, ...]
+    conventions: str
     chapters: tuple[Chapter, ...]
 
 
@@ -144,10 +144,15 @@ class Case:
     tables: tuple[Table, ...] = ()
 
 
-def document(cases: Sequence[Case], kind: type[Typeset], all_steps: bool = False) -> Document:
+def document(
+    cases: Sequence[Case],
+    kind: type[Typeset],
+    all_steps: bool = False,
+    notation: Notation = Notation.bar,
+) -> Document:
     """The views of the cases of one operation, the most general one last."""
     operation = cases[-1].derivation.operation
-    printer = printer_of(kind, cases[-1].derivation)
+    printer = printer_of(kind, cases[-1].derivation, notation)
     legend = [
         Meaning(_indices(key, printer), "", printer.plain(text))
         for key, text in operation.legend.items()
@@ -158,10 +163,11 @@ def document(cases: Sequence[Case], kind: type[Typeset], all_steps: bool = False
         source=printer.plain(operation.source),
         notes=tuple(map(printer.plain, filter(None, operation.notes.split("\n\n")))),
         legend=tuple(legend),
+        conventions=_conventions(printer),
         chapters=tuple(
             _chapter(
                 case,
-                printer_of(kind, case.derivation),
+                printer_of(kind, case.derivation, notation),
                 all_steps,
                 labelled=case is cases[-1],
                 lecture=case is cases[0],
@@ -195,8 +201,7 @@ def _chapter(
             found = _with_a_box(found)
         return Section(
             printer.plain(printer.bars[bar].name),
-            printer.inline(printer.tensor(bar)),
-            printer.inline(printer.tensor(printer.bars[bar])),
+            printer.inline(printer.heading(bar)),
             found,
             (*_gathered(steps, printer), *_matrices(closing, positions, derivation, printer)),
         )
@@ -273,6 +278,25 @@ def _through_time(derivation: Derivation, printer: Typeset) -> Iterable[Display]
             yield Display(printer.plain(passage.title), passage.words, lines)
 
 
+def _conventions(printer: Typeset) -> str:
+    """What the signs mean that are not the author's."""
+    loss, x, i, j, alpha = (printer.name(Name(word)) for word in ("L", "x", "i", "j", "alpha"))
+    entry = printer.access(x, [alpha])
+    slope = printer.derivative("∂", loss, entry)
+    bar = printer.access(printer.name(Name("x", barred=True)), [alpha])
+    delta = printer.access(printer.name(Name("delta", "x")), [alpha])
+    meant = {"bar": bar, "delta": delta}.get(printer.notation)
+    words = f"We look for its derivative by each entry, such as {printer.inline(slope)}."
+    if meant:
+        words = f"We write {printer.inline(printer.relation('=', meant, slope))}."
+    equal, same = printer.equality(i, j), printer.relation("=", i, j)
+    one, zero = (printer.inline(printer.number(Integer(n))) for n in (1, 0))
+    return (
+        f"Let {printer.inline(loss)} be a number that depends on the result. {words} "
+        f"{printer.inline(equal)} is {one} where {printer.inline(same)}, and {zero} elsewhere."
+    )
+
+
 def _tensors(tensors: Iterable[Tensor], printer: Typeset) -> str:
     return ", ".join(printer.inline(printer.tensor(tensor)) for tensor in tensors)
 
@@ -298,12 +322,14 @@ def _step(step: Step, printer: Typeset, labelled: bool) -> StepView:
     )
 
 
-def printer_of(kind: type[Printer], derivation: Derivation) -> Printer:
+def printer_of(
+    kind: type[Printer], derivation: Derivation, notation: Notation = Notation.bar
+) -> Printer:
     """A printer that knows the derivation's symbols."""
     settings = setting_names(derivation.operation.options, used_names(derivation))
     bars = {bar: tensor for tensor, bar in derivation.cotangent.items()}
     order, axes, written = derivation.order, derivation.axes, derivation.written
-    return kind(order, axes, written, settings, bars, derivation.rows)
+    return kind(order, axes, written, settings, bars, derivation.rows, notation)
 
 
 def used_names(derivation: Derivation) -> set[str]:

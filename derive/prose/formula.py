@@ -128,6 +128,10 @@ class Formula(ABC):
     @abstractmethod
     def delta(self, left: str, right: str) -> str: ...
 
+    def equality(self, left: str, right: str) -> str:
+        """What is 1 where two indices are equal, and 0 elsewhere."""
+        return self.delta(left, right)
+
     @abstractmethod
     def brackets(self, inside: str) -> str: ...
 
@@ -484,8 +488,8 @@ class Formula(ABC):
         left, right = delta_sides(guard, term)
         if left in term.target.index:
             place = term.target.index.index(left)
-            return self.delta(self.expression(left), self.row(term.target.tensor, place, right))
-        return self.delta(self.expression(left), self.expression(right))
+            return self.equality(self.expression(left), self.row(term.target.tensor, place, right))
+        return self.equality(self.expression(left), self.expression(right))
 
     def defined(self, equation: Equation) -> str:
         """An equation as its author wrote it."""

@@ -25,8 +25,8 @@ from derive.prose.document import (
 from derive.prose.listing import Line, lines_of
 from derive.prose.mathml import MathML
 from derive.prose.mathml_boxes import unparted
-from derive.prose.names import Name
 from derive.prose.pictures import svg
+from derive.prose.typeset import Notation
 from derive.templating import asset, environment, template_source
 
 _FONTS = {
@@ -66,6 +66,7 @@ class Placed:
 def render_html(
     cases: Sequence[Case],
     all_steps: bool = False,
+    notation: Notation = Notation.bar,
     *,
     module: str = "",
     site: str = "",
@@ -78,16 +79,18 @@ def render_html(
         The cases of one operation, the most general one last.
     all_steps : bool, optional
         Whether bookkeeping steps stand by themselves, and not in what can be unfolded.
+    notation : Notation, optional
+        How cotangents are written.
     module : str, optional
         The generated module, whose lines and steps are linked to each other.
     site : str, optional
         Where the site is that the page belongs to, relative to it; its stylesheet is used.
     """
     lines = lines_of(module)
-    whole, chapters = _views(cases, all_steps, lines)
+    whole, chapters = _views(cases, all_steps, lines, notation)
     template = environment().get_template("html/page.html.j2")
     page = template.render(
-        document=whole, chapters=chapters, signs=_signs(), module=lines, site=site, svg=svg,
+        document=whole, chapters=chapters, module=lines, site=site, svg=svg,
         style="" if site else stylesheet(),
     )  # fmt: skip
     return unparted(page)
@@ -98,7 +101,7 @@ def fragment(cases: Sequence[Case]) -> str:
     whole, chapters = _views(cases, False, ())
     template = environment().get_template("html/fragment.html.j2")
     style = template_source("html/formulas.css")
-    page = template.render(document=whole, chapters=chapters, signs=_signs(), style=style, svg=svg)
+    page = template.render(document=whole, chapters=chapters, style=style, svg=svg)
     return unparted(page)
 
 
@@ -121,10 +124,13 @@ def stylesheet() -> str:
 
 
 def _views(
-    cases: Sequence[Case], all_steps: bool, lines: Sequence[Line]
+    cases: Sequence[Case],
+    all_steps: bool,
+    lines: Sequence[Line],
+    notation: Notation = Notation.bar,
 ) -> tuple[Document, tuple[Placed, ...]]:
-    short = document(cases, MathML, all_steps)
-    every = short if all_steps else document(cases, MathML, True)
+    short = document(cases, MathML, all_steps, notation)
+    every = short if all_steps else document(cases, MathML, True, notation)
     first = {line.label: line.number for line in reversed(lines) if line.label}
     chapters = []
     for view, full in zip(short.chapters, every.chapters, strict=True):
@@ -160,19 +166,3 @@ def _derived(
 def _place(label: str) -> str:
     """Where links find a step, if it has a label that says which it is."""
     return label if _LABEL.fullmatch(label) else ""
-
-
-def _signs() -> dict[str, str]:
-    """The formulas among the words that explain what a bar and a δ are."""
-    printer = MathML()
-    loss, x, i, j, alpha = (printer.name(Name(word)) for word in ("L", "x", "i", "j", "alpha"))
-    entry = printer.access(x, [alpha])
-    bar = printer.access(printer.name(Name("x", barred=True)), [alpha])
-    slope = '<mi>∂</mi>{}<mo lspace="0" rspace="0">/</mo><mi>∂</mi>{}'.format
-    return {
-        "loss": printer.inline(loss),
-        "bar": printer.inline(printer.relation("=", bar, slope(loss, entry))),
-        "delta": printer.inline(printer.delta(i, j)),
-        "equal": printer.inline(printer.relation("=", i, j)),
-        "by": printer.inline(slope(loss, "")),
-    }

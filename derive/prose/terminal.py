@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from derive.language.symbols import Tensor
 from derive.prose.document import Case, Chapter, Document, Meaning, StepView, document
-from derive.prose.names import Name
+from derive.prose.names import GREEK, Name
 from derive.prose.numbers import Table, table_text
 from derive.prose.text import Text
 from derive.prose.text_lines import filled, paragraph
-from derive.prose.typeset import Row, Typeset
+from derive.prose.typeset import Notation, Row, Typeset
 
 _SIDES = {"−": "⁻", "+": "⁺"}
-_MEANINGS = (
-    "L is a number that depends on the result, x_bar = ∂L/∂x its derivative by each entry of x. "
-    "δ[i, j] is 1 where i = j, and 0 elsewhere."
-)
 _ONE_STEP = (
     "How does a state depend on the states one step before? What is computed within the step "
     "follows its arguments, hence d and not ∂. Inputs, parameters and every state of a step before "
@@ -34,9 +31,14 @@ class Terminal(Text, Typeset):
             return self.name(self.settings[symbol])
         return super().symbol(symbol)
 
+    def tensor(self, tensor: Tensor) -> str:
+        plain = self.notation is Notation.bar or tensor not in self.bars
+        return Text.tensor(self, tensor) if plain else self.cotangent(tensor)
+
     def name(self, name: Name) -> str:
-        below = f"_{name.below.replace(',', '')}" if name.below else ""
-        return name.word + below + _SIDES.get(name.above, "") + name.primes
+        below = f"_{name.below.replace(',', '_')}" if name.below else ""
+        below += "_bar" * name.barred
+        return GREEK.get(name.greek, name.word) + below + _SIDES.get(name.above, "") + name.primes
 
     def number(self, number: Any) -> str:
         return str(number)
@@ -60,9 +62,11 @@ class Terminal(Text, Typeset):
 _DEEP = " " * 4
 
 
-def render_text(cases: Sequence[Case], all_steps: bool = False) -> str:
+def render_text(
+    cases: Sequence[Case], all_steps: bool = False, notation: Notation = Notation.bar
+) -> str:
     """All cases of an operation, as text of at most 80 columns."""
-    return "\n".join(_document(document(cases, Terminal, all_steps))) + "\n"
+    return "\n".join(_document(document(cases, Terminal, all_steps, notation))) + "\n"
 
 
 def _document(whole: Document) -> list[str]:
@@ -73,11 +77,11 @@ def _document(whole: Document) -> list[str]:
         legend = "; ".join(f"{row.symbol} {row.meaning}" for row in whole.legend)
         lines += ["", *paragraph(legend + ".", Terminal.width)]
     for chapter in whole.chapters:
-        lines += ["", *_chapter(chapter, chapter is whole.chapters[0])]
+        lines += ["", *_chapter(chapter, whole.conventions * (chapter is whole.chapters[0]))]
     return lines
 
 
-def _chapter(chapter: Chapter, first: bool) -> list[str]:
+def _chapter(chapter: Chapter, conventions: str) -> list[str]:
     lines = _heading(chapter.title, "=") if chapter.title else []
     if chapter.where:
         lines += [*paragraph(chapter.where, Terminal.width), ""]
@@ -92,12 +96,12 @@ def _chapter(chapter: Chapter, first: bool) -> list[str]:
     if chapter.forward:
         words = "Every sum that stands within another, or inside a function, gets a name:"
         lines += ["", words, "", *chapter.forward]
-    if first:
-        lines += ["", *paragraph(_MEANINGS, Terminal.width)]
+    if conventions:
+        lines += ["", *paragraph(conventions, Terminal.width)]
     given = f"Given {chapter.given}, we look for {chapter.wanted}."
     lines += ["", *paragraph(given, Terminal.width)]
     for section in chapter.sections:
-        lines += ["", *_heading(f"{section.cotangent} = ∂L/∂{section.primal}", "-")]
+        lines += ["", *_heading(section.heading, "-")]
         lines += _steps(section.steps)
         for display in section.further:
             lines += ["", *paragraph(display.words, Terminal.width), *display.lines]

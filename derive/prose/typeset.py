@@ -5,13 +5,14 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any
 
 from derive.calculus.statements import Statement
 from derive.calculus.step import bound
 from derive.language.options import Setting
 from derive.language.order import Order
-from derive.language.symbols import Axis, Tensor
+from derive.language.symbols import Access, Axis, Tensor
 from derive.prose.formula import FUNCTION_NAMES, Formula
 from derive.prose.names import Name, named
 from derive.prose.numbers import Table
@@ -31,6 +32,8 @@ def function_words(function: Any) -> tuple[str, str]:
     word, _, below = str(FUNCTION_NAMES.get(function, function.__name__)).partition("_")
     return word, below
 
+
+LOSS = Name("L")  # what is differentiated
 
 # Before conditions that stand below a formula: which points of the box it goes over.
 _ONLY = {
@@ -56,6 +59,14 @@ class Row:
     conditions: tuple[str, ...] = ()
 
 
+class Notation(StrEnum):
+    """How the derivative of the loss by a tensor is written."""
+
+    bar = "bar"
+    partial = "partial"
+    delta = "delta"
+
+
 class Typeset(Formula):
     """Formulas with symbols for names, and with marks where a line may end.
 
@@ -67,6 +78,8 @@ class Typeset(Formula):
         What the numbers of options are called in formulas.
     bars : mapping of Tensor to Tensor
         From a cotangent to what it is the cotangent of.
+    notation : Notation
+        How cotangents are written.
     """
 
     def __init__(
@@ -77,8 +90,10 @@ class Typeset(Formula):
         settings: dict[Setting, Name] | None = None,
         bars: dict[Tensor, Tensor] | None = None,
         row_names: Mapping[tuple[Tensor, int], Sequence[str]] | None = None,
+        notation: Notation = Notation.bar,
     ) -> None:
         super().__init__(order, axes, written, row_names)
+        self.notation = notation
         self.settings = settings or {}
         self.bars = bars or {}
 
@@ -94,9 +109,36 @@ class Typeset(Formula):
         return self.number(symbol) if symbol.is_number else self.name(named(symbol.name))
 
     def tensor(self, tensor: Tensor) -> str:
-        if tensor in self.bars:
-            return self.name(replace(named(self.bars[tensor].name), barred=True))
-        return self.name(named(tensor.name))
+        return self.cotangent(tensor) if tensor in self.bars else self.name(named(tensor.name))
+
+    def cotangent(self, tensor: Tensor) -> str:
+        """All of a cotangent, without indices."""
+        primal = named(self.bars[tensor].name)
+        if self.notation is Notation.partial:
+            return self.derivative("∂", self.name(LOSS), self.name(primal))
+        if self.notation is Notation.delta:
+            below = ",".join(filter(None, (primal.word, primal.below)))
+            return self.name(Name("delta", below, primes=primal.primes))
+        return self.name(replace(primal, barred=True))
+
+    def entry(self, access: Access) -> str:
+        if self.notation is Notation.partial and access.tensor in self.bars:
+            primal = Access(self.bars[access.tensor], *access.index)
+            return self.derivative("∂", self.name(LOSS), super().entry(primal))
+        return super().entry(access)
+
+    def heading(self, tensor: Tensor) -> str:
+        """``x̄ = ∂L/∂x``, or what of it is not said by the notation."""
+        whole = self.derivative("∂", self.name(LOSS), self.tensor(self.bars[tensor]))
+        if self.notation is Notation.partial:
+            return whole
+        return self.relation("=", self.tensor(tensor), whole)
+
+    def equality(self, left: str, right: str) -> str:
+        """What is 1 where two indices are equal: δ, where that means nothing else."""
+        if self.notation is Notation.delta:
+            return self.total([], [self.relation("=", left, right)], "sum")
+        return self.delta(left, right)
 
     def matrix_name(self, tensor: Tensor, several: bool) -> str:
         """Bold: a letter may also be that of a size."""

@@ -59,3 +59,35 @@ def test_all_steps_are_those_of_the_trace():
 )
 def test_a_formula_is_cut_at_its_loosest_place(formula, cut):
     assert filled(formula, 18, "  ") == cut
+
+
+def test_cotangents_are_written_as_a_lecture_does():
+    partial = "\n".join(lines("linear", notation="partial"))
+    assert "∂L/∂x[n,i] = Σ_{o} ∂L/∂y[n,o]·weight[o,i]" in partial and "x_bar[" not in partial
+    delta = "\n".join(lines("linear", notation="delta", all_steps=True))
+    assert "δ_x[n,i] = Σ_{o} δ_y[n,o]·weight[o,i]" in delta
+    assert "[n' = n]" in delta and "δ[" not in delta  # one sign, one meaning
+
+
+@pytest.mark.parametrize(
+    ("kind", "notation", "mark"),
+    [
+        ("latex", "bar", r"\bar{x}[n, i] & ="),
+        ("latex", "partial", r"\frac{\partial L}{\partial x[n, i]} & ="),
+        ("latex", "delta", r"\delta_{\mathrm{x}}[n, i] & ="),
+        ("html", "partial", "<mi>L</mi>"),
+        ("html", "delta", "<msub><mi>δ</mi><mi>x</mi></msub>"),
+    ],
+)
+def test_every_format_has_every_notation(kind, notation, mark):
+    assert mark in show(SHIPPED["linear"], kind, notation=notation)
+
+
+def test_tensors_go_by_the_names_of_a_lecture():
+    text = "\n".join(lines("rnn", names={"weight_ih": "U", "weight_hh": "W", "h": "s"}))
+    assert "s[t,n,j] = tanh(Σ_{i} U[j,i]·x[t,n,i] + Σ_{k} W[j,k]·s[t − 1, n, k]" in text
+    assert "weight" not in text and "W_bar[j,k] = Σ_{t,n} a_bar[t,n,j]·s[t − 1, n, k]" in text
+    with pytest.raises(DefinitionError, match="no tensor that is called weights"):
+        lines("rnn", names={"weights": "U"})
+    with pytest.raises(DefinitionError, match="name of two things"):
+        lines("rnn", names={"weight_ih": "x"})
