@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import combinations, islice
+from itertools import chain, combinations, islice
 from typing import Any
 
 import sympy
-from sympy import Add, Expr, Mod, Mul, Piecewise, Pow, Sum, nan, oo, zoo
+from sympy import Add, Mod, Piecewise, Pow, Sum, nan, oo, zoo
 from sympy.core.relational import Relational
 
 from derive.calculus.lift import free_axes
@@ -21,6 +21,7 @@ from derive.claims.pieces import Pieces, Scope
 from derive.claims.slips import TENSOR, Place, Rebuild, indices, slips
 from derive.language.claim import Cotangent, Derivative
 from derive.language.maximum import Maximum
+from derive.language.operation import Equation
 from derive.language.options import Setting
 from derive.language.order import Order
 from derive.language.symbols import Access, Axis, Size
@@ -38,7 +39,7 @@ class Edit:
     rank : int
         The lower, the more usual the slip.
     words : str
-        What was done: "in place of", "without", "times", "plus", "range", ...
+        What was done: "in place of", "both", "without", "times", "plus", "range", ...
     old, new
         The piece that was there, and what is there now.
     line : Line
@@ -54,36 +55,62 @@ class Edit:
 
 def edits(line: Line, pieces: Pieces, order: Order) -> list[Edit]:
     """Every line that differs from a claim in one place, each once."""
-    found: dict[tuple[Expr, ...], Edit] = {}
+    found: dict[tuple[Equation, ...], Edit] = {line.equations: Edit(-1, "", None, None, line)}
     exchanged: list[tuple[Access, Access]] = []
     for number, equation in enumerate(line.equations):
         scope = tuple(sorted(free_axes(equation.left), key=str))
         if equation.scatter:
             scope = tuple(sorted(set(scope) | free_axes(equation.right), key=str))
-        for place in _places(equation.right, scope, order, lambda new: new, True):
-            for rank, words, old, new, node in slips(place, pieces, order, line):
-                with suppress(TypeError, ValueError, AttributeError):
-                    right = place.rebuild(node)
-                    if right.has(*_ABSURD) or right == equation.right:
-                        continue
-                    changed = line.with_right(number, right)
-                    edit = Edit(rank, words, old, new, changed)
-                    key = tuple(e.right for e in changed.equations)
-                    if key not in found or found[key].rank > rank:
-                        found[key] = edit
-                    if number == 0 and rank == TENSOR:
-                        exchanged.append((old, new))
-        if equation.scatter and number == 0:
-            left = equation.left
-            for rank, index in indices(left, scope, set()):
-                new = Access(left.tensor, *index)
-                changed = Line(replace(equation, left=new), line.where)
-                key = (new, *(e.right for e in changed.equations))
-                found.setdefault(key, Edit(rank, "in place of", left, new, changed))
+        for edit in chain(
+            _at_nodes(line, number, scope, pieces, order),
+            _everywhere(line, number, scope, pieces, order),
+            _of_targets(line, number, scope),
+        ):
+            before = found.setdefault(edit.line.equations, edit)
+            if edit.rank < before.rank:
+                found[edit.line.equations] = edit
+            if number == 0 and edit.rank == TENSOR:
+                exchanged.append((edit.old, edit.new))
+    del found[line.equations]
     # Of equal ranks, what the derivation reads as well is the likelier.
     derived = {a for term in pieces.terms for a in term.atoms(Access)}
     singles = sorted(found.values(), key=lambda e: (e.rank, e.new not in derived))
     return [*singles, *_pairs(line, exchanged, order)]
+
+
+def _at_nodes(
+    line: Line, number: int, scope: Scope, pieces: Pieces, order: Order
+) -> Iterator[Edit]:
+    """One node is another one."""
+    for place in _places(line.equations[number].right, scope, order, lambda new: new, True):
+        for rank, words, old, new, node in slips(place, pieces, order, line):
+            with suppress(TypeError, ValueError, AttributeError):  # SymPy's, of what has no sense
+                right = place.rebuild(node)
+                if not right.has(*_ABSURD):
+                    yield Edit(rank, words, old, new, line.with_right(number, right))
+
+
+def _everywhere(
+    line: Line, number: int, scope: Scope, pieces: Pieces, order: Order
+) -> Iterator[Edit]:
+    """One entry is another one wherever it stands, in conditions as well."""
+    right = line.equations[number].right
+    for read in sorted(right.atoms(Access), key=str):
+        new = [(rank, Access(read.tensor, *i)) for rank, i in indices(read, scope, set(scope))]
+        new += [(TENSOR, Access(t, *read.index)) for t in pieces.ends_alike(read.tensor)]
+        for rank, other in new:
+            changed = line.with_right(number, order.put(right, {read: other}))
+            yield Edit(rank, "in place of", read, other, changed)
+
+
+def _of_targets(line: Line, number: int, scope: Scope) -> Iterator[Edit]:
+    """What is added is added elsewhere."""
+    equation = line.equations[number]
+    if equation.scatter and number == 0:
+        for rank, index in indices(equation.left, scope, set()):
+            new = Access(equation.left.tensor, *index)
+            changed = Line(replace(equation, left=new), line.where)
+            yield Edit(rank, "in place of", equation.left, new, changed)
 
 
 def _pairs(line: Line, exchanged: list[tuple[Access, Access]], order: Order) -> Iterator[Edit]:
@@ -92,8 +119,7 @@ def _pairs(line: Line, exchanged: list[tuple[Access, Access]], order: Order) -> 
     pairs = ((one, other) for one, other in combinations(several, 2) if one[0] != other[0])
     for (one, new), (other, newer) in islice(pairs, _PAIRS):
         right = order.put(line.equation.right, {one: new, other: newer})
-        yield Edit(_TWO, "in place of", Mul(one, other, evaluate=False),
-                   Mul(new, newer, evaluate=False), line.with_right(0, right))  # fmt: skip
+        yield Edit(_TWO, "both", (one, other), (new, newer), line.with_right(0, right))
 
 
 def _is_slope(entry: Access) -> bool:

@@ -19,7 +19,7 @@ from derive.claims.points import (
     with_entry,
 )
 from derive.errors import VerificationError
-from derive.language.claim import Claim
+from derive.language.claim import Claim, Cotangent
 from derive.language.order import Order
 from derive.language.symbols import Tensor
 from derive.verification.case import Case
@@ -55,17 +55,17 @@ class Examination:
         return calls(self.claim)
 
     @cached_property
-    def shapes(self) -> bool:
-        """Whether cotangents come in at all."""
-        return any(t not in self.known.tensors for t in self.line.read)
+    def reads_cotangents(self) -> bool:
+        """Whether cotangents of outputs come in at all."""
+        return any(isinstance(t, Cotangent) for t in self.line.read)
 
     def cotangents(self, case: Case) -> dict[str, tuple[int, ...]]:
-        return self.known.shapes(case) if self.shapes else {}
+        return self.known.shapes(case) if self.reads_cotangents else {}
 
     @cached_property
     def incoming(self) -> tuple[Tensor, ...]:
         """Whatever may be chosen at a point."""
-        return self.known.incoming if self.shapes else self.known.operation.inputs
+        return self.known.incoming if self.reads_cotangents else self.known.operation.inputs
 
     @cached_property
     def kinked(self) -> bool:

@@ -116,15 +116,16 @@ def line_of(claim: Claim, known: Known) -> Line:
     equations = equations_of(said)
     line = Line(equations[0], equations[1:])
     _check_tensors(line, known)
-    free = tuple(sorted(free_axes(line.equation.left), key=str))
-    entry = Tensor(f"{line.equation.left.tensor.name}_claimed", tuple((a.extent,) for a in free))
-    claimed = replace(line.equation, left=line.equation.left if line.equation.scatter
-                      else Access(entry, *free))  # fmt: skip
+    # What is claimed of a tensor is a definition of another one, and checked as such.
+    left = line.equation.left
+    name = f"{left.tensor.name}_claimed"
     if line.equation.scatter:
-        claimed = replace(claimed, left=Access(
-            line.equation.left.tensor.like(name=entry.name), *line.equation.left.index
-        ))  # fmt: skip
-    inputs = sorted({*known.tensors, *line.read} - line.own - {claimed.left.tensor}, key=str)
+        target = Access(left.tensor.like(name=name), *left.index)
+    else:
+        free = tuple(sorted(free_axes(left), key=str))
+        target = Access(Tensor(name, tuple((a.extent,) for a in free)), *free)
+    claimed = replace(line.equation, left=target)
+    inputs = sorted({*known.tensors, *line.read} - line.own, key=str)
     # Integers that are computed need no bound; inputs do, and here all that is read is one.
     bounded = {t: t.like(below=_ANY) for t in inputs if t.integer and t.below is None}
     said = tuple(
@@ -133,9 +134,7 @@ def line_of(claim: Claim, known: Known) -> Line:
     )
     given = tuple(bounded.get(t, t) for t in inputs)
     check_equations(
-        Operation(
-            operation.name, "", given, (claimed.left.tensor,), said, options=operation.options
-        )
+        Operation(operation.name, "", given, (target.tensor,), said, options=operation.options)
     )
     return line
 

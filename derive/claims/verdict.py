@@ -165,6 +165,9 @@ class Verdict:
         show = self._printer.expression
         if edit.words == "in place of":
             return f"with {show(edit.new)} in place of {show(edit.old)}"
+        if edit.words == "both":
+            pairs = zip(edit.new, edit.old, strict=True)
+            return "with " + " and ".join(f"{show(n)} in place of {show(o)}" for n, o in pairs)
         if edit.words == "range":
             index, low, high = edit.new
             return f"with {show(index)} from {show(low)} to {show(high)}"

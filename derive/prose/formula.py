@@ -375,7 +375,7 @@ class Formula(ABC):
             sympy.Ge: "≥", sympy.Gt: ">", sympy.Le: "≤", sympy.Lt: "<", sympy.Eq: "=", sympy.Ne: "≠"
         }  # fmt: skip
         sign = signs[condition.func]
-        if right.has(Access) and not left.has(Access):  # SymPy turned it round
+        if right.has(Access) and not left.has(Access):  # type: ignore [attr] SymPy turned it round
             mirrored = {"≥": "≤", ">": "<", "≤": "≥", "<": ">"}
             left, right, sign = right, left, mirrored.get(sign, sign)
         return self.relation(sign, self.expression(left), self.expression(right))

@@ -81,6 +81,14 @@ def test_numbers_of_a_tensor_are_checked_too():
     assert "too large" in refused(Eq(y[n], far[n - 1]), inputs=(far,))
 
 
+def test_a_sum_over_a_given_number_of_entries_is_no_number():
+    """Though it has no index and no size that is not bound."""
+    (u,) = axes("u", 2)
+    pair = tensor("pair", 2)
+    total = Operation("total", "A test.", (pair,), (s,), (Eq(s[()], Sum(pair[u], u)),))
+    assert compile(total).apply(np.array([1.0, 2.0])) == 3.0
+
+
 def test_an_input_that_nothing_reads_is_refused():
     assert "no output depends on the input b" in refused(Eq(y[n], x[n]), inputs=(x, b))
     dead = tensor("dead", M)

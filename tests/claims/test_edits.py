@@ -181,3 +181,17 @@ def test_pieces_are_those_of_the_operation():
     assert {x[n, j], a[n, j], dy[n, j], b[j]} <= entries
     assert not any(entry.tensor == da for entry in entries)  # that would be what is claimed
     assert list(pieces.slopes((k,))) == []
+
+
+def test_an_entry_that_is_wrong_everywhere():
+    """In both cases, and in a condition: one edit of the entry, not of its places."""
+    slope = parameter("slope")
+    value = Piecewise((x[n, j], x[n, j] > 0), (slope[()] * x[n, j], True))
+    leaky = Operation("leaky", ".", (x, slope), (y,), (Eq(y[n, j], value),))
+    d = cotangent(leaky.outputs[0])
+    cases = Piecewise((d[n, j - 1], x[n, j] > 0), (slope[()] * d[n, j - 1], True))
+    verdict = audit(Claim(leaky, Eq(dx[n, j], cases)))
+    assert "  equal with y_bar[n,j] in place of y_bar[n, j − 1]:" in str(verdict)
+    side = Piecewise((d[n, j], x[n, j - 1] > 0), (slope[()] * d[n, j], True))
+    verdict = audit(Claim(leaky, Eq(dx[n, j], side)))
+    assert "  equal with x[n,j] in place of x[n, j − 1]:" in str(verdict)
