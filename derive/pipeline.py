@@ -20,7 +20,7 @@ from derive.calculus.adjoint import adjoint
 from derive.calculus.checks import check, check_system
 from derive.calculus.derivation import Derivation, derivation, outline
 from derive.calculus.example import given_numbers
-from derive.calculus.lift import equations_of, lifted, outputs_apart
+from derive.calculus.lift import equations_of, lifted, outputs_apart, to_system
 from derive.calculus.plain import distinction, plain, special
 from derive.calculus.statements import System
 from derive.errors import DefinitionError
@@ -36,10 +36,10 @@ from derive.prose.document import Case
 from derive.prose.gallery import index, shared
 from derive.prose.html import render_html
 from derive.prose.latex import render_latex
-from derive.prose.numbers import Table, tables
+from derive.prose.numbers import tables
 from derive.prose.pictures import Picture, pictures
 from derive.prose.terminal import render_text
-from derive.verification.example import worked
+from derive.verification.example import Example, worked
 from derive.verification.gate import Findings, examine
 
 
@@ -210,15 +210,12 @@ def _cases(operation: Operation, general: Derivation) -> list[Case]:
     narrow = plain(operation)
     derived = _derived(narrow)[1]
     where = distinction(operation, narrow, {})
-    case = Case(derived, where=where, pictures=illustrate(operation), tables=_numbers(operation))
+    example = worked(operation, general) if operation.example else None
+    shown = tuple(tables(example.arrays)) if example else ()
+    case = Case(derived, "", where, _drawn(operation, to_system(operation), example), shown)
     if not where and [s.label for s in derived.steps] == [s.label for s in general.steps]:
         return [case]
     return [replace(case, title="The plain case"), Case(general, "The general case")]
-
-
-def _numbers(operation: Operation) -> tuple[Table, ...]:
-    """The worked example of an operation, if it has one."""
-    return tuple(tables(worked(operation).arrays)) if operation.example else ()
 
 
 def illustrate(operation: Operation, **said: Any) -> tuple[Picture, ...]:
@@ -232,12 +229,18 @@ def illustrate(operation: Operation, **said: Any) -> tuple[Picture, ...]:
         Options by name; the others have their defaults. Sums and winners are those of the example,
         whatever is said.
     """
-    system = _checked(operation)
-    if not operation.example:
-        return pictures(system, operation.options, said=said)
-    example = worked(operation)
-    values = example.given.values
-    return pictures(system, operation.options, said=said, arrays=example.arrays, values=values)
+    example = worked(operation) if operation.example else None
+    return _drawn(operation, _checked(operation), example, said)
+
+
+def _drawn(
+    operation: Operation,
+    system: System,
+    example: Example | None,
+    said: Mapping[str, Any] | None = None,
+) -> tuple[Picture, ...]:
+    arrays, values = (example.arrays, example.given.values) if example else (None, None)
+    return pictures(system, operation.options, said=said, arrays=arrays, values=values)
 
 
 def explain(operation: Operation, direction: str, after: str = "") -> str:

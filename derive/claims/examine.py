@@ -196,7 +196,7 @@ class Examination:
         for name, index in entries(found.point, choosable):
             if found.point.arrays[name][index] != 0:  # type: ignore[index]
                 attempt(name, index, 0)
-        for name, index in entries(found.point, choosable):
+        for name, index in entries(found.point, (t for t in choosable if not t.integer)):
             number = found.point.arrays[name][index]  # type: ignore[index]
             for simpler in (1, 2):
                 if number in (0, simpler) or attempt(name, index, simpler):

@@ -249,13 +249,27 @@ def _drawn(claim: Claim, case: Case, cotangents, rng: np.random.Generator, draw)
             number = fraction(exact(claim.given[tensor]))
             arrays[tensor.name] = _filled(shape, [number] * int(np.prod(shape)))
         elif tensor.integer:
-            arrays[tensor.name] = integers[tensor.name]
+            arrays[tensor.name] = _unmarked(claim, case, tensor, integers[tensor.name])
         else:
             numbers = draw(int(np.prod(shape)))
             arrays[tensor.name] = _filled(shape, [_within(n, tensor) for n in numbers])
     for name, shape in cotangents.items():
         arrays[name] = _filled(shape, draw(int(np.prod(shape))))
     return Point(case, arrays)
+
+
+def _unmarked(claim: Claim, case: Case, tensor: Tensor, array: np.ndarray) -> np.ndarray:
+    """Integers without the one that marks entries which mean nothing, unless an option that the
+    claim names says which one it is."""
+    names = {s.name: value for s, value in case.values.items()}
+    mark = formulas_of(claim.operation).besides(tensor, names)
+    settings = set() if tensor.besides is None else tensor.besides.free_symbols
+    options = {o.name for o in claim.operation.options if settings & set(o.settings)}
+    return (
+        array
+        if mark is None or options & named_options(claim)
+        else np.where(array == mark, 0, array)
+    )
 
 
 def _rationals(count: int, rng: np.random.Generator, positive: bool) -> list[Fraction]:

@@ -72,7 +72,8 @@ class Verdict:
     @property
     def lines(self) -> tuple[str, ...]:
         """The verdict as text."""
-        found = [self.answer.value + self._assumed(), *self._line_text("  claimed  ", self._line)]
+        found = wrapped(self.answer.value + self._assumed(), "")
+        found += self._line_text("  claimed  ", self._line)
         if self.answer is not Answer.equal and (derived := self._derived()):
             found += wrapped(derived, "  derived  ")
         if self.found is not None:

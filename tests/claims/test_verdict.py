@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 import pytest
-from sympy import And, Eq, Function, Max, Piecewise, Sum, exp, log, sqrt, tanh
+from sympy import And, Eq, Function, Max, Ne, Piecewise, Sum, exp, log, sqrt, tanh
 
 from derive import (
     ArgMaximum,
@@ -375,3 +375,39 @@ def test_a_thousand_steps():
     verdict = audit(Claim(linear_state, Eq(h[999], series), given=given))
     assert verdict.answer is not Answer.wrong, str(verdict)
     assert audit(Claim(linear_state, Eq(h[999], series + 1), given=given)).answer is Answer.wrong
+
+
+# ---- integers --------------------------------------------------------------------------------
+
+C = size("C", minimum=1)
+(c,) = axes("c", C)
+ignored = option("ignored", -1, meaning="the class that does not count")
+(mark,) = ignored.settings
+label, score, loss = (
+    integers("label", N, below=C, besides=mark),
+    tensor("score", N, C),
+    tensor("loss"),
+)
+picked = Operation(
+    "picked", "Minus the scores of some classes.", (score, label), (loss,),
+    (Eq(loss[()], Sum(Piecewise((-score[n, label[n]], Ne(label[n], mark)), (0, True)), n)),),
+    options=(ignored,),
+)  # fmt: skip
+minus = -cotangent(loss)[()]
+
+
+def test_what_marks_an_entry_is_tried_where_it_is_named():
+    """A slide says nothing of classes that do not count."""
+    plain = Piecewise((minus, Eq(label[n], c)), (0, True))
+    assert audit(Claim(picked, Eq(cotangent(score)[n, c], plain))).answer is Answer.equal
+    careless = Piecewise((minus, Eq(label[n], c)), (minus, Eq(label[n], mark)), (0, True))
+    verdict = audit(Claim(picked, Eq(cotangent(score)[n, c], careless)))
+    assert verdict.answer is Answer.wrong
+    assert -1 in numbers(verdict)["label"]
+
+
+def test_integers_stay_in_their_range():
+    wrong = audit(Claim(picked, Eq(cotangent(score)[n, c], minus)))
+    assert wrong.answer is Answer.wrong
+    case = wrong.found.point.case
+    assert all(0 <= entry < case.values[C] for entry in numbers(wrong)["label"])
