@@ -3,9 +3,12 @@
 import importlib
 import os
 import sys
+import tempfile
+import webbrowser
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import ModuleType, SimpleNamespace
+from urllib.parse import unquote, urlparse
 
 import pytest
 from typer.testing import CliRunner
@@ -100,8 +103,16 @@ class Engine:
     def package_files(self):
         return tuple(stamped(f"{folder}/__init__.py") for folder in (".", *self.families))
 
-    def show(self, operation, format):
-        return f"{format} of {operation.name}\n"
+    def show(self, operation, format, choices=None, *, all_steps=False):
+        said = f" with {choices}" if choices else ""
+        return f"{format} of {operation.name}{said}{', all steps' * all_steps}\n"
+
+    def page(self, operation, folder, file="", *, root=None):
+        output = Output(PurePosixPath(f"{folder}/{operation.name}.html"), operation.body)
+        return SimpleNamespace(operation=operation, outputs=(output,), steps=0, findings=None)
+
+    def site_files(self):
+        return (Output(PurePosixPath("index.html"), "all of them\n"),)
 
     def verify(self, operation, path):
         compile(Path(path).read_text(), str(path), "exec")
@@ -538,6 +549,51 @@ def test_show_prints_the_derivation_to_stdout():
     assert run("show", "linear").stdout == "text of linear\n"
     assert run("show", "linear", "--format", "latex").stdout == "latex of linear\n"
     run("show", "linear", "--format", "word", code=2)
+
+
+def test_show_says_what_is_asked_for():
+    assert run("show", "linear", "--set", "stride=2,padding=same", "--all-steps").stdout == (
+        "text of linear with {'stride': 2, 'padding': 'same'}, all steps\n"
+    )
+
+
+def test_show_prints_one_page_at_a_time():
+    assert run("show", "linear", "--format", "html").stdout == "html of linear\n"
+    refused = run("show", "linear", "conv2d", "--format", "html", code=2)
+    assert "A page shows one operation." in refused.stderr
+
+
+def test_show_opens_pages(monkeypatch):
+    opened = []
+    monkeypatch.setattr(tempfile, "tempdir", str(Path.cwd()))
+    monkeypatch.setattr(webbrowser, "open", lambda url: opened.append(url) or True)
+    assert run("show", "linear", "conv2d", "--open").stdout == ""
+    pages = [Path(unquote(urlparse(url).path)) for url in opened]
+    assert [page.read_text() for page in pages] == ["html of linear\n", "html of correlate2d\n"]
+
+
+def test_a_page_that_no_browser_opens_is_told(monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(Path.cwd()))
+    monkeypatch.setattr(webbrowser, "open", lambda url: False)
+    assert "The page is " in run("show", "linear", "--open", code=2).stderr
+
+
+def test_gallery_writes_a_site_and_leaves_alone_what_it_did_not_write():
+    told = run("gallery", "--out", "site").stderr
+    assert "site: 3 written" in told
+    assert written("site") == [
+        ".gallery", "convolution/correlate2d.html", "dense/linear.html", "index.html",
+    ]  # fmt: skip
+    Path("site/index.html").write_text("mine")
+    refused = run("gallery", "--out", "site", code=2).stderr
+    assert "site/index.html: edited by hand" in refused.replace("\\", "/")
+    assert Path("site/index.html").read_text() == "mine"
+
+
+def test_gallery_wants_a_folder_of_its_own():
+    Path("thesis.txt").write_text("mine")
+    assert "is not empty, and no gallery" in run("gallery", "--out", ".", code=2).stderr
+    assert Path("thesis.txt").read_text() == "mine"
 
 
 def test_list_names_every_operation_and_its_aliases():

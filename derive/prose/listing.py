@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from itertools import groupby
+from itertools import groupby, repeat
 
 # What a comment ends in: "(x_bar.4)", or "(from x_bar.4)" if the line only follows from it.
 _LABEL = re.compile(r"\((?:from )?(\w+\.\d+)\)\s*$")
@@ -28,12 +28,14 @@ def lines_of(module: str) -> tuple[Line, ...]:
     label, depth = "", 0
     numbered = enumerate(module.splitlines(), 1)
     for (is_comment, indent), lines in groupby(numbered, lambda line: _kind(line[1])):
-        group = list(lines)
         if is_comment:
-            label, depth = _label(text for _, text in group), indent
-        elif indent < depth:
-            label = ""
-        found += [Line(number, escape(text), label, is_comment) for number, text in group]
+            numbers, texts = zip(*lines, strict=True)
+            labels = _labels(texts)
+            found += map(Line, numbers, map(escape, texts), labels, repeat(True))
+            label, depth = labels[-1], indent
+            continue
+        label = "" if indent < depth else label
+        found += [Line(number, escape(text), label) for number, text in lines]
     return tuple(found)
 
 
@@ -43,7 +45,13 @@ def _kind(line: str) -> tuple[bool, int]:
     return text.startswith("#"), len(line) - len(text) if text else 0
 
 
-def _label(comment: Iterator[str]) -> str:
-    text = " ".join(line.strip() for line in comment)
-    match = _LABEL.search(text)
-    return match[1] if match else ""
+def _labels(lines: Sequence[str]) -> list[str]:
+    """The label of each line of comments that follow each other; each ends in its own, if any."""
+    found: list[str] = []
+    comment: list[str] = []
+    for line in lines:
+        comment.append(line.strip(" #"))
+        if match := _LABEL.search(" ".join(comment)):
+            found += [match[1]] * len(comment)
+            comment = []
+    return found + [""] * len(comment)

@@ -53,7 +53,7 @@ class MathML(Typeset):
     def derivative(self, sign: str, of: str, by: str) -> str:
         d = "<mi>∂</mi>" if sign == "∂" else '<mi mathvariant="normal">d</mi>'
         if width(of) > _LONG:
-            return f"<mfrac>{d}{_one(d + by)}</mfrac>{THIN}{of}"
+            return f'<mfrac>{d}{_one(d + by)}</mfrac><mspace width="0.17em"/>{BREAK}{of}'
         return f"<mfrac>{_one(d + of)}{_one(d + by)}</mfrac>"
 
     def product(self, pieces: list[str]) -> str:
@@ -61,7 +61,8 @@ class MathML(Typeset):
             return "<mn>1</mn>"
         text = pieces[0]
         for before, piece in pairwise(pieces):
-            text += THIN + ("" if before.endswith("</munder>") else BREAK) + piece
+            alone = before.endswith("</munder>") and "<mtable" not in piece  # no sign is
+            text += THIN + ("" if alone else BREAK) + piece
         return text
 
     def quotient(self, over: Piece, under: Piece, in_index: bool) -> Piece:

@@ -85,7 +85,7 @@ def test_a_step_unfolds_into_those_that_it_stands_for():
 
 def test_with_all_steps_nothing_is_folded():
     root = checked_page(show(find("linear")[1], "html", all_steps=True))
-    assert root.find(".//details") is None
+    assert not [fold for fold in root.iter("details") if "steps in one" in said(fold)]
     assert root.find(".//div[@id='x_bar.3']") is not None
 
 
@@ -109,6 +109,12 @@ def test_a_label_goes_for_its_comment_and_what_stands_below():
     module = "a = 1\n# c = d +\n#     e    (from c_bar.2)\nc = 3\n# f\nf = 4\n"
     labels = [line.label for line in lines_of(module)]
     assert labels == ["", "c_bar.2", "c_bar.2", "c_bar.2", "", ""]
+
+
+def test_comments_that_follow_each_other_have_labels_of_their_own():
+    module = "# a = b    (a_bar.4)\n# c = d +\n#     e    (from\n#     c_bar.2)\nc = b\n"
+    labels = [line.label for line in lines_of(module)]
+    assert labels == ["a_bar.4", *["c_bar.2"] * 4]
 
 
 def test_a_label_ends_with_its_block():
