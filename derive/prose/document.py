@@ -16,6 +16,7 @@ from sympy import Expr, Integer, Mul
 from derive.calculus.closing import Closing, closing_lines
 from derive.calculus.derivation import Derivation
 from derive.calculus.folding import folded
+from derive.calculus.matrices import Diagonal, Hadamard, Product, Transpose, nodes
 from derive.calculus.matrix import Positions, matrix_forms, subscripts
 from derive.calculus.statements import Statement
 from derive.calculus.step import Equal, Phrase, Step, listing
@@ -29,6 +30,7 @@ from derive.prose.pictures.grammar import Picture
 from derive.prose.typeset import Notation, Row, Typeset
 from derive.prose.unrolling import straight_rows, through_time
 
+_OF_MATRICES = (Product, Transpose, Hadamard, Diagonal)  # what is not written so with indices
 _SOLVED = ("sift δ, solve for an index", "sift δ, exact division")
 
 Printer = TypeVar("Printer", bound=Typeset)
@@ -258,7 +260,7 @@ def _matrices(
 ) -> Iterable[Display]:
     """The matrix form of a line, and where what stands in it comes from."""
     forms = closing and matrix_forms(closing, positions, derivation.order)
-    if not forms:
+    if not forms or not any(isinstance(n, _OF_MATRICES) for f in forms for n in nodes(f.value)):
         return
     found = [form for one in forms for form in (one, one.diagonal) if form]
     rows = [Row(*sides_of(form, printer)) for form in found]

@@ -261,7 +261,7 @@ class Formula(ABC):
     def row(self, tensor: Tensor, place: int, index: Expr) -> str:
         """An index; a number by the name of its row, where it has one."""
         names = self.row_names.get((tensor, place), ())
-        if index.is_Integer and 0 <= int(index) < len(names):
+        if sympy.sympify(index).is_Integer and 0 <= int(index) < len(names):
             return self.words(names[int(index)])
         return self.expression(index, SUM, True)
 
