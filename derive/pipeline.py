@@ -218,11 +218,18 @@ def _cases(operation: Operation, general: Derivation) -> list[Case]:
     narrow = plain(operation)
     derived = _derived(narrow)[1]
     where = distinction(operation, narrow, {})
-    example = worked(operation, general) if operation.example else None
-    arrays = example.arrays if example else {}
-    known = {t.name for t in derived.order}
-    shown = tuple(tables({t: array for t, array in arrays.items() if t.name in known}))
-    case = Case(derived, "", where, _drawn(operation, to_system(operation), example), shown)
+    # Where the example leaves a bias out, its numbers are not those of the plain case.
+    shown, steps = (
+        (operation, general) if operation.example and not narrow.example else (narrow, derived)
+    )
+    example = worked(shown, steps) if shown.example else None
+    case = Case(derived, "", where, _drawn(shown, to_system(shown), example))
+    if example:
+        arriving = (steps.cotangent[t] for t in example.given.arriving)
+        known = {t.name for t in derived.order}
+        numbers = {t: array for t, array in example.arrays.items() if t.name in known}
+        given = (*example.given.arrays, *arriving)
+        case = replace(case, tables=tuple(tables(numbers)), given=given)
     if not where and [s.label for s in derived.steps] == [s.label for s in general.steps]:
         return [case]
     return [replace(case, title="The plain case"), Case(general, "The general case")]

@@ -106,7 +106,22 @@ def special(operation: Operation, choices: Mapping[str, Any]) -> Operation:
         rows=inner.rows,
         options=tuple(o for name, o in options.items() if bound[name] is o),
         source=operation.source,
+        example=_example(operation, bound, [t.name for t in absent], [t.name for t in given]),
     )
+
+
+def _example(
+    operation: Operation, bound: Mapping[str, Any], absent: Sequence[str], given: Sequence[str]
+) -> dict[str, Any]:
+    """The numbers of the general case, if they are some of this one, too."""
+    said = {str(name): value for name, value in operation.example.items()}
+    if not said.keys() >= {*given}:
+        return {}
+    if any(name in said and value != said[name] and not isinstance(value, Option)
+           for name, value in bound.items()):  # fmt: skip
+        return {}
+    fixed = {name for name, value in bound.items() if not isinstance(value, Option)}
+    return {name: value for name, value in said.items() if name not in {*absent, *fixed}}
 
 
 def renamed(operation: Operation, names: Mapping[str, str]) -> Operation:

@@ -19,8 +19,9 @@ from derive.calculus.folding import folded
 from derive.calculus.matrices import Diagonal, Hadamard, Product, Transpose, nodes
 from derive.calculus.matrix import Positions, matrix_forms, subscripts
 from derive.calculus.statements import Statement
-from derive.calculus.step import Equal, Phrase, Step, listing
+from derive.calculus.step import Equal, Phrase, Step, bound, listing
 from derive.language.options import Setting
+from derive.language.scalars import stop
 from derive.language.symbols import Axis, Size, Tensor
 from derive.prose.formula import PRODUCT
 from derive.prose.matrix import sides_of
@@ -95,6 +96,8 @@ class Chapter:
 
     title: str
     where: str
+    legend: tuple[Meaning, ...]
+    notes: tuple[str, ...]
     definition: tuple[str, ...]
     straight: tuple[str, ...]
     tensors: tuple[Meaning, ...]
@@ -107,6 +110,7 @@ class Chapter:
     through_time: tuple[Display, ...]
     pictures: tuple[Picture, ...]
     numbers: tuple[str, ...]
+    numbers_given: str
 
 
 @dataclass(frozen=True)
@@ -116,8 +120,6 @@ class Document:
     title: str
     summary: str
     source: str
-    notes: tuple[str, ...]
-    legend: tuple[Meaning, ...]
     conventions: str
     chapters: tuple[Chapter, ...]
 
@@ -137,6 +139,8 @@ class Case:
         What is drawn of it.
     tables : tuple of Table
         Every tensor on small numbers.
+    given : tuple of Tensor
+        Those that are given; the others follow.
     """
 
     derivation: Derivation
@@ -144,6 +148,7 @@ class Case:
     where: str = ""
     pictures: tuple[Picture, ...] = ()
     tables: tuple[Table, ...] = ()
+    given: tuple[Tensor, ...] = ()
 
 
 def document(
@@ -155,17 +160,11 @@ def document(
     """The views of the cases of one operation, the most general one last."""
     operation = cases[-1].derivation.operation
     printer = printer_of(kind, cases[-1].derivation, notation)
-    legend = [
-        Meaning(_indices(key, printer), "", printer.plain(text))
-        for key, text in operation.legend.items()
-    ]
     return Document(
         title=printer.plain(operation.name),
         summary=printer.plain(operation.summary),
         source=printer.plain(operation.source),
-        notes=tuple(map(printer.plain, filter(None, operation.notes.split("\n\n")))),
-        legend=tuple(legend),
-        conventions=_conventions(printer),
+        conventions=_conventions(printer, [case.derivation for case in cases]),
         chapters=tuple(
             _chapter(
                 case,
@@ -212,6 +211,11 @@ def _chapter(
     return Chapter(
         title=printer.plain(case.title),
         where=printer.plain(case.where),
+        legend=tuple(
+            Meaning(_indices(key, printer), "", printer.plain(text))
+            for key, text in derivation.operation.legend.items()
+        ),
+        notes=tuple(map(printer.plain, filter(None, derivation.operation.notes.split("\n\n")))),
         definition=tuple(printer.display(definition)),
         straight=tuple(printer.display(straight)) if straight else (),
         tensors=tuple(_tensor_rows(derivation, printer)),
@@ -227,6 +231,7 @@ def _chapter(
         through_time=tuple(_through_time(derivation, printer)) if lecture else (),
         pictures=case.pictures,
         numbers=tuple(map(printer.table, case.tables)),
+        numbers_given=printer.phrase(listing(case.given)),
     )
 
 
@@ -243,12 +248,12 @@ def _with_a_box(views: tuple[StepView, ...]) -> tuple[StepView, ...]:
 def _gathered(steps: Sequence[Step], printer: Typeset) -> Iterable[Display]:
     """The statement that scatters what the last step gathers, if an index was solved for."""
     solved = [step for step in steps if step.rule in _SOLVED]
-    if not solved:
-        return
-    sides = dict.fromkeys(p for step in solved for p in step.because if isinstance(p, Equal))
+    axes = [s.right.atoms(Axis) for step in solved for s in step.because if isinstance(s, Equal)]
+    if not any(len(found) > 1 for found in axes):
+        return  # a shift by a number tells nothing new
     words: Phrase = (
-        "So each entry gathers what it is sent. Scattered, each of the same terms is sent to the "
-        "entry that was read; ", *listing(sides), " leads from the one to the other:",
+        "This gathers, for each entry, the terms that were sent to it. The chain rule itself "
+        "scatters them: begin with zeros, and for all values of the indices add",
     )  # fmt: skip
     sent = [s for s in steps[0].before if s.target.tensor == steps[0].target]
     rows = [Row(*printer.sent(statement)) for statement in sent]
@@ -280,7 +285,7 @@ def _through_time(derivation: Derivation, printer: Typeset) -> Iterable[Display]
             yield Display(printer.plain(passage.title), passage.words, lines)
 
 
-def _conventions(printer: Typeset) -> str:
+def _conventions(printer: Typeset, derivations: Sequence[Derivation]) -> str:
     """What the signs mean that are not the author's."""
     loss, x, i, j, alpha = (printer.name(Name(word)) for word in ("L", "x", "i", "j", "alpha"))
     entry = printer.access(x, [alpha])
@@ -293,10 +298,16 @@ def _conventions(printer: Typeset) -> str:
         words = f"We write {printer.inline(printer.relation('=', meant, slope))}."
     equal, same = printer.equality(i, j), printer.relation("=", i, j)
     one, zero = (printer.inline(printer.number(Integer(n))) for n in (1, 0))
-    return (
-        f"Let {printer.inline(loss)} be a number that depends on the result. {words} "
-        f"{printer.inline(equal)} is {one} where {printer.inline(same)}, and {zero} elsewhere."
-    )
+    said = [
+        f"Let {printer.inline(loss)} be a number that depends on the result. {words}",
+        f"{printer.inline(equal)} is {one} where {printer.inline(same)}, and {zero} elsewhere.",
+    ]
+    steps = [step for derivation in derivations for step in derivation.steps]
+    if any(s.where and not bound(s) for step in steps for s in step.shown):
+        said.append(f"So is a condition in brackets: {one} where it holds.")
+    if any(s.value.has(stop) for derivation in derivations for s in derivation.forward):
+        said.append("What stands in stop(…) counts as a constant when it is differentiated.")
+    return " ".join(said)
 
 
 def _tensors(tensors: Iterable[Tensor], printer: Typeset) -> str:
@@ -313,7 +324,8 @@ def _named(derivation: Derivation) -> list[Statement]:
 
 def _step(step: Step, printer: Typeset, labelled: bool) -> StepView:
     """A step; where another case bears the labels that modules cite, only its number."""
-    label = step.label if labelled else f"({step.label.rpartition('.')[2]})"
+    name, _, number = step.label.rpartition(".")
+    label = step.label if labelled else f"{name} ({number})"
     return StepView(
         label=printer.plain(label),
         rule=printer.plain(step.rule),

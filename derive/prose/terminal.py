@@ -73,9 +73,6 @@ def _document(whole: Document) -> list[str]:
     lines = [whole.title, *paragraph(whole.summary, Terminal.width)]
     if whole.source:
         lines += paragraph(f"Source: {whole.source}.", Terminal.width)
-    if whole.legend:
-        legend = "; ".join(f"{row.symbol} {row.meaning}" for row in whole.legend)
-        lines += ["", *paragraph(legend + ".", Terminal.width)]
     for chapter in whole.chapters:
         lines += ["", *_chapter(chapter, whole.conventions * (chapter is whole.chapters[0]))]
     return lines
@@ -85,16 +82,17 @@ def _chapter(chapter: Chapter, conventions: str) -> list[str]:
     lines = _heading(chapter.title, "=") if chapter.title else []
     if chapter.where:
         lines += [*paragraph(chapter.where, Terminal.width), ""]
-    lines += [*chapter.definition, ""]
+    lines += chapter.definition
+    if chapter.legend:
+        legend = "; ".join(f"{row.symbol} {row.meaning}" for row in chapter.legend)
+        lines += ["", *paragraph(legend + ".", Terminal.width)]
+    lines += [""]
     lines += _table((*chapter.tensors, *chapter.symbols))
     if chapter.straight:
         words = "From one step to the next, past every weight:"
         lines += ["", words, "", *chapter.straight]
-    if chapter.numbers:
-        lines += ["", "On small numbers, given the first of them:", ""]
-        lines += [_DEEP + line for table in chapter.numbers for line in table.split("\n")]
     if chapter.forward:
-        words = "Every sum that stands within another, or inside a function, gets a name:"
+        words = "What is summed or chosen inside something else gets a name:"
         lines += ["", words, "", *chapter.forward]
     if conventions:
         lines += ["", *paragraph(conventions, Terminal.width)]
@@ -114,6 +112,10 @@ def _chapter(chapter: Chapter, conventions: str) -> list[str]:
     for display in chapter.through_time:
         title = f"{display.title}. " if display.title else ""
         lines += ["", *paragraph(title + display.words, Terminal.width), *display.lines]
+    if chapter.numbers:
+        words = f"Given {chapter.numbers_given}, all else follows."
+        lines += ["", *_heading("On small numbers", "-"), *paragraph(words, Terminal.width), ""]
+        lines += [_DEEP + line for table in chapter.numbers for line in table.split("\n")]
     return lines
 
 

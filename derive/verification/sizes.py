@@ -114,6 +114,9 @@ class Formulas:
         for holds, words in self._requires:
             if not holds(values):
                 raise Unmet(words)
+        for name, shape in self._shapes.items():
+            if any(factor(values) < 0 for factors in shape for factor in factors):
+                raise Unmet(f"an axis of {name} would be shorter than nothing")
         for name, below in self._below.items():
             if below(values) < 1:
                 raise Unmet(f"no integer could stand in {name}")
