@@ -6,7 +6,7 @@ import builtins
 import hashlib
 import linecache
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from shlex import quote
@@ -132,6 +132,11 @@ def _derived(operation: Operation) -> tuple[System, Derivation]:
     """What module and derivation have in common."""
     system = _checked(operation)
     return system, derivation(operation, system, adjoint(system))
+
+
+def derived(operation: Operation) -> Derivation:
+    """The derivation of an operation as it is: `derive.calculus.plain` has its special cases."""
+    return _derived(operation)[1]
 
 
 def written(operation: Operation, folder: str, root: Path) -> Build | None:
@@ -303,9 +308,7 @@ def package_files() -> tuple[Output, ...]:
     return (index_file(families), typed_marker(), *folders)
 
 
-def site_files() -> tuple[Output, ...]:
-    """Everything in the gallery but its pages of operations."""
-    from derive.ops import shipped
-
-    texts = {"index.html": index(shipped()), **shared()}
+def site_files(families: Mapping[str, Sequence[Operation]]) -> tuple[Output, ...]:
+    """The list of all operations, and what the pages of a gallery share."""
+    texts = {"operations.html": index(families), **shared()}
     return tuple(Output(PurePosixPath(name), text) for name, text in texts.items())

@@ -1,0 +1,142 @@
+"""Pictures that no system of statements has: curves, and images of grey pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+from sympy import Integer
+
+from derive.calculus.step import listing
+from derive.language.symbols import Access, Tensor
+from derive.prose.pictures import Picture, svg
+from derive.prose.pictures.grammar import Arrow, Cell, Note
+
+WIDE, HIGH, MARGIN = 360, 190, 34
+_DASHES = ("", "7 4", "2 3")
+_POINTS = 120
+_GREYS = 24
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A function with a name for the legend."""
+
+    name: str
+    value: Callable[[float], float]
+
+
+def curves(
+    drawn: Sequence[Curve], along: tuple[float, float], up: tuple[float, float], title: str,
+    across: str, *, ticks: tuple[Sequence[float], Sequence[float]], label=lambda tick: f"{tick:g}",
+) -> str:  # fmt: skip
+    """Functions of one variable, told apart by dashes.
+
+    Parameters
+    ----------
+    drawn : sequence of Curve
+    along, up : pair of float
+        The ranges of both axes.
+    title, across : str
+        What is to be seen, for those who do not see it; what goes to the right.
+    ticks : pair of sequences
+        Numbers on both axes.
+    label : function, optional
+        What is written at a number on the upright axis.
+    """
+    def place(x: float, y: float) -> str:
+        right = MARGIN + (x - along[0]) / (along[1] - along[0]) * WIDE
+        down = 10 + (up[1] - y) / (up[1] - up[0]) * HIGH
+        return f"{right:.1f} {down:.1f}"
+
+    parts = []
+    for tick in ticks[0]:
+        x, y = place(tick, up[0]).split()
+        parts.append(f'<path d="M{place(tick, up[0])}L{place(tick, up[1])}" class="grid"/>')
+        parts.append(f'<text x="{x}" y="{float(y) + 16:.1f}" text-anchor="middle">{_said(tick)}</text>')
+    for tick in ticks[1]:
+        x, y = place(along[0], tick).split()
+        parts.append(f'<path d="M{place(along[0], tick)}L{place(along[1], tick)}" class="grid"/>')
+        parts.append(
+            f'<text x="{float(x) - 6:.1f}" y="{float(y) + 4:.1f}" text-anchor="end">'
+            f"{escape(label(tick)).replace('-', '−')}</text>"
+        )
+    for number, curve in enumerate(drawn):
+        points = [along[0] + (along[1] - along[0]) * n / _POINTS for n in range(_POINTS + 1)]
+        line = "L".join(place(x, curve.value(x)) for x in points)
+        dashes = f' stroke-dasharray="{_DASHES[number]}"' if _DASHES[number] else ""
+        parts.append(f'<path d="M{line}" class="curve"{dashes}/>')
+        left, top = MARGIN + 10, HIGH + 48 + 18 * number
+        parts.append(f'<path d="M{left} {top - 4}h36" class="curve"{dashes}/>')
+        parts.append(f'<text x="{left + 44}" y="{top}">{escape(curve.name)}</text>')
+    right, bottom = MARGIN + WIDE, HIGH + 48
+    parts.append(f'<text x="{right}" y="{bottom}" text-anchor="end">{escape(across)} →</text>')
+    high = HIGH + 40 + 18 * len(drawn)
+    return _svg(parts, MARGIN + WIDE + 16, high, title)
+
+
+def pixels(image: np.ndarray, title: str, unit: int = 5) -> str:
+    """Grey pixels from 0, which is black, to 1; what is beyond is as black, or as white."""
+    levels = np.rint(np.clip(image, 0, 1) * (_GREYS - 1)).astype(int)
+    high, wide = levels.shape
+    parts = [f'<g transform="scale({unit})" shape-rendering="crispEdges">']
+    for level in sorted(set(levels.ravel().tolist())):
+        runs = "".join(_runs(levels == level))
+        grey = round(255 * level / (_GREYS - 1))
+        parts.append(f'<path fill="#{grey:02x}{grey:02x}{grey:02x}" d="{runs}"/>')
+    return _svg([*parts, "</g>"], wide * unit, high * unit, title)
+
+
+def _runs(where: np.ndarray):
+    """Rectangles one pixel high."""
+    for row, line in enumerate(where):
+        edges = np.flatnonzero(np.diff(np.concatenate(([0], line.astype(int), [0]))))
+        for start, stop in edges.reshape(-1, 2).tolist():
+            yield f"M{start} {row}h{stop - start}v1h-{stop - start}z"
+
+
+def _said(number: float) -> str:
+    return f"{number:g}".replace("-", "−")
+
+
+def _svg(parts: Sequence[str], wide: float, high: float, title: str) -> str:
+    body = "\n".join(parts)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{escape(title)}" '
+        f'viewBox="0 0 {wide} {high}" width="{wide}" class="drawing">\n{body}\n</svg>'
+    )
+
+
+def layers(counts: Sequence[tuple[str, int]], weights: Sequence[str]) -> str:
+    """Layers of neurons, each connected with all of the next.
+
+    Parameters
+    ----------
+    counts : sequence of (str, int)
+        For each layer its name, and how many neurons it has.
+    weights : sequence of str
+        Names of the weights between one layer and the next.
+    """
+    tallest = max(count for _, count in counts)
+    items: list[Arrow | Cell | Note] = []
+    middles = []
+    for column, (name, count) in enumerate(counts):
+        x, top = 3.0 * column, (tallest - count) * 0.8
+        middles.append([(x, top + 1.6 * row + 0.5) for row in range(count)])
+        role = "input" if column == 0 else "output" if column == len(counts) - 1 else "state"
+        for row in range(count):
+            tensor = Tensor(name, ((Integer(count),),) if count > 1 else ())
+            label = Access(tensor, Integer(row)) if count > 1 else tensor
+            cell = Cell(x, top + 1.6 * row, role, (label,), width=1.2, round=True)
+            items.append(cell)
+    for column, name in enumerate(weights):
+        for x1, y1 in middles[column]:
+            items += [Arrow((x1 + 1.2, y1), (x2, y2)) for x2, y2 in middles[column + 1]]
+        note = (Tensor(name, ()),)
+        items.append(Note(3.0 * column + 2.1, 1.6 * tallest, note, role="parameter"))
+    wide, high = 3.0 * len(counts) - 1.8, 1.6 * tallest + 0.4
+    names = [Tensor(name, ()) for name, _ in counts]
+    description = ("From left to right: ", *listing(names), ".")
+    return svg(Picture("layers", ("Layers of neurons",), description, wide, high, tuple(items)))

@@ -1,0 +1,262 @@
+"""The course as a page: every formula, picture and number is made from operations, here and now."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from html import escape
+from pathlib import PurePosixPath
+from typing import Any
+
+import sympy
+from sympy import Expr
+
+from derive.calculus.derivation import Derivation
+from derive.calculus.plain import special
+from derive.course import CHAPTERS, FOLDER, FRONT, OPERATIONS
+from derive.course.stop import Array, Code, Drawing, Line, Shown, Stop
+from derive.errors import DefinitionError
+from derive.language.notes import order_of
+from derive.language.operation import Operation
+from derive.language.symbols import Tensor
+from derive.ops import shipped
+from derive.output.files import Output
+from derive.pipeline import derived, illustrate
+from derive.prose.document import Case, Section, document, printer_of
+from derive.prose.mathml import MathML
+from derive.prose.mathml_boxes import unparted
+from derive.prose.numbers import Table, short, tables
+from derive.prose.pictures import svg
+from derive.prose.pictures.colours import DARK, properties
+from derive.prose.typeset import Row, Typeset
+from derive.templating import environment, template_source
+from derive.verification.example import Example, worked
+
+_FIELD = re.compile(r"\{(\w+)\}")
+_CODE = re.compile(r"`([^`]+)`")
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table of numbers, with the tensor that they are."""
+
+    name: str
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Boxed:
+    """The line that a gradient ends in, and its form with matrices."""
+
+    cotangent: str
+    lines: tuple[str, ...]
+    reading: str
+    matrices: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+@dataclass(frozen=True)
+class Operated:
+    """An operation at a stop, ready to be placed."""
+
+    title: str
+    name: str
+    place: str
+    definition: tuple[str, ...]
+    straight: tuple[str, ...]
+    boxed: tuple[Boxed, ...]
+    time: tuple[Any, ...]
+    pictures: tuple[str, ...]
+    grids: tuple[Grid, ...]
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A stop, ready to be placed."""
+
+    place: str
+    title: str
+    question: str
+    words: tuple[str, ...]
+    lines: tuple[str, ...]
+    grids: tuple[Grid, ...]
+    operations: tuple[Operated, ...]
+    drawings: tuple[Drawing, ...]
+    code: Code | None
+    missing: str
+
+
+def course_file() -> Output:
+    """The page that the gallery begins with."""
+    return Output(PurePosixPath("index.html"), course())
+
+
+def course() -> str:
+    """The page as text."""
+    front = [_placed(stop) for stop in FRONT]
+    chapters = [(escape(c.title), [_placed(stop) for stop in c.stops]) for c in CHAPTERS]
+    template = environment().get_template("html/course.html.j2")
+    style = template_source("html/course.css") + _dark()
+    return unparted(template.render(front=front, chapters=chapters, style=style))
+
+
+def _dark() -> str:
+    """Pictures on a page that is dark."""
+    return f"@media screen and (prefers-color-scheme: dark) {{ :root {{{properties(DARK)}}} }}\n"
+
+
+def place_of(title: str) -> str:
+    """Where on the page a stop is."""
+    return re.sub(r"[^a-z]+", "-", title.lower()).strip("-")
+
+
+def _placed(stop: Stop) -> Placed:
+    written = Words(stop)
+    lines = stop.lines()
+    return Placed(
+        place_of(stop.title),
+        escape(stop.title),
+        written.said(stop.question),
+        tuple(map(written.said, stop.words)),
+        tuple(_own(lines)) if lines else (),
+        tuple(map(_grid, stop.arrays())),
+        tuple(map(_operated, stop.shown)),
+        tuple(Drawing(d.markup, written.said(d.caption)) for d in stop.drawings()),
+        stop.code and Code(escape(stop.code.text), escape(stop.code.printed)),
+        written.said(stop.missing),
+    )
+
+
+class Words:
+    """Puts formulas and numbers in the fields of a stop's words."""
+
+    def __init__(self, stop: Stop) -> None:
+        self.stop, self.terms = stop, stop.terms()
+
+    def said(self, words: str) -> str:
+        """A paragraph as markup."""
+        text = _CODE.sub(r"<code>\1</code>", escape(words, quote=False))
+        return _FIELD.sub(lambda found: self.field(found[1]), text)
+
+    def field(self, name: str) -> str:
+        if name in self.terms:
+            return term(self.terms[name])
+        for shown in self.stop.shown:
+            printer, tensors = _names(_derived(shown))
+            if name in tensors:
+                return printer.inline(printer.tensor(tensors[name]))
+        raise DefinitionError(
+            self.stop.title,
+            f"{name} is neither a term nor a tensor of an operation shown there",
+            remedy="Give it in the terms of the stop.",
+        )
+
+
+def term(value: Any) -> str:
+    """A number or a formula among words."""
+    if isinstance(value, str):
+        return escape(value)
+    if isinstance(value, int | float) or (isinstance(value, Expr) and value.is_number):
+        return _figure(value)
+    printer = MathML(written=order_of([value]) if isinstance(value, Expr) else None)
+    return printer.inline(printer.part(value))
+
+
+def _figure(value: Any) -> str:
+    """A number: as it is, or rounded where it is long."""
+    printer = MathML()
+    number = sympy.sympify(value)
+    if number.is_Integer:
+        return printer.inline(printer.number(number))
+    size = abs(float(number))
+    if size and not 1e-3 <= size < 1e6:
+        digits, _, power = f"{size:.1e}".partition("e")
+        sign = '<mo form="prefix">−</mo>' * (number < 0)
+        return printer.inline(sign + printer.decimal(digits, str(int(power))))
+    return f"<math><mn>{short(number)}</mn></math>"
+
+
+def _own(lines: Sequence[Line]) -> list[str]:
+    printer = MathML(written=order_of([line.right for line in lines]))
+    rows = [Row(printer.expression(e.left), "=", printer.expression(e.right)) for e in lines]
+    return printer.display(rows)
+
+
+def _grid(array: Array) -> Grid:
+    printer = MathML()
+    rows = tuple(tuple(map(short, row)) for row in array.rows)
+    return Grid(printer.inline(printer.expression(array.name)), rows)
+
+
+def _operated(shown: Shown) -> Operated:
+    derivation = _derived(shown)
+    (chapter,) = document([Case(derivation)], MathML).chapters
+    sections = {section.title: section for section in chapter.sections}
+    time = {display.title: display for display in chapter.through_time}
+    drawn = illustrate(_numbered(shown), **shown.case) if shown.pictures else ()
+    return Operated(
+        escape(shown.title),
+        escape(shown.operation.name),
+        _places()[shown.operation.name],
+        chapter.definition if shown.definition else (),
+        chapter.straight if shown.straight else (),
+        tuple(_boxed(sections[name], shown.matrices) for name in shown.gradients),
+        tuple(time[title] for title in shown.time),
+        tuple(svg(picture) for picture in drawn if picture.kind in shown.pictures),
+        tuple(_grids(shown, derivation)),
+    )
+
+
+def _boxed(section: Section, matrices: bool) -> Boxed:
+    step = next((step for step in section.steps if step.boxed), section.steps[-1])
+    forms = [(d.words, d.lines) for d in section.further if d.lines] if matrices else []
+    return Boxed(section.cotangent, step.lines, step.reading, tuple(forms))
+
+
+def _grids(shown: Shown, derivation: Derivation) -> Iterable[Grid]:
+    if not shown.numbers:
+        return
+    printer, tensors = _names(derivation)
+    for table in numbers(shown):
+        name = table.name.tensor.name
+        entry = printer.tensor(tensors[name]) if name in tensors else printer.tensor(table.name)
+        index = [printer.expression(i) for i in table.name.index]
+        yield Grid(printer.inline(printer.access(entry, index)), table.rows)
+
+
+def numbers(shown: Shown) -> tuple[Table, ...]:
+    """The tables of a stop's operation, in the order asked for."""
+    arrays = {tensor.name: (tensor, array) for tensor, array in example(shown).arrays.items()}
+    return tuple(tables(dict(arrays[name] for name in shown.numbers)))
+
+
+@cache
+def example(shown: Shown) -> Example:
+    """The worked example of an operation shown."""
+    return worked(_numbered(shown))
+
+
+def _numbered(shown: Shown) -> Operation:
+    given = shown.example or shown.operation.example
+    return replace(shown.operation, example=given)
+
+
+def _names(derivation: Derivation) -> tuple[Typeset, Mapping[str, Tensor]]:
+    """A printer, and tensors and cotangents by the names that they have in code."""
+    tensors = {t.name: t for t in derivation.order} | {
+        f"{tensor.name}_bar": bar for tensor, bar in derivation.cotangent.items()
+    }
+    return printer_of(MathML, derivation), tensors
+
+
+@cache
+def _derived(shown: Shown) -> Derivation:
+    return derived(special(shown.operation, shown.case))
+
+
+@cache
+def _places() -> dict[str, str]:
+    """The pages of operations."""
+    families = {**shipped(), FOLDER: OPERATIONS}
+    return {o.name: f"{family}/{o.name}.html" for family, members in families.items() for o in members}
