@@ -4,10 +4,12 @@ The content is data, a file a chapter. `derive.course.page` makes the page of it
 nothing of it.
 """
 
-from derive.course import convolution, front, neurons
+from derive.course import convolution, front, gates, neurons, pooling, recurrence
 from derive.course.networks import cnn, network_by_hand, neuron, residual_block
 
 FOLDER = "course"  # of the pages of its own operations
 OPERATIONS = (neuron, network_by_hand, cnn, residual_block)
 FRONT = front.STOPS
-CHAPTERS = (neurons.CHAPTER, convolution.CHAPTER)
+CHAPTERS = tuple(
+    chapter.CHAPTER for chapter in (neurons, convolution, pooling, recurrence, gates)
+)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import sympy
-from sympy import Add, Mul, Symbol
+from sympy import Add, Integer, Mul, Symbol
 
 from derive.calculus.lift import to_system
 from derive.calculus.plain import special
@@ -76,18 +76,23 @@ CORRELATION = Stop(
     title="Correlation and the rotated filter",
     question="Libraries call it convolution, but they do not flip. Does it matter?",
     words=(
-        "Without the flip it is a correlation. In letters, for the first entry of a filter F of "
-        "two by two that slides over an image x of three by three, first the correlation and then "
-        "the convolution:",
+        "Each is the other one with the filter turned by half a turn. Where filters are learned it "
+        "does not matter: the network learns the turned one. Where a filter is given, it does.",
+        "Without the flip it is a correlation. In letters, for the first entry of a filter {F} of "
+        "two by two that slides over an image {x} of three by three, first the correlation and "
+        "then the convolution:",
     ),
+    terms=lambda: {"F": Symbol("F"), "x": Symbol("x")},
     lines=_in_letters,
     shown=(
         Shown(
-            operation("signal_correlate2d"), gradients=("x",), case={"mode": "valid"},
-            pictures=("matrix",), numbers=("x", "kernel", "y"),
+            operation("correlate2d"), title="Correlation", gradients=("x",), pictures=("frames",),
+            numbers=("x", "weight", "y"),
         ),
-        Shown(operation("signal_convolve2d"), gradients=("x",), case={"mode": "valid"},
-              numbers=("x", "kernel", "y")),
+        Shown(
+            operation("convolve2d"), title="Convolution", gradients=("x",), pictures=("frames",),
+            numbers=("x", "weight", "y"),
+        ),
     ),
     code=Code(
         "import numpy as np\n"
@@ -106,7 +111,7 @@ def _counts() -> Mapping[str, Any]:
     side, colours, filters, taps, padding = 32, 3, 10, 5, 2
     weight, bias = (t for t in layer.inputs if t.parameter)
     counts = {"N": 1, "C": colours, "K": filters, "H": side, "W": side, "U": taps, "V": taps}
-    values = {s: counts[s.name] for s in layer.sizes if s.name in counts}
+    values = {s: Integer(counts[s.name]) for s in layer.sizes if s.name in counts}
     values |= {s: 1 for o in layer.options for s in o.settings}
     values |= {s: padding for s in layer.options[1].settings}
     high, wide = (s.formula.xreplace(values) for s in layer.sizes if s.name in ("P", "Q"))
@@ -120,7 +125,7 @@ def _counts() -> Mapping[str, Any]:
         "side": side, "colours": colours, "filters": filters, "taps": taps, "padding": padding,
         "high": high, "wide": wide, "one": entries(weight) / filters + 1, "total": total,
         "outputs": high * wide * filters, "dense": int(dense),
-    }  # fmt: skip
+    } | {letter: Symbol(letter) for letter in "HUPabsd"}  # fmt: skip
 
 
 def _sizes() -> tuple[Line, ...]:
@@ -136,15 +141,14 @@ SIZES = Stop(
     title="Sizes, padding, stride and counts",
     question="How large is the result, and how many parameters does a layer have?",
     words=(
-        "Count where the filter fits. An image of H rows gets zeros above and below. A filter of U "
-        "rows then fits at every place that is a multiple of the stride. What remains at the end "
-        "is not read. Below, a and b are the zeros on both sides, s is the stride, and d the step "
-        "from one tap of the filter to the next.",
         "Take an image of {side} × {side} pixels in {colours} colours, and {filters} filters of "
         "{taps} × {taps} with {padding} zeros around the image. Each filter reads all colours and "
         "has one bias: {one} parameters. All of them have {total}. The result has {high} × {wide} "
         "pixels for each filter, {outputs} numbers. A layer that connects everything with "
         "everything would need {dense} weights for them.",
+        "Count where the filter fits. An image of {H} rows gets {a} rows of zeros above and {b} "
+        "below. A filter of {U} rows then stands at every place that is a multiple of the stride "
+        "{s}, as long as it fits; its taps are {d} rows apart. There are {P} such places:",
     ),
     terms=_counts,
     lines=_sizes,
@@ -252,7 +256,7 @@ LAYER = Stop(
         "x, weight = np.arange(1.0, 10).reshape(1, 1, 3, 3), np.array([[[[1.0, 2], [0, -1]]]])\n"
         "y, residuals = correlate2d.forward(x, weight)\n"
         "print(correlate2d.backward(np.ones_like(y), residuals).weight[0, 0].tolist())",
-        "",
+        "[[12.0, 16.0], [24.0, 28.0]]",
     ),
 )  # fmt: skip
 

@@ -77,7 +77,7 @@ def curves(
     return _svg(parts, MARGIN + WIDE + 16, high, title)
 
 
-def pixels(image: np.ndarray, title: str, unit: int = 5) -> str:
+def pixels(image: np.ndarray, title: str, unit: int = 4) -> str:
     """Grey pixels from 0, which is black, to 1; what is beyond is as black, or as white."""
     levels = np.rint(np.clip(image, 0, 1) * (_GREYS - 1)).astype(int)
     high, wide = levels.shape
@@ -86,7 +86,8 @@ def pixels(image: np.ndarray, title: str, unit: int = 5) -> str:
         runs = "".join(_runs(levels == level))
         grey = round(255 * level / (_GREYS - 1))
         parts.append(f'<path fill="#{grey:02x}{grey:02x}{grey:02x}" d="{runs}"/>')
-    return _svg([*parts, "</g>"], wide * unit, high * unit, title)
+    frame = f'<path class="frame" d="M0 0h{wide * unit}v{high * unit}H0z"/>'
+    return _svg([*parts, "</g>", frame], wide * unit, high * unit, title)
 
 
 def _runs(where: np.ndarray):

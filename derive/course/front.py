@@ -30,7 +30,7 @@ IDEA = Stop(
         ),
         Shown(
             operation("max_pool1d"), title="The maximum routes", gradients=("x",),
-            pictures=("winner",),
+            case={"kernel_size": 2}, pictures=("winner",),
         ),
     ),
 )  # fmt: skip

@@ -102,9 +102,9 @@ BY_HAND = Stop(
         "its own gradient {E_bar} is one.",
         "Backpropagation is the order of the work. First the gradient by {s}, the last sum. It is "
         "used for {v_bar}, and handed back through {v} to the hidden neurons. Theirs is used for "
-        "{theta_bar}. Nothing is computed twice. In the line for {theta_bar}, read the factors "
-        "from left to right: the error, the slope of the last neuron, the weight between, the "
-        "slope of the hidden neuron, the input.",
+        "{theta_bar}. Nothing is computed twice. In the line for {theta_bar} there is a "
+        "factor for each thing on the way: the error, the slope of the last neuron, the weight "
+        "between, the slope of the hidden neuron, the input.",
         "A gradient step goes the other way: each weight loses {rate} times its gradient. On these "
         "numbers one step takes the error from {before} to {after}.",
     ),
@@ -117,7 +117,7 @@ BY_HAND = Stop(
     ),
     drawings=lambda: (
         Drawing(
-            layers((("x", 2), ("h", 2), ("y", 1)), ("theta", "v")),
+            layers((("x", 2), ("h", 2), ("y", 1)), ("θ", "v")),
             "Values go to the right, gradients come back along the same lines.",
         ),
     ),
@@ -127,7 +127,7 @@ BY_HAND = Stop(
         "module, x = derive.compile(network_by_hand), np.array([1.0, 2.0])\n"
         "E, kept = module.forward(x, np.ones((2, 2)), np.ones(2), np.array(1.0))\n"
         "print(np.round(module.backward(np.array(1.0), kept).theta, 6))",
-        "",
+        "[[-0.00066 -0.00132]\n [-0.00066 -0.00132]]",
     ),
 )  # fmt: skip
 

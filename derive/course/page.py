@@ -168,13 +168,15 @@ def _figure(value: Any) -> str:
     printer = MathML()
     number = sympy.sympify(value)
     if number.is_Integer:
-        return printer.inline(printer.number(number))
+        sign = '<mo form="prefix">−</mo>' * bool(number < 0)
+        return printer.inline(f"{sign}<mn>{abs(int(number)):,}</mn>")
     size = abs(float(number))
     if size and not 1e-3 <= size < 1e6:
         digits, _, power = f"{size:.1e}".partition("e")
-        sign = '<mo form="prefix">−</mo>' * (number < 0)
+        sign = '<mo form="prefix">−</mo>' * bool(number < 0)
         return printer.inline(sign + printer.decimal(digits, str(int(power))))
-    return f"<math><mn>{short(number)}</mn></math>"
+    sign = '<mo form="prefix">−</mo>' * bool(number < 0)
+    return printer.inline(f"{sign}<mn>{short(abs(number))}</mn>")
 
 
 def _own(lines: Sequence[Line]) -> list[str]:
