@@ -4,12 +4,28 @@ The content is data, a file a chapter. `derive.course.page` makes the page of it
 nothing of it.
 """
 
-from derive.course import convolution, front, gates, neurons, pooling, recurrence
+from derive.course import (
+    convolution,
+    front,
+    gates,
+    neurons,
+    pooling,
+    recurrence,
+    shapes,
+    training,
+)
 from derive.course.networks import cnn, network_by_hand, neuron, residual_block
 
 FOLDER = "course"  # of the pages of its own operations
 OPERATIONS = (neuron, network_by_hand, cnn, residual_block)
 FRONT = front.STOPS
-CHAPTERS = tuple(
-    chapter.CHAPTER for chapter in (neurons, convolution, pooling, recurrence, gates)
+CHAPTERS = (
+    neurons.CHAPTER,
+    convolution.CHAPTER,
+    pooling.CHAPTER,
+    recurrence.CHAPTER,
+    gates.CHAPTER,
+    shapes.CHAPTER,
+    training.CHAPTER,
+    training.BEYOND,
 )

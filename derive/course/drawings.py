@@ -14,7 +14,7 @@ from derive.language.symbols import Access, Tensor
 from derive.prose.pictures import Picture, svg
 from derive.prose.pictures.grammar import Arrow, Cell, Note
 
-WIDE, HIGH, MARGIN = 360, 190, 34
+WIDE, HIGH, MARGIN = 360, 190, 42
 _DASHES = ("", "7 4", "2 3")
 _POINTS = 120
 _GREYS = 24
@@ -30,7 +30,8 @@ class Curve:
 
 def curves(
     drawn: Sequence[Curve], along: tuple[float, float], up: tuple[float, float], title: str,
-    across: str, *, ticks: tuple[Sequence[float], Sequence[float]], label=lambda tick: f"{tick:g}",
+    across: str, *, ticks: tuple[Sequence[float], Sequence[float]],
+    label: Callable[[float], str] | None = None,
 ) -> str:  # fmt: skip
     """Functions of one variable, told apart by dashes.
 
@@ -44,8 +45,10 @@ def curves(
     ticks : pair of sequences
         Numbers on both axes.
     label : function, optional
-        What is written at a number on the upright axis.
+        What is written at a number on the upright axis, as markup.
     """
+    label = label or _said
+
     def place(x: float, y: float) -> str:
         right = MARGIN + (x - along[0]) / (along[1] - along[0]) * WIDE
         down = 10 + (up[1] - y) / (up[1] - up[0]) * HIGH
@@ -61,7 +64,7 @@ def curves(
         parts.append(f'<path d="M{place(along[0], tick)}L{place(along[1], tick)}" class="grid"/>')
         parts.append(
             f'<text x="{float(x) - 6:.1f}" y="{float(y) + 4:.1f}" text-anchor="end">'
-            f"{escape(label(tick)).replace('-', '−')}</text>"
+            f"{label(tick)}</text>"
         )
     for number, curve in enumerate(drawn):
         points = [along[0] + (along[1] - along[0]) * n / _POINTS for n in range(_POINTS + 1)]

@@ -71,10 +71,11 @@ def _cnn() -> Operation:
     a = filters["y"]
     n, c, p, q = axes("n k p q", *a.shape)
     r = tensor("r", *a.shape, outside=-oo)
-    pool = part(max_pool(2), lambda name: {"y": "m", "n": "n"}.get(name, f"{name}_pool"), x=r)
+    called = dict(zip("yncpquvPQ", "mnkijstIJ", strict=True))
+    pool = part(max_pool(2), lambda name: called.get(name, f"{name}_pool"), x=r)
     m, y = pool["y"], tensor("y", N, O)
     (o,) = axes("o", O)
-    *_, row, column = axes("n k p_pool q_pool", *m.shape)
+    *_, row, column = axes("n k i j", *m.shape)
     theta = parameter("theta", O, *m.shape[1:])
     return compose(
         "cnn",
@@ -92,7 +93,7 @@ def _cnn() -> Operation:
                 [1, 0, 2, 1, 0], [0, 1, 1, 3, 1], [2, 1, 0, 0, 1], [1, 0, 1, 2, 0], [0, 1, 1, 0, 3]
             ]]],
             "weight": [[[[1, 0], [0, -1]]]],
-            "theta": [[[[1, 1], [-1, 0]]], [[[0, 1], [1, 2]]]],
+            "theta": [[[[1, 0], [1, 0]]], [[[0, 1], [1, 2]]]],
         },
     )  # fmt: skip
 

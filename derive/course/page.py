@@ -24,7 +24,7 @@ from derive.language.symbols import Tensor
 from derive.ops import shipped
 from derive.output.files import Output
 from derive.pipeline import derived, illustrate
-from derive.prose.document import Case, Section, document, printer_of
+from derive.prose.document import Case, Display, Section, document, printer_of
 from derive.prose.mathml import MathML
 from derive.prose.mathml_boxes import unparted
 from derive.prose.numbers import Table, short, tables
@@ -34,7 +34,9 @@ from derive.prose.typeset import Row, Typeset
 from derive.templating import environment, template_source
 from derive.verification.example import Example, worked
 
+_LARGE = 1000  # what is so needs no digits behind the point
 _FIELD = re.compile(r"\{(\w+)\}")
+_CITED = re.compile(r" \(\w+\.\d+(?:, \w+\.\d+)*\)")  # steps
 _CODE = re.compile(r"`([^`]+)`")
 
 
@@ -176,7 +178,8 @@ def _figure(value: Any) -> str:
         sign = '<mo form="prefix">−</mo>' * bool(number < 0)
         return printer.inline(sign + printer.decimal(digits, str(int(power))))
     sign = '<mo form="prefix">−</mo>' * bool(number < 0)
-    return printer.inline(f"{sign}<mn>{short(abs(number))}</mn>")
+    digits = f"{size:,.0f}" if size >= _LARGE else short(abs(number))
+    return printer.inline(f"{sign}<mn>{digits}</mn>")
 
 
 def _own(lines: Sequence[Line]) -> list[str]:
@@ -204,10 +207,15 @@ def _operated(shown: Shown) -> Operated:
         chapter.definition if shown.definition else (),
         chapter.straight if shown.straight else (),
         tuple(_boxed(sections[name], shown.matrices) for name in shown.gradients),
-        tuple(time[title] for title in shown.time),
+        tuple(_uncited(time[title]) for title in shown.time),
         tuple(svg(picture) for picture in drawn if picture.kind in shown.pictures),
         tuple(_grids(shown, derivation)),
     )
+
+
+def _uncited(display: Display) -> Display:
+    """Without the labels of steps, which are on another page."""
+    return replace(display, words=_CITED.sub("", display.words))
 
 
 def _boxed(section: Section, matrices: bool) -> Boxed:

@@ -31,7 +31,7 @@ ELMAN = Stop(
     ),
     shown=(
         Shown(
-            operation("rnn"), gradients=("h", "weight_hh", "weight_ih"), matrices=True,
+            operation("rnn"), gradients=("h", "weight_hh"), matrices=True,
             time=("Recursion", "Unrolled", "Double sum"), pictures=("recurrence",),
             numbers=("x", "weight_ih", "weight_hh", "h", "h_bar", "weight_hh_bar"),
         ),
@@ -59,14 +59,20 @@ def _powers() -> Mapping[str, Any]:
 
 def _growth() -> tuple[Drawing, ...]:
     drawn = [
-        Curve(f"{float(w):g} to the power of t", lambda t, w=w: t * log10(w)) for w in (ABOVE, 1, BELOW)
+        Curve(f"{float(w):g} to the power of t", lambda t, w=w: t * log10(w))
+        for w in (ABOVE, 1, BELOW)
     ]
     picture = curves(
         drawn, (0, STEPS), (-5, 5),
         "Three straight lines from one: the first rises, the second stays, the third falls.", "t",
-        ticks=((0, 250, 500, 750, STEPS), (-4, -2, 0, 2, 4)), label=lambda tick: f"1e{tick:g}",
+        ticks=((0, 250, 500, 750, STEPS), (-4, -2, 0, 2, 4)), label=_power_of_ten,
     )  # fmt: skip
-    return (Drawing(picture, "Each line on the left is a hundred times the one below it."),)
+    return (Drawing(picture, "The scale is logarithmic: from one line to the next it goes up a hundredfold."),)
+
+
+def _power_of_ten(exponent: float) -> str:
+    sign = "−" * (exponent < 0)
+    return f'10<tspan dy="-5" font-size="10">{sign}{abs(exponent)}</tspan>'
 
 
 VANISHING = Stop(
