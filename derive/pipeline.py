@@ -38,7 +38,7 @@ from derive.prose.html import render_html
 from derive.prose.latex import render_latex
 from derive.prose.pictures import Picture, pictures
 from derive.prose.terminal import render_text
-from derive.verification.example import worked
+from derive.verification.example import Example, worked
 from derive.verification.gate import Findings, examine
 
 
@@ -201,21 +201,23 @@ def _cases(operation: Operation, general: Derivation) -> list[Case]:
     return [Case(derived, "The plain case", where), Case(general, "The general case")]
 
 
-def illustrate(operation: Operation, **said: Any) -> tuple[Picture, ...]:
+def illustrate(operation: Operation | Example, **said: Any) -> tuple[Picture, ...]:
     """The pictures of an operation, on the numbers of its example where it has one.
 
     Parameters
     ----------
-    operation : Operation
-        The definition.
+    operation : Operation or Example
+        The definition, or its worked example, if there is one already.
     **said
         Options by name; the others have their defaults. Sums and winners are those of the example,
         whatever is said.
     """
+    example = operation if isinstance(operation, Example) else None
+    operation = example.operation if example else operation
     system = _checked(operation)
-    if not operation.example:
+    if example is None and not operation.example:
         return pictures(system, operation.options, said=said)
-    example = worked(operation)
+    example = example or worked(operation)
     values = example.given.values
     return pictures(system, operation.options, said=said, arrays=example.arrays, values=values)
 

@@ -24,16 +24,18 @@ from derive.language.symbols import Tensor
 from derive.ops import shipped
 from derive.output.files import Output
 from derive.pipeline import derived, illustrate
-from derive.prose.document import Case, Display, Section, document, printer_of
+from derive.prose.document import Case, Display, Section, document
+from derive.prose.document import Chapter as DocumentChapter, printer_of
 from derive.prose.mathml import MathML
 from derive.prose.mathml_boxes import unparted
 from derive.prose.numbers import Table, short, tables
-from derive.prose.pictures import svg
+from derive.prose.pictures import Picture, svg
 from derive.prose.pictures.colours import DARK, properties
 from derive.prose.typeset import Row, Typeset
 from derive.templating import environment, template_source
 from derive.verification.example import Example, worked
 
+_WITH_NUMBERS = {"frames", "winner"}  # kinds of pictures
 _LARGE = 1000  # what is so needs no digits behind the point
 _FIELD = re.compile(r"\{(\w+)\}")
 _CITED = re.compile(r" \(\w+\.\d+(?:, \w+\.\d+)*\)")  # steps
@@ -196,10 +198,9 @@ def _grid(array: Array) -> Grid:
 
 def _operated(shown: Shown) -> Operated:
     derivation = _derived(shown)
-    (chapter,) = document([Case(derivation)], MathML).chapters
+    chapter = _chapter(shown.operation, tuple(shown.case.items()))
     sections = {section.title: section for section in chapter.sections}
     time = {display.title: display for display in chapter.through_time}
-    drawn = illustrate(_numbered(shown), **shown.case) if shown.pictures else ()
     return Operated(
         escape(shown.title),
         escape(shown.operation.name),
@@ -208,9 +209,17 @@ def _operated(shown: Shown) -> Operated:
         chapter.straight if shown.straight else (),
         tuple(_boxed(sections[name], shown.matrices) for name in shown.gradients),
         tuple(_uncited(time[title]) for title in shown.time),
-        tuple(svg(picture) for picture in drawn if picture.kind in shown.pictures),
+        tuple(svg(picture) for picture in _drawn(shown) if picture.kind in shown.pictures),
         tuple(_grids(shown, derivation)),
     )
+
+
+def _drawn(shown: Shown) -> tuple[Picture, ...]:
+    if not shown.pictures:
+        return ()
+    if _WITH_NUMBERS & {*shown.pictures}:
+        return illustrate(example(shown), **shown.case)
+    return illustrate(replace(shown.operation, example={}), **shown.case)
 
 
 def _uncited(display: Display) -> Display:
@@ -241,15 +250,16 @@ def numbers(shown: Shown) -> tuple[Table, ...]:
     return tuple(tables(dict(arrays[name] for name in shown.numbers)))
 
 
-@cache
 def example(shown: Shown) -> Example:
     """The worked example of an operation shown."""
-    return worked(_numbered(shown))
+    if not shown.example:
+        return _worked(shown.operation)
+    return worked(replace(shown.operation, example=shown.example))
 
 
-def _numbered(shown: Shown) -> Operation:
-    given = shown.example or shown.operation.example
-    return replace(shown.operation, example=given)
+@cache
+def _worked(operation: Operation) -> Example:
+    return worked(operation)
 
 
 def _names(derivation: Derivation) -> tuple[Typeset, Mapping[str, Tensor]]:
@@ -260,9 +270,18 @@ def _names(derivation: Derivation) -> tuple[Typeset, Mapping[str, Tensor]]:
     return printer_of(MathML, derivation), tensors
 
 
-@cache
 def _derived(shown: Shown) -> Derivation:
-    return derived(special(shown.operation, shown.case))
+    return _derived_case(shown.operation, tuple(shown.case.items()))
+
+
+@cache
+def _derived_case(operation: Operation, case: tuple[tuple[str, Any], ...]) -> Derivation:
+    return derived(special(operation, dict(case)))
+
+
+@cache
+def _chapter(operation: Operation, case: tuple[tuple[str, Any], ...]) -> DocumentChapter:
+    return document([Case(_derived_case(operation, case))], MathML).chapters[0]
 
 
 @cache
