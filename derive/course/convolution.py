@@ -155,7 +155,11 @@ SIZES = Stop(
     shown=(
         Shown(
             operation("correlate2d"), gradients=("x",), case={"stride": 2, "padding": 1},
-            pictures=("window",),
+            pictures=("window",), numbers=("x", "weight", "y", "y_bar", "x_bar"),
+            example={
+                "x": [[[[1, 2, 3], [4, 5, 6], [7, 8, 9]]]], "weight": [[[[1, 2], [0, -1]]]],
+                "stride": 2, "padding": 1,
+            },
         ),
     ),
     code=Code(
@@ -216,7 +220,12 @@ FILTERS = Stop(
         for name, rows in (("blur", _BLUR), ("sharpen", _SHARPEN), ("edges", _EDGES))
     ),
     drawings=_images,
-    shown=(Shown(operation("signal_correlate2d"), gradients=("kernel",), definition=False),),
+    shown=(
+        Shown(
+            operation("signal_correlate2d"), gradients=("kernel",),
+            numbers=("x", "kernel", "y", "y_bar", "kernel_bar"),
+        ),
+    ),
     code=Code(
         "import numpy as np\n"
         "from generated import signal_correlate2d\n"
@@ -240,9 +249,10 @@ LAYER = Stop(
         "A tap of {weight} is used at every place. Its gradient collects, over all places, the "
         "pixel that it met and the gradient of the result. This is a correlation of {x} with "
         "{y_bar}. The bias meets a one everywhere: its gradient is a sum.",
-        "As a matrix, the layer is C, and the way back is its transpose. A row of C holds the taps "
+        "As a matrix, the layer is {C}, and the way back is its transpose. A row of {C} holds the taps "
         "from left to right; a row of the transpose holds them from right to left.",
     ),
+    terms=lambda: {"C": Symbol("C")},
     shown=(
         Shown(
             operation("correlate2d"), gradients=("x", "weight", "bias"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 
 import numpy as np
 from sympy import Integer
@@ -90,7 +91,7 @@ def pixels(image: np.ndarray, title: str, unit: int = 4) -> str:
         grey = round(255 * level / (_GREYS - 1))
         parts.append(f'<path fill="#{grey:02x}{grey:02x}{grey:02x}" d="{runs}"/>')
     frame = f'<path class="frame" d="M0 0h{wide * unit}v{high * unit}H0z"/>'
-    return _svg([*parts, "</g>", frame], wide * unit, high * unit, title)
+    return _svg([*parts, "</g>", frame], wide * unit, high * unit, title, "pixels")
 
 
 def _runs(where: np.ndarray):
@@ -105,11 +106,13 @@ def _said(number: float) -> str:
     return f"{number:g}".replace("-", "−")
 
 
-def _svg(parts: Sequence[str], wide: float, high: float, title: str) -> str:
+def _svg(
+    parts: Sequence[str], wide: float, high: float, title: str, kind: str = "curves"
+) -> str:
     body = "\n".join(parts)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{escape(title)}" '
-        f'viewBox="0 0 {wide} {high}" width="{wide}" class="drawing">\n{body}\n</svg>'
+        f'viewBox="0 0 {wide} {high}" width="{wide}" class="drawing {kind}">\n{body}\n</svg>'
     )
 
 
@@ -144,3 +147,36 @@ def layers(counts: Sequence[tuple[str, int]], weights: Sequence[str]) -> str:
     names = [Tensor(name, ()) for name, _ in counts]
     description = ("From left to right: ", *listing(names), ".")
     return svg(Picture("layers", ("Layers of neurons",), description, wide, high, tuple(items)))
+
+
+def chain(names: Sequence[str], past: tuple[int, int] | None = None) -> str:
+    """Boxes one behind the other; gradients come back along dashed arrows.
+
+    Parameters
+    ----------
+    names : sequence of str
+        What stands in the boxes.
+    past : pair of int, optional
+        Boxes between which there is another way, past those between.
+    """
+    wide, apart, y = 2.4, 0.8, 1.2 if past else 0.0
+    items: list[Arrow | Cell | Note] = []
+    for number, name in enumerate(names):
+        x = number * (wide + apart)
+        role = "input" if number == 0 else "output" if number == len(names) - 1 else "state"
+        items.append(Cell(x, y, role, (name,), width=wide, round=True))
+        if number:
+            items.append(Arrow((x - apart, y + 0.3), (x, y + 0.3)))
+            items.append(Arrow((x, y + 0.7), (x - apart, y + 0.7), "cotangent", "dashed"))
+    if past:
+        start, end = ((box + 0.5) * wide + box * apart for box in past)
+        for shift, role, line in ((0.0, "plain", "solid"), (0.4, "cotangent", "dashed")):
+            corners = [(start + shift, y), (start + shift, shift + 0.2)]
+            corners += [(end - shift, shift + 0.2), (end - shift, y)]
+            if role == "cotangent":
+                corners.reverse()
+            for before, after in pairwise(corners):
+                items.append(Arrow(before, after, role, line))
+    words = ("From left to right: ", ", ".join(names), ". Gradients go from right to left.")
+    whole = len(names) * (wide + apart) - apart
+    return svg(Picture("chain", ("Boxes in a row",), words, whole, y + 1, tuple(items)))

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import sympy
-from sympy import Expr
+from sympy import Expr, Integer
 
 from derive.calculus.derivation import Derivation
 from derive.calculus.plain import special
@@ -48,6 +48,7 @@ class Grid:
 
     name: str
     rows: tuple[tuple[str, ...], ...]
+    start: str = ""  # the index of the first, if it is not 0
 
 
 @dataclass(frozen=True)
@@ -237,11 +238,14 @@ def _grids(shown: Shown, derivation: Derivation) -> Iterable[Grid]:
     if not shown.numbers:
         return
     printer, tensors = _names(derivation)
+    arrays = {tensor.name: tensor for tensor in example(shown).arrays}
     for table in numbers(shown):
         name = table.name.tensor.name
+        first = next((Integer(o) for o in arrays[name].offset if o), None)
         entry = printer.tensor(tensors[name]) if name in tensors else printer.tensor(table.name)
         index = [printer.expression(i) for i in table.name.index]
-        yield Grid(printer.inline(printer.access(entry, index)), table.rows)
+        start = "" if first is None else printer.inline(printer.expression(first))
+        yield Grid(printer.inline(printer.access(entry, index)), table.rows, start)
 
 
 def numbers(shown: Shown) -> tuple[Table, ...]:

@@ -1,8 +1,9 @@
 """The sixth chapter: recurrent networks put together, and shortcuts."""
 
+from derive.course.drawings import chain
 from derive.course.networks import residual_block
 from derive.course.shipped import operation
-from derive.course.stop import Chapter, Code, Shown, Stop
+from derive.course.stop import Chapter, Code, Drawing, Shown, Stop
 
 _SEQUENCE = [[[1]], [[0]], [[-1]]]
 
@@ -128,6 +129,12 @@ SHORTCUT = Stop(
         ),
         Shown(operation("residual_add"), gradients=("left", "right"),
               numbers=("left", "right", "y", "y_bar", "left_bar")),
+    ),
+    drawings=lambda: (
+        Drawing(
+            chain(("x", "layer", "sum", "y"), past=(0, 2)),
+            "Upper way: the shortcut. Dashed: gradients.",
+        ),
     ),
     code=Code(
         "import numpy as np, derive\n"

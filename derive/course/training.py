@@ -1,7 +1,8 @@
 """The last chapter: losses, and what makes training work; and convolution without indices."""
 
+from derive.course.drawings import chain
 from derive.course.shipped import operation
-from derive.course.stop import Chapter, Code, Shown, Stop
+from derive.course.stop import Chapter, Code, Drawing, Shown, Stop
 
 END_TO_END = Stop(
     title="CNN and LSTM from end to end",
@@ -16,6 +17,12 @@ END_TO_END = Stop(
         Shown(
             operation("cross_entropy_probabilities"), gradients=("x",),
             numbers=("x", "target", "x_bar"),
+        ),
+    ),
+    drawings=lambda: (
+        Drawing(
+            chain(("images", "filters", "pooling", "LSTM", "softmax", "loss")),
+            "Dashed: gradients. The first one comes from the loss.",
         ),
     ),
     code=Code(
