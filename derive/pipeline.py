@@ -212,12 +212,13 @@ def illustrate(operation: Operation | Example, **said: Any) -> tuple[Picture, ..
         Options by name; the others have their defaults. Sums and winners are those of the example,
         whatever is said.
     """
-    example = operation if isinstance(operation, Example) else None
-    operation = example.operation if example else operation
+    if isinstance(operation, Example):
+        example, operation = operation, operation.operation
+    else:
+        example = worked(operation) if operation.example else None
     system = _checked(operation)
-    if example is None and not operation.example:
+    if example is None:
         return pictures(system, operation.options, said=said)
-    example = example or worked(operation)
     values = example.given.values
     return pictures(system, operation.options, said=said, arrays=example.arrays, values=values)
 

@@ -113,7 +113,7 @@ def _counts() -> Mapping[str, Any]:
     counts = {"N": 1, "C": colours, "K": filters, "H": side, "W": side, "U": taps, "V": taps}
     values = {s: Integer(counts[s.name]) for s in layer.sizes if s.name in counts}
     values |= {s: 1 for o in layer.options for s in o.settings}
-    values |= {s: padding for s in layer.options[1].settings}
+    values |= dict.fromkeys(layer.options[1].settings, padding)
     high, wide = (s.formula.xreplace(values) for s in layer.sizes if s.name in ("P", "Q"))
 
     def entries(tensor) -> sympy.Expr:
@@ -249,8 +249,8 @@ LAYER = Stop(
         "A tap of {weight} is used at every place. Its gradient collects, over all places, the "
         "pixel that it met and the gradient of the result. This is a correlation of {x} with "
         "{y_bar}. The bias meets a one everywhere: its gradient is a sum.",
-        "As a matrix, the layer is {C}, and the way back is its transpose. A row of {C} holds the taps "
-        "from left to right; a row of the transpose holds them from right to left.",
+        "As a matrix, the layer is {C}, and the way back is its transpose. A row of {C} holds the "
+        "taps from left to right; a row of the transpose holds them from right to left.",
     ),
     terms=lambda: {"C": Symbol("C")},
     shown=(

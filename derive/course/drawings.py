@@ -13,7 +13,7 @@ from sympy import Integer
 from derive.calculus.step import listing
 from derive.language.symbols import Access, Tensor
 from derive.prose.pictures import Picture, svg
-from derive.prose.pictures.grammar import Arrow, Cell, Note
+from derive.prose.pictures.grammar import Arrow, Cell, Line, Note, Role
 
 WIDE, HIGH, MARGIN = 360, 190, 42
 _DASHES = ("", "7 4", "2 3")
@@ -59,7 +59,8 @@ def curves(
     for tick in ticks[0]:
         x, y = place(tick, up[0]).split()
         parts.append(f'<path d="M{place(tick, up[0])}L{place(tick, up[1])}" class="grid"/>')
-        parts.append(f'<text x="{x}" y="{float(y) + 16:.1f}" text-anchor="middle">{_said(tick)}</text>')
+        words = f'<text x="{x}" y="{float(y) + 16:.1f}" text-anchor="middle">{_said(tick)}</text>'
+        parts.append(words)
     for tick in ticks[1]:
         x, y = place(along[0], tick).split()
         parts.append(f'<path d="M{place(along[0], tick)}L{place(along[1], tick)}" class="grid"/>')
@@ -132,7 +133,7 @@ def layers(counts: Sequence[tuple[str, int]], weights: Sequence[str]) -> str:
     for column, (name, count) in enumerate(counts):
         x, top = 3.0 * column, (tallest - count) * 0.8
         middles.append([(x, top + 1.6 * row + 0.5) for row in range(count)])
-        role = "input" if column == 0 else "output" if column == len(counts) - 1 else "state"
+        role: Role = "input" if column == 0 else "output" if column == len(counts) - 1 else "state"
         for row in range(count):
             tensor = Tensor(name, ((Integer(count),),) if count > 1 else ())
             label = Access(tensor, Integer(row)) if count > 1 else tensor
@@ -163,20 +164,24 @@ def chain(names: Sequence[str], past: tuple[int, int] | None = None) -> str:
     items: list[Arrow | Cell | Note] = []
     for number, name in enumerate(names):
         x = number * (wide + apart)
-        role = "input" if number == 0 else "output" if number == len(names) - 1 else "state"
+        role: Role = "input" if number == 0 else "output" if number == len(names) - 1 else "state"
         items.append(Cell(x, y, role, (name,), width=wide, round=True))
         if number:
             items.append(Arrow((x - apart, y + 0.3), (x, y + 0.3)))
             items.append(Arrow((x, y + 0.7), (x - apart, y + 0.7), "cotangent", "dashed"))
     if past:
         start, end = ((box + 0.5) * wide + box * apart for box in past)
-        for shift, role, line in ((0.0, "plain", "solid"), (0.4, "cotangent", "dashed")):
+        ways: tuple[tuple[float, Role, Line], ...] = (
+            (0.0, "plain", "solid"),
+            (0.4, "cotangent", "dashed"),
+        )
+        for shift, kind, line in ways:
             corners = [(start + shift, y), (start + shift, shift + 0.2)]
             corners += [(end - shift, shift + 0.2), (end - shift, y)]
-            if role == "cotangent":
+            if kind == "cotangent":
                 corners.reverse()
             for before, after in pairwise(corners):
-                items.append(Arrow(before, after, role, line))
+                items.append(Arrow(before, after, kind, line))
     words = ("From left to right: ", ", ".join(names), ". Gradients go from right to left.")
     whole = len(names) * (wide + apart) - apart
     return svg(Picture("chain", ("Boxes in a row",), words, whole, y + 1, tuple(items)))

@@ -20,7 +20,7 @@ LSTM = Stop(
             operation("lstm"), gradients=("h", "c"), straight=True, time=("Past every weight",),
             pictures=("recurrence",),
             numbers=("x", "weight_ih", "weight_hh", "forget_gate", "input_gate", "cell_gate",
-                     "output_gate", "c", "h", "c_bar", "h_bar"),
+                     "output_gate", "c", "h", "c_bar", "h_bar", "x_bar"),
         ),
     ),
     code=Code(
@@ -77,11 +77,13 @@ GRU = Stop(
     shown=(
         Shown(
             operation("gru"), title="The reset after the matrix", gradients=("h",), straight=True,
-            pictures=("recurrence",), numbers=("x", "reset_gate", "update_gate", "new_gate", "h", "h_bar"),
+            pictures=("recurrence",),
+            numbers=("x", "reset_gate", "update_gate", "new_gate", "h", "h_bar", "x_bar"),
         ),
         Shown(
             operation("gru_before"), title="The reset before the matrix", gradients=("h",),
-            straight=True, numbers=("x", "reset_gate", "update_gate", "new_gate", "h", "h_bar"),
+            straight=True,
+            numbers=("x", "reset_gate", "update_gate", "new_gate", "h", "h_bar", "x_bar"),
         ),
     ),
     code=Code(

@@ -24,8 +24,8 @@ from derive.language.symbols import Tensor
 from derive.ops import shipped
 from derive.output.files import Output
 from derive.pipeline import derived, illustrate
-from derive.prose.document import Case, Display, Section, document
-from derive.prose.document import Chapter as DocumentChapter, printer_of
+from derive.prose import document as documents
+from derive.prose.document import Case, Display, Section, document, printer_of
 from derive.prose.mathml import MathML
 from derive.prose.mathml_boxes import unparted
 from derive.prose.numbers import Table, short, tables
@@ -39,6 +39,7 @@ _WITH_NUMBERS = {"frames", "winner"}  # kinds of pictures
 _LARGE = 1000  # what is so needs no digits behind the point
 _FIELD = re.compile(r"\{(\w+)\}")
 _CITED = re.compile(r" \(\w+\.\d+(?:, \w+\.\d+)*\)")  # steps
+_DRAWN, _PLACE = re.compile("<svg .*?</svg>", re.DOTALL), re.compile(r"picture-[0-9a-f]+")
 _CODE = re.compile(r"`([^`]+)`")
 
 
@@ -103,7 +104,19 @@ def course() -> str:
     chapters = [(escape(c.title), [_placed(stop) for stop in c.stops]) for c in CHAPTERS]
     template = environment().get_template("html/course.html.j2")
     style = template_source("html/course.css") + _dark()
-    return unparted(template.render(front=front, chapters=chapters, style=style))
+    markup = unparted(template.render(front=front, chapters=chapters, style=style))
+    seen: dict[str, int] = {}
+    return _DRAWN.sub(lambda found: _once(found[0], seen), markup)
+
+
+def _once(picture: str, seen: dict[str, int]) -> str:
+    """A picture whose places are its own, even where the same one stands somewhere else, too."""
+    found = _PLACE.search(picture)
+    if found is None:
+        return picture
+    name = found[0]
+    seen[name] = seen.get(name, 0) + 1
+    return picture.replace(name, f"{name}-{seen[name]}") if seen[name] > 1 else picture
 
 
 def _dark() -> str:
@@ -210,12 +223,14 @@ def _operated(shown: Shown) -> Operated:
         chapter.straight if shown.straight else (),
         tuple(_boxed(sections[name], shown.matrices) for name in shown.gradients),
         tuple(_uncited(time[title]) for title in shown.time),
-        tuple(svg(picture) for picture in _drawn(shown) if picture.kind in shown.pictures),
+        tuple(svg(picture) for picture in drawn(shown) if picture.kind in shown.pictures),
         tuple(_grids(shown, derivation)),
     )
 
 
-def _drawn(shown: Shown) -> tuple[Picture, ...]:
+@cache
+def drawn(shown: Shown) -> tuple[Picture, ...]:
+    """The pictures of an operation shown, of all kinds that are drawn with those asked for."""
     if not shown.pictures:
         return ()
     if _WITH_NUMBERS & {*shown.pictures}:
@@ -284,7 +299,7 @@ def _derived_case(operation: Operation, case: tuple[tuple[str, Any], ...]) -> De
 
 
 @cache
-def _chapter(operation: Operation, case: tuple[tuple[str, Any], ...]) -> DocumentChapter:
+def _chapter(operation: Operation, case: tuple[tuple[str, Any], ...]) -> documents.Chapter:
     return document([Case(_derived_case(operation, case))], MathML).chapters[0]
 
 
@@ -292,4 +307,8 @@ def _chapter(operation: Operation, case: tuple[tuple[str, Any], ...]) -> Documen
 def _places() -> dict[str, str]:
     """The pages of operations."""
     families = {**shipped(), FOLDER: OPERATIONS}
-    return {o.name: f"{family}/{o.name}.html" for family, members in families.items() for o in members}
+    return {
+        operation.name: f"{family}/{operation.name}.html"
+        for family, members in families.items()
+        for operation in members
+    }

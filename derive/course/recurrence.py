@@ -19,9 +19,9 @@ ELMAN = Stop(
     title="Elman network, unrolling, backpropagation through time",
     question="A network feeds its state back to itself. How does one differentiate a loop?",
     words=(
-        "Write the loop out. Each step then is a layer, which reads an input and the state that the "
-        "layer before has left; all layers have the same weights. This is an ordinary network, "
-        "deep as the sequence is long, and backpropagation is what it always was.",
+        "Write the loop out. Each step then is a layer, which reads an input and the state that "
+        "the layer before has left; all layers have the same weights. This is an ordinary "
+        "network, as deep as the sequence is long, and backpropagation is what it always was.",
         "A state {h} reaches the loss in two ways: through the output of its own step, and through "
         "the next state. So its gradient is the sum of both. The second part is known once the "
         "next step is done. Therefore time runs backwards.",
@@ -67,7 +67,8 @@ def _growth() -> tuple[Drawing, ...]:
         "Three straight lines from one: the first rises, the second stays, the third falls.", "t",
         ticks=((0, 250, 500, 750, STEPS), (-4, -2, 0, 2, 4)), label=_power_of_ten,
     )  # fmt: skip
-    return (Drawing(picture, "The scale is logarithmic: from one line to the next it goes up a hundredfold."),)
+    caption = "The scale is logarithmic: from one line to the next it goes up a hundredfold."
+    return (Drawing(picture, caption),)
 
 
 def _power_of_ten(exponent: float) -> str:
@@ -99,7 +100,8 @@ VANISHING = Stop(
             operation("rnn_relu"), title="The identity network",
             example={"x": [[[1]], [[0]], [[2]]], "weight_ih": [[1]], "weight_hh": [[1]],
                      "y_bar": [[[0]], [[0]], [[1]]], "h_n_bar": [[0]]},
-            gradients=("h",), numbers=("x", "weight_ih", "weight_hh", "h", "y_bar", "h_bar"),
+            gradients=("h",),
+            numbers=("x", "weight_ih", "weight_hh", "h", "y_bar", "h_bar", "x_bar"),
         ),
     ),
     drawings=_growth,
