@@ -105,6 +105,11 @@ CORRELATION = Stop(
 )  # fmt: skip
 
 
+def _formula(over: Operation, name: str) -> sympy.Expr:
+    """What a size is computed from."""
+    return next(s.formula for s in over.sizes if s.name == name and s.formula is not None)
+
+
 def _counts() -> Mapping[str, Any]:
     """A layer of ten filters on an image of three colours."""
     layer = operation("correlate2d")
@@ -114,7 +119,7 @@ def _counts() -> Mapping[str, Any]:
     values = {s: Integer(counts[s.name]) for s in layer.sizes if s.name in counts}
     values |= {s: 1 for o in layer.options for s in o.settings}
     values |= dict.fromkeys(layer.options[1].settings, padding)
-    high, wide = (s.formula.xreplace(values) for s in layer.sizes if s.name in ("P", "Q"))
+    high, wide = (_formula(layer, name).xreplace(values) for name in "PQ")
 
     def entries(tensor) -> sympy.Expr:
         return sympy.prod([e.xreplace(values) for e in tensor.shape])
@@ -130,7 +135,7 @@ def _counts() -> Mapping[str, Any]:
 
 def _sizes() -> tuple[Line, ...]:
     layer = operation("correlate2d")
-    (formula,) = (s.formula for s in layer.sizes if s.name == "P")
+    formula = _formula(layer, "P")
     names = {"stride_h": "s", "dilation_h": "d", "padding_h_low": "a", "padding_h_high": "b"}
     return (Line(Symbol("P"), formula.xreplace({
         s: Symbol(names[s.name], integer=True) for s in formula.free_symbols if s.name in names

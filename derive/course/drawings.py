@@ -107,9 +107,7 @@ def _said(number: float) -> str:
     return f"{number:g}".replace("-", "−")
 
 
-def _svg(
-    parts: Sequence[str], wide: float, high: float, title: str, kind: str = "curves"
-) -> str:
+def _svg(parts: Sequence[str], wide: float, high: float, title: str, kind: str = "curves") -> str:
     body = "\n".join(parts)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{escape(title)}" '
