@@ -301,10 +301,12 @@ def gallery(
     start = perf_counter()
     site.check(out)
     own = [_Target(operation, folder=FOLDER) for operation in OPERATIONS]
-    rendered = [each for part in (_select(None), own) for each in _render(part, page)[0]]
+    with ProcessPoolExecutor(1, mp_context=_processes(), initializer=_quiet) as apart:
+        first = apart.submit(course_file)
+        rendered = [each for part in (_select(None), own) for each in _render(part, page)[0]]
     outputs = [output for each in rendered for output in each.build.outputs]
     families = {**shipped(), FOLDER: OPERATIONS}
-    changes = site.plan([course_file(), *site_files(families), *outputs], out)
+    changes = site.plan([first.result(), *site_files(families), *outputs], out)
     left_alone = site.write(changes, out)
     _summarise((), changes, left_alone, out, perf_counter() - start)
     if left_alone:
