@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from html import escape
+from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -24,8 +25,16 @@ from derive.language.symbols import Tensor
 from derive.ops import shipped
 from derive.output.files import Output
 from derive.pipeline import derived, illustrate
-from derive.prose import document as documents
-from derive.prose.document import Case, Display, Section, document, printer_of
+from derive.prose.document import (
+    SOLVED,
+    Case,
+    Display,
+    Document,
+    Meaning,
+    Section,
+    document,
+    printer_of,
+)
 from derive.prose.mathml import MathML
 from derive.prose.mathml_boxes import unparted
 from derive.prose.numbers import Table, short, tables
@@ -54,9 +63,10 @@ class Grid:
 
 @dataclass(frozen=True)
 class Boxed:
-    """The line that a gradient ends in, and its form with matrices."""
+    """The line that a gradient ends in, what was solved for it, and its form with matrices."""
 
     cotangent: str
+    solved: tuple[tuple[tuple[str, ...], str], ...]
     lines: tuple[str, ...]
     reading: str
     matrices: tuple[tuple[str, tuple[str, ...]], ...]
@@ -70,6 +80,7 @@ class Operated:
     name: str
     place: str
     definition: tuple[str, ...]
+    legend: tuple[Meaning, ...]
     straight: tuple[str, ...]
     boxed: tuple[Boxed, ...]
     time: tuple[Any, ...]
@@ -212,7 +223,8 @@ def _grid(array: Array) -> Grid:
 
 def _operated(shown: Shown) -> Operated:
     derivation = _derived(shown)
-    chapter = _chapter(shown.operation, tuple(shown.case.items()))
+    whole = _document(shown.operation, tuple(shown.case.items()))
+    (chapter,) = whole.chapters
     sections = {section.title: section for section in chapter.sections}
     time = {display.title: display for display in chapter.through_time}
     return Operated(
@@ -220,8 +232,9 @@ def _operated(shown: Shown) -> Operated:
         escape(shown.operation.name),
         _places()[shown.operation.name],
         chapter.definition if shown.definition else (),
+        whole.legend if shown.definition else (),
         chapter.straight if shown.straight else (),
-        tuple(_boxed(sections[name], shown.matrices) for name in shown.gradients),
+        tuple(_boxed(sections[name], shown) for name in shown.gradients),
         tuple(_uncited(time[title]) for title in shown.time),
         tuple(svg(picture) for picture in drawn(shown) if picture.kind in shown.pictures),
         tuple(_grids(shown, derivation)),
@@ -243,10 +256,15 @@ def _uncited(display: Display) -> Display:
     return replace(display, words=_CITED.sub("", display.words))
 
 
-def _boxed(section: Section, matrices: bool) -> Boxed:
+def _boxed(section: Section, shown: Shown) -> Boxed:
     step = next((step for step in section.steps if step.boxed), section.steps[-1])
-    forms = [(d.words, d.lines) for d in section.further if d.lines] if matrices else []
-    return Boxed(section.cotangent, step.lines, step.reading, tuple(forms))
+    solved = [
+        (before.lines, after.because)
+        for before, after in pairwise(section.steps)
+        if shown.solved and after.rule in SOLVED
+    ]
+    forms = [(d.words, d.lines) for d in section.further if d.lines and shown.matrices]
+    return Boxed(section.cotangent, tuple(solved), step.lines, step.reading, tuple(forms))
 
 
 def _grids(shown: Shown, derivation: Derivation) -> Iterable[Grid]:
@@ -299,8 +317,8 @@ def _derived_case(operation: Operation, case: tuple[tuple[str, Any], ...]) -> De
 
 
 @cache
-def _chapter(operation: Operation, case: tuple[tuple[str, Any], ...]) -> documents.Chapter:
-    return document([Case(_derived_case(operation, case))], MathML).chapters[0]
+def _document(operation: Operation, case: tuple[tuple[str, Any], ...]) -> Document:
+    return document([Case(_derived_case(operation, case))], MathML)
 
 
 @cache

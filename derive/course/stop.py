@@ -59,9 +59,9 @@ class Shown:
         Tensors, by name, whose gradients stand there, each as the line that its derivation ends in.
     case : mapping of str to object
         What is said of the options, as for `derive.calculus.plain.special`.
-    definition, straight, matrices : bool
-        Whether the equations stand there, the way of a state past every weight, the lines with
-        matrices.
+    definition, solved, straight, matrices : bool
+        Whether the equations stand there, the lines that are solved for an index, the way of a
+        state past every weight, the lines with matrices.
     time : tuple of str
         Titles of what follows from the steps through time.
     pictures : tuple of str
@@ -77,6 +77,7 @@ class Shown:
     gradients: tuple[str, ...] = ()
     case: Mapping[str, Any] = field(default_factory=dict)
     definition: bool = True
+    solved: bool = False
     straight: bool = False
     matrices: bool = False
     time: tuple[str, ...] = ()

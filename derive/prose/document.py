@@ -27,7 +27,8 @@ from derive.prose.names import named, setting_names
 from derive.prose.typeset import Row, Typeset
 from derive.prose.unrolling import straight_rows, through_time
 
-_SOLVED = ("sift δ, solve for an index", "sift δ, exact division")
+# The rules by which an index is found of what was read.
+SOLVED = ("sift δ, solve for an index", "sift δ, exact division")
 
 Printer = TypeVar("Printer", bound=Typeset)
 
@@ -223,7 +224,7 @@ def _with_a_box(views: tuple[StepView, ...]) -> tuple[StepView, ...]:
 
 def _gathered(steps: Sequence[Step], printer: Typeset) -> Iterable[Display]:
     """The statement that scatters what the last step gathers, if an index was solved for."""
-    solved = [step for step in steps if step.rule in _SOLVED]
+    solved = [step for step in steps if step.rule in SOLVED]
     if not solved:
         return
     sides = dict.fromkeys(p for step in solved for p in step.because if isinstance(p, Equal))
