@@ -154,7 +154,7 @@ def chain(names: Sequence[str], past: tuple[int, int] | None = None) -> str:
     Parameters
     ----------
     names : sequence of str
-        What stands in the boxes.
+        What stands in the boxes: words, or a letter for a tensor.
     past : pair of int, optional
         Boxes between which there is another way, past those between.
     """
@@ -163,7 +163,8 @@ def chain(names: Sequence[str], past: tuple[int, int] | None = None) -> str:
     for number, name in enumerate(names):
         x = number * (wide + apart)
         role: Role = "input" if number == 0 else "output" if number == len(names) - 1 else "state"
-        items.append(Cell(x, y, role, (name,), width=wide, round=True))
+        label = Tensor(name, ()) if len(name) == 1 else name
+        items.append(Cell(x, y, role, (label,), width=wide, round=True))
         if number:
             items.append(Arrow((x - apart, y + 0.3), (x, y + 0.3)))
             items.append(Arrow((x, y + 0.7), (x - apart, y + 0.7), "cotangent", "dashed"))

@@ -39,7 +39,7 @@ PEEPHOLES = Stop(
     words=(
         "They may, through a weight for each unit. The input and the forget gate see the last "
         "cell {c}; the output gate sees the new one. Each of these looks adds a term to the "
-        "gradient of the cell, and that is all that changes.",
+        "gradient of the cell, and its weight has a gradient of its own.",
     ),
     shown=(
         Shown(

@@ -44,10 +44,10 @@ NEURON = Stop(
         "A neuron weighs its inputs {x}, adds a bias {b}, and squashes the sum {s}. The chain rule "
         "goes back through the same two lines. The slope of the sigmoid needs nothing new: it is "
         "made of the result {y}, which is at hand.",
-        "The slope is at most {quarter}. So each sigmoid that a gradient passes through makes it "
-        "four times smaller, or worse. ReLU has the slope one wherever its input is positive. "
-        "This is one reason why deep networks use it. At zero it has no slope; the module takes "
-        "zero.",
+        "The slope is at most {quarter}. So each sigmoid by itself makes a gradient that "
+        "passes through it at least four times smaller. ReLU has the slope one wherever its input "
+        "is positive. This is one reason why deep networks use it. At zero it has no slope; the "
+        "module takes zero.",
     ),
     terms=_steepest,
     shown=(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from html import escape
@@ -11,17 +11,15 @@ from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Any
 
-import sympy
-from sympy import Expr, Integer
+from sympy import Integer
 
 from derive.calculus.derivation import Derivation
 from derive.calculus.plain import special
 from derive.course import CHAPTERS, FOLDER, FRONT, OPERATIONS
 from derive.course.stop import Array, Code, Drawing, Line, Shown, Stop
-from derive.errors import DefinitionError
+from derive.course.words import Named, Words
 from derive.language.notes import order_of
 from derive.language.operation import Operation
-from derive.language.symbols import Tensor
 from derive.ops import shipped
 from derive.output.files import Output
 from derive.pipeline import derived, illustrate
@@ -40,16 +38,13 @@ from derive.prose.mathml_boxes import unparted
 from derive.prose.numbers import Table, short, tables
 from derive.prose.pictures import Picture, svg
 from derive.prose.pictures.colours import DARK, properties
-from derive.prose.typeset import Row, Typeset
+from derive.prose.typeset import Row
 from derive.templating import environment, template_source
 from derive.verification.example import Example, worked
 
 _WITH_NUMBERS = {"frames", "winner"}  # kinds of pictures
-_LARGE = 1000  # what is so needs no digits behind the point
-_FIELD = re.compile(r"\{(\w+)\}")
 _CITED = re.compile(r" \(\w+\.\d+(?:, \w+\.\d+)*\)")  # steps
 _DRAWN, _PLACE = re.compile("<svg .*?</svg>", re.DOTALL), re.compile(r"picture-[0-9a-f]+")
-_CODE = re.compile(r"`([^`]+)`")
 
 
 @dataclass(frozen=True)
@@ -141,7 +136,7 @@ def place_of(title: str) -> str:
 
 
 def _placed(stop: Stop) -> Placed:
-    written = Words(stop)
+    written = Words(stop, [_names(_derived(shown)) for shown in stop.shown])
     lines = stop.lines()
     return Placed(
         place_of(stop.title),
@@ -155,58 +150,6 @@ def _placed(stop: Stop) -> Placed:
         stop.code and Code(escape(stop.code.text), escape(stop.code.printed)),
         written.said(stop.missing),
     )
-
-
-class Words:
-    """Puts formulas and numbers in the fields of a stop's words."""
-
-    def __init__(self, stop: Stop) -> None:
-        self.stop, self.terms = stop, stop.terms()
-
-    def said(self, words: str) -> str:
-        """A paragraph as markup."""
-        text = _CODE.sub(r"<code>\1</code>", escape(words, quote=False))
-        return _FIELD.sub(lambda found: self.field(found[1]), text)
-
-    def field(self, name: str) -> str:
-        if name in self.terms:
-            return term(self.terms[name])
-        for shown in self.stop.shown:
-            printer, tensors = _names(_derived(shown))
-            if name in tensors:
-                return printer.inline(printer.tensor(tensors[name]))
-        raise DefinitionError(
-            self.stop.title,
-            f"{name} is neither a term nor a tensor of an operation shown there",
-            remedy="Give it in the terms of the stop.",
-        )
-
-
-def term(value: Any) -> str:
-    """A number or a formula among words."""
-    if isinstance(value, str):
-        return escape(value)
-    if isinstance(value, int | float) or (isinstance(value, Expr) and value.is_number):
-        return _figure(value)
-    printer = MathML(written=order_of([value]) if isinstance(value, Expr) else None)
-    return printer.inline(printer.part(value))
-
-
-def _figure(value: Any) -> str:
-    """A number: as it is, or rounded where it is long."""
-    printer = MathML()
-    number = sympy.sympify(value)
-    if number.is_Integer:
-        sign = '<mo form="prefix">−</mo>' * bool(number < 0)
-        return printer.inline(f"{sign}<mn>{abs(int(number)):,}</mn>")
-    size = abs(float(number))
-    if size and not 1e-3 <= size < 1e6:
-        digits, _, power = f"{size:.1e}".partition("e")
-        sign = '<mo form="prefix">−</mo>' * bool(number < 0)
-        return printer.inline(sign + printer.decimal(digits, str(int(power))))
-    sign = '<mo form="prefix">−</mo>' * bool(number < 0)
-    digits = f"{size:,.0f}" if size >= _LARGE else short(abs(number))
-    return printer.inline(f"{sign}<mn>{digits}</mn>")
 
 
 def _own(lines: Sequence[Line]) -> list[str]:
@@ -299,7 +242,7 @@ def _worked(operation: Operation) -> Example:
     return worked(operation)
 
 
-def _names(derivation: Derivation) -> tuple[Typeset, Mapping[str, Tensor]]:
+def _names(derivation: Derivation) -> Named:
     """A printer, and tensors and cotangents by the names that they have in code."""
     tensors = {t.name: t for t in derivation.order} | {
         f"{tensor.name}_bar": bar for tensor, bar in derivation.cotangent.items()

@@ -52,7 +52,7 @@ SHAPES = Stop(
         "One to one is a plain network, as in the first chapter. Many to many has an output at "
         "each step, so gradients arrive at each step. Many to one has an output at the last step "
         "alone: there the gradient arrives, and reaches earlier steps through the states only. "
-        "One to many has an input at the first step alone: all gradients end there.",
+        "One to many has an input at the first step alone: its gradient comes from all steps.",
     ),
     shown=(
         Shown(
@@ -119,7 +119,7 @@ SHORTCUT = Stop(
     question="Can a deep network have what the cell of an LSTM has?",
     words=(
         "Yes: add the input {x} to what the layer makes of it. The gradient {y_bar} then reaches "
-        "{x} twice: through the layer, and past it, with the factor one. The first summand of "
+        "{x} twice: through the layer, and past it, with the factor one. The summand {y_bar} of "
         "{x_bar} is there however small the weights are.",
     ),
     shown=(

@@ -18,8 +18,9 @@ import pytest
 import derive
 from derive.course import CHAPTERS, FOLDER, FRONT, OPERATIONS
 from derive.course.networks import cnn, network_by_hand
-from derive.course.page import course, course_file, drawn, example, numbers, term
+from derive.course.page import course, course_file, drawn, example, numbers
 from derive.course.stop import Shown, Stop
+from derive.course.words import term
 from derive.ops import shipped
 from derive.pipeline import page, site_files
 from tests.markup import checked_page, said
