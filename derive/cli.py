@@ -315,15 +315,23 @@ def gallery(
         Path, typer.Option(metavar="DIR", help="Directory of the site: a new one, or a gallery.")
     ] = Path("gallery"),
 ) -> None:
-    """Write a site of all shipped operations, to be read without a server or a network."""
+    """Write a course and a page of each shipped operation, to be read without a network."""
+    from derive.course import FOLDER, OPERATIONS
+    from derive.course.page import course_file
+    from derive.ops import shipped
     from derive.output import site
     from derive.pipeline import page, site_files
 
     start = perf_counter()
     site.check(out)
-    rendered, _ = _render(_select(None), partial(page, root=_current()))
+    own = [_Target(operation, folder=FOLDER) for operation in OPERATIONS]
+    make = partial(page, root=_current())
+    with ProcessPoolExecutor(1, mp_context=_processes(), initializer=_quiet) as apart:
+        first = apart.submit(course_file)
+        rendered = [each for part in (_select(None), own) for each in _render(part, make)[0]]
     outputs = [output for each in rendered for output in each.build.outputs]
-    changes = site.plan([*site_files(), *outputs], out)
+    families = {**shipped(), FOLDER: OPERATIONS}
+    changes = site.plan([first.result(), *site_files(families), *outputs], out)
     left_alone = site.write(changes, out)
     _summarise((), changes, left_alone, out, perf_counter() - start)
     if left_alone:

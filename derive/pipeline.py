@@ -6,7 +6,7 @@ import builtins
 import hashlib
 import linecache
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from shlex import quote
@@ -136,6 +136,11 @@ def _derived(operation: Operation) -> tuple[System, Derivation]:
     return system, derivation(operation, system, adjoint(system))
 
 
+def derived(operation: Operation) -> Derivation:
+    """The derivation of an operation as it is: `derive.calculus.plain` has its special cases."""
+    return _derived(operation)[1]
+
+
 def written(operation: Operation, folder: str, root: Path) -> Build | None:
     """What was generated before, if the definition has not changed since, nor anybody the files.
 
@@ -235,19 +240,23 @@ def _cases(operation: Operation, general: Derivation) -> list[Case]:
     return [replace(case, title="The plain case"), Case(general, "The general case")]
 
 
-def illustrate(operation: Operation, **said: Any) -> tuple[Picture, ...]:
+def illustrate(operation: Operation | Example, **said: Any) -> tuple[Picture, ...]:
     """The pictures of an operation, on the numbers of its example where it has one.
 
     Parameters
     ----------
-    operation : Operation
-        The definition.
+    operation : Operation or Example
+        The definition, or its worked example, if there is one already.
     **said
         Options by name; the others have their defaults. Sums and winners are those of the example,
         whatever is said.
     """
-    example = worked(operation) if operation.example else None
-    return _drawn(operation, _checked(operation), example, said)
+    example, drawn = (
+        (operation, operation.operation) if isinstance(operation, Example) else (None, operation)
+    )
+    if example is None and drawn.example:
+        example = worked(drawn)
+    return _drawn(drawn, _checked(drawn), example, said)
 
 
 def _drawn(
@@ -348,9 +357,7 @@ def package_files() -> tuple[Output, ...]:
     return (index_file(families), typed_marker(), *folders)
 
 
-def site_files() -> tuple[Output, ...]:
-    """Everything in the gallery but its pages of operations."""
-    from derive.ops import shipped
-
-    texts = {"index.html": index(shipped()), **shared()}
+def site_files(families: Mapping[str, Sequence[Operation]]) -> tuple[Output, ...]:
+    """The list of all operations, and what the pages of a gallery share."""
+    texts = {"operations.html": index(families), **shared()}
     return tuple(Output(PurePosixPath(name), text) for name, text in texts.items())

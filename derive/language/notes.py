@@ -148,11 +148,14 @@ def _writing(sign: str, result: Expr, given: Sequence[Expr]) -> Written | None:
 # ---- who calls -----------------------------------------------------------------------------
 
 
+_AUTHORS = ("ops", "course")  # folders of derive in which operations are defined
+
+
 def _by_author() -> bool:
     """Whether the call that may be noted stands in an author's module."""
     name = sys._getframe(2).f_globals.get("__name__") or ""
     package, _, rest = name.partition(".")
-    return package != "sympy" and (package != "derive" or rest.partition(".")[0] == "ops")
+    return package != "sympy" and (package != "derive" or rest.partition(".")[0] in _AUTHORS)
 
 
 def _operator(cls: type, name: str, sign: str) -> None:

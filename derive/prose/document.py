@@ -31,8 +31,10 @@ from derive.prose.pictures.grammar import Picture
 from derive.prose.typeset import Notation, Row, Typeset
 from derive.prose.unrolling import straight_rows, through_time
 
-_OF_MATRICES = (Product, Transpose, Hadamard, Diagonal)  # what is not written so with indices
-_SOLVED = ("sift δ, solve for an index", "sift δ, exact division")
+# What is not written so with indices.
+_OF_MATRICES = (Product, Transpose, Hadamard, Diagonal)
+# The rules by which an index is found of what was read.
+SOLVED = ("sift δ, solve for an index", "sift δ, exact division")
 
 Printer = TypeVar("Printer", bound=Typeset)
 
@@ -247,7 +249,7 @@ def _with_a_box(views: tuple[StepView, ...]) -> tuple[StepView, ...]:
 
 def _gathered(steps: Sequence[Step], printer: Typeset) -> Iterable[Display]:
     """The statement that scatters what the last step gathers, if an index was solved for."""
-    solved = [step for step in steps if step.rule in _SOLVED]
+    solved = [step for step in steps if step.rule in SOLVED]
     axes = [s.right.atoms(Axis) for step in solved for s in step.because if isinstance(s, Equal)]
     if not any(len(found) > 1 for found in axes):
         return  # a shift by a number tells nothing new

@@ -51,10 +51,11 @@ class MathML(Typeset):
         return f"{name}{_mark('[')}{inside}{_mark(']')}" if index else name
 
     def derivative(self, sign: str, of: str, by: str) -> str:
-        d = "<mi>∂</mi>" if sign == "∂" else '<mi mathvariant="normal">d</mi>'
+        d = '<mi mathvariant="normal">d</mi>' if sign == "d" else "<mi>∂</mi>"
+        over = f"<msup>{d}<mo>+</mo></msup>" if sign == "∂⁺" else d
         if width(of) > _LONG:
-            return f'<mfrac>{d}{_one(d + by)}</mfrac><mspace width="0.17em"/>{BREAK}{of}'
-        return f"<mfrac>{_one(d + of)}{_one(d + by)}</mfrac>"
+            return f'<mfrac>{over}{_one(d + by)}</mfrac><mspace width="0.17em"/>{BREAK}{of}'
+        return f"<mfrac>{_one(over + of)}{_one(d + by)}</mfrac>"
 
     def product(self, pieces: list[str]) -> str:
         if not pieces:

@@ -169,3 +169,9 @@ def test_a_display_says_on_which_side_of_its_sign_what_stands():
 
 def test_conditions():
     assert text(MathML().condition(Eq(n, 0) & (h > 1))) == "n=0\u00a0and\u00a0h>1"
+
+
+def test_the_sign_of_a_derivative():
+    """Partial, total, and partial with the states before held fixed."""
+    read = {s: text(MathML().derivative(s, "<mi>h</mi>", "<mi>w</mi>")) for s in ("∂", "d", "∂⁺")}
+    assert read == {"∂": "∂h∂w", "d": "dhdw", "∂⁺": "∂+h∂w"}

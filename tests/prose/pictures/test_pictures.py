@@ -17,6 +17,7 @@ from derive.pipeline import illustrate
 from derive.prose.pictures import pictures, svg, tikz
 from derive.prose.pictures.grammar import Cell, Picture
 from derive.prose.pictures.inline import MARKS, Inline
+from derive.verification.example import worked
 from tests.prose.pictures.copies import Copy, renamed
 
 OPERATIONS = {o.name: o for family in shipped().values() for o in family}
@@ -131,6 +132,7 @@ def test_a_definition_of_ones_own():
 def test_frames_of_a_sum():
     """{0.5, 0.5, 0.5} convolved with {3, 2, 1}: one frame for each of five sums."""
     found = illustrate(OPERATIONS["signal_convolve"])
+    assert illustrate(worked(OPERATIONS["signal_convolve"])) == found
     (frames,) = (p for p in found if p.kind == "frames")
     texts = [re.sub(f"[{''.join(MARKS)}\u2009\u00a0]", "", item[-1]) for item in look(frames)]
     sums = sorted(text.replace(" ", "") for text in texts if text.startswith("y") and "=" in text)
