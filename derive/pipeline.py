@@ -230,7 +230,8 @@ def _cases(operation: Operation, general: Derivation) -> list[Case]:
     example = worked(shown, steps) if shown.example else None
     case = Case(derived, "", where, _drawn(shown, to_system(shown), example))
     if example:
-        arriving = (steps.cotangent[t] for t in example.given.arriving)
+        bars = (steps.cotangent.get(t) for t in example.given.arriving)
+        arriving = (bar for bar in bars if bar is not None)
         known = {t.name for t in derived.order}
         numbers = {t: array for t, array in example.arrays.items() if t.name in known}
         given = (*example.given.arrays, *arriving)
