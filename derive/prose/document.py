@@ -206,7 +206,11 @@ def _chapter(
             printer.plain(printer.bars[bar].name),
             printer.inline(printer.heading(bar)),
             found,
-            (*_gathered(steps, printer), *_matrices(closing, positions, derivation, printer)),
+            (
+                *_by_slopes(closing, printer),
+                *_gathered(steps, printer),
+                *_matrices(closing, positions, derivation, printer),
+            ),
         )
 
     straight = [Row(*row) for row in straight_rows(derivation, printer)] if lecture else []
@@ -260,6 +264,13 @@ def _gathered(steps: Sequence[Step], printer: Typeset) -> Iterable[Display]:
     sent = [s for s in steps[0].before if s.target.tensor == steps[0].target]
     rows = [Row(*printer.sent(statement)) for statement in sent]
     yield Display("", printer.phrase(words), tuple(printer.display(rows)))
+
+
+def _by_slopes(closing: Closing | None, printer: Typeset) -> Iterable[Display]:
+    """The line with the derivatives of functions by their names, and what these are."""
+    if closing and closing.slopes and closing.by_slope:
+        words: Phrase = ("By the names of slopes, where ", *listing(closing.slopes), ":")
+        yield Display("", printer.phrase(words), tuple(printer.lines(closing.by_slope)))
 
 
 def _matrices(
