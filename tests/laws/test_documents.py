@@ -47,15 +47,24 @@ def says_of_conditions_what_the_formula_does(operation: Operation) -> None:
             if words is None:
                 equation = line if re.search(r"& (=|\\mathrel\{\+\}=) ", line) else equation + line
                 continue
-            signs = [sign for sign in SAID.values() if sign in equation]
-            assert signs == ([] if words[1] == "only" else [SAID[words[1]]]), equation
+            right = re.split(r"& (?:=|\\mathrel\{\+\}=) ", equation)[-1]
+            if words[1] == "only":  # what is summed inside is summed everywhere
+                assert not right.lstrip("-").startswith(tuple(SAID.values())), equation
+            else:
+                assert SAID[words[1]] in right, equation
 
 
 def has_no_index_in_a_name(operation: Operation) -> None:
     """A letter below a symbol is upright, for it belongs to the name: indices stand in brackets,
-    and below the sign of a sum or of a maximum."""
-    below = re.findall(r"(\S{0,9})_\{([a-zA-Z]'*)\}", latex(operation))
-    assert all(sign.endswith((r"\sum", r"\max", "argmax}")) for sign, _ in below), below
+    and below the sign of a sum, of a product or of a maximum. Below what is said with matrices they
+    stand, and in pictures."""
+    text = latex(operation)
+    for begin, end in (("tikzpicture", "tikzpicture"), ("With matrices", "align*")):
+        begin = rf"\\begin\{{{begin}\}}" if begin == end else begin
+        text = re.sub(rf"{begin}.*?\\end\{{{re.escape(end)}\}}", "", text, flags=re.DOTALL)
+    below = re.findall(r"(\S{0,9})_\{([a-zA-Z]'*)\}", text)
+    signs = (r"\sum", r"\prod", r"\max", "argmax}")
+    assert all(sign.endswith(signs) for sign, _ in below), below
 
 
 @cache
