@@ -403,7 +403,7 @@ def _symbols(derivation: Derivation) -> list[Size | Setting]:
 def _indices(key: str, printer: Typeset) -> str:
     """Names as symbols, and anything else as text."""
     names = [part.strip() for part in key.split(",")]
-    if all(name.isascii() and name.isidentifier() for name in names):
+    if all(name.isascii() and name.isidentifier() and name.strip("_") for name in names):
         return ", ".join(printer.inline(printer.name(named(name))) for name in names)
     return printer.plain(key)
 

@@ -137,7 +137,7 @@ def _steps(steps: Sequence[StepView]) -> list[str]:
 
 def _boxed(lines: Sequence[str]) -> list[str]:
     """The line that a derivation ends in."""
-    width = max(map(len, lines)) - 2
+    width = max(map(len, lines)) - 3
     return [f"  ┌{'─' * width}", *(f"  │{line[3:]}" for line in lines), f"  └{'─' * width}"]
 
 

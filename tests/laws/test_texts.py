@@ -115,7 +115,7 @@ def test_in_latex_a_text_is_text(text):
     if text.isidentifier():
         return  # a key like that is a symbol
     plain, paper = generated("zz zz")[1], generated(text)[1]
-    assert paper == plain.replace("zz zz", escaped(text))
+    assert paper.split() == plain.replace("zz zz", escaped(text)).split()
 
 
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="no LaTeX here")
