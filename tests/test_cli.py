@@ -103,16 +103,18 @@ class Engine:
     def package_files(self):
         return tuple(stamped(f"{folder}/__init__.py") for folder in (".", *self.families))
 
-    def show(self, operation, format, choices=None, *, all_steps=False):
+    def show(self, operation, format, choices=None, *, all_steps=False, notation="bar", names=None):
         said = f" with {choices}" if choices else ""
+        said += f" called {names}" if names else ""
+        said += f" as {notation}" if notation != "bar" else ""
         return f"{format} of {operation.name}{said}{', all steps' * all_steps}\n"
 
     def page(self, operation, folder, file="", *, root=None):
         output = Output(PurePosixPath(f"{folder}/{operation.name}.html"), operation.body)
         return SimpleNamespace(operation=operation, outputs=(output,), steps=0, findings=None)
 
-    def site_files(self):
-        return (Output(PurePosixPath("index.html"), "all of them\n"),)
+    def site_files(self, families):
+        return (Output(PurePosixPath("operations.html"), "all of them\n"),)
 
     def verify(self, operation, path):
         compile(Path(path).read_text(), str(path), "exec")
@@ -135,6 +137,10 @@ def stamped(path: str, body: str = "x = 1\n", file: str = "", verified: bool = T
     return Output(PurePosixPath(path), text)
 
 
+def course_file() -> Output:
+    return Output(PurePosixPath("index.html"), "the course\n")
+
+
 @pytest.fixture(autouse=True)
 def engine(monkeypatch, tmp_path) -> Engine:
     """The stub engine in place of the real one, in an empty directory, far from any checkout."""
@@ -144,12 +150,17 @@ def engine(monkeypatch, tmp_path) -> Engine:
     language.__dict__.update(Operation=Operation, Claim=Claim)
     modules = {
         "derive.ops": SimpleNamespace(
-            shipped=stub.shipped, find=stub.find, aliases=lambda: {"conv2d": "correlate2d"}
+            shipped=stub.shipped,
+            find=stub.find,
+            FAMILIES=(),
+            aliases=lambda: {"conv2d": "correlate2d"},
         ),
         "derive.pipeline": stub,
         "derive.verification": stub,
         "derive.claims": stub,
         "derive.language": language,
+        "derive.course": SimpleNamespace(FOLDER="course", OPERATIONS=()),
+        "derive.course.page": SimpleNamespace(course_file=course_file),
     }
     for name, module in modules.items():
         monkeypatch.setitem(sys.modules, name, module)
@@ -580,9 +591,10 @@ def test_a_page_that_no_browser_opens_is_told(monkeypatch):
 
 def test_gallery_writes_a_site_and_leaves_alone_what_it_did_not_write():
     told = run("gallery", "--out", "site").stderr
-    assert "site: 3 written" in told
+    assert "site: 4 written" in told
     assert written("site") == [
         ".gallery", "convolution/correlate2d.html", "dense/linear.html", "index.html",
+        "operations.html",
     ]  # fmt: skip
     Path("site/index.html").write_text("mine")
     refused = run("gallery", "--out", "site", code=2).stderr

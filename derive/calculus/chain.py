@@ -117,6 +117,7 @@ def linearity(
         rule, words = "linearity", ("what does not depend on ", by, " comes before the derivative")
     if compared:
         words += ("; of equal arguments of ", *listing(compared), " the first has the derivative")
+        rule += ", with ties"
     line.add(rule, after, words)
     return pulled_out
 

@@ -33,6 +33,7 @@ from derive.prose.unrolling import straight_rows, through_time
 
 # What is not written so with indices.
 _OF_MATRICES = (Product, Transpose, Hadamard, Diagonal)
+_MANY = 40  # parts of a matrix form that nobody reads
 # The rules by which an index is found of what was read.
 SOLVED = ("sift δ, solve for an index", "sift δ, exact division")
 
@@ -262,7 +263,14 @@ def _gathered(steps: Sequence[Step], printer: Typeset) -> Iterable[Display]:
         "scatters them: begin with zeros, and for all values of the indices add",
     )  # fmt: skip
     sent = [s for s in steps[0].before if s.target.tensor == steps[0].target]
-    rows = [Row(*printer.sent(statement)) for statement in sent]
+    rows = [
+        Row(
+            *printer.sent(statement),
+            "only where" if statement.where else "",
+            tuple(printer.guards(statement.where, statement.target)),
+        )
+        for statement in sent
+    ]
     yield Display("", printer.phrase(words), tuple(printer.display(rows)))
 
 
@@ -278,7 +286,8 @@ def _matrices(
 ) -> Iterable[Display]:
     """The matrix form of a line, and where what stands in it comes from."""
     forms = closing and matrix_forms(closing, positions, derivation.order)
-    if not forms or not any(isinstance(n, _OF_MATRICES) for f in forms for n in nodes(f.value)):
+    every = [node for form in forms or () for node in nodes(form.value)]
+    if not forms or len(every) > _MANY or not any(isinstance(n, _OF_MATRICES) for n in every):
         return
     found = [form for one in forms for form in (one, one.diagonal) if form]
     rows = [Row(*sides_of(form, printer)) for form in found]

@@ -448,9 +448,8 @@ class Formula(ABC):
         """Left side, sign and right side of one term for each point of the box."""
         self.remember(statement.domain)
         negative, value = signed(statement.value)
-        conditions = [self.total([], self.guards(statement.where), "sum")] * bool(statement.where)
-        right = self.product([*conditions, self.expression(value, PRODUCT)])
-        return self.entry(statement.target), "+=", self.sum_of([(negative, right)])
+        right = self.sum_of([(negative, self.expression(value, PRODUCT))])
+        return self.entry(statement.target), "+=", right
 
     def remember(self, axes: Iterable[Any]) -> None:
         """The order of indices: as given, else as in the box."""

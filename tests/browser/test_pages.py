@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from derive.ops import find
+from derive.ops import find, shipped
 from derive.pipeline import show, site_files
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -92,7 +92,7 @@ def test_formulas_stay_within_the_window(tmp_path):
 
 
 def test_the_index_stays_within_the_window_and_searches(tmp_path):
-    files = {str(output.path): output.text for output in site_files()}
+    files = {str(output.path): output.text for output in site_files(shipped())}
     (tmp_path / "derive.css").write_text(files["derive.css"], encoding="utf-8")
     search = """
       for (const frame of document.querySelectorAll("iframe"))
@@ -102,7 +102,7 @@ def test_the_index_stays_within_the_window_and_searches(tmp_path):
           field.dispatchEvent(new Event("input"));
         });
     """
-    found, complaints = opened(tmp_path, {"index": files["index.html"]}, search)
+    found, complaints = opened(tmp_path, {"index": files["operations.html"]}, search)
     assert not complaints
     assert [page["over"] <= 0 for page in found] == [True, True]
     assert [page["found"] for page in found] == [1, 1]

@@ -68,7 +68,7 @@ def test_the_bounds_of_the_textbooks():
 
 def test_a_given_first_state_bounds_nothing():
     """1 − h² is at most 1 only if h lies between −1 and 1, and h0 may be anything."""
-    assert bounds(SHIPPED["rnn"]) == {"h_jacobian": "(max|h[t,n]|² + 1)·‖weight_hh‖"}
+    assert bounds(SHIPPED["rnn"]) == {"h_jacobian": "‖weight_hh‖·(max|h[t,n]|² + 1)"}
 
 
 def test_what_is_no_chain_of_matrices_has_no_bound():

@@ -18,7 +18,8 @@ from derive.calculus.matrices import (
 from derive.calculus.matrix import MatrixForm
 from derive.calculus.plain import plain
 from derive.ops.dense import linear
-from derive.prose.latex import printer_of
+from derive.prose.document import printer_of
+from derive.prose.latex_formula import Latex
 from derive.prose.latex_lines import joined
 from derive.prose.matrix import matrix_line, sides_of
 from derive.prose.text import Text
@@ -181,7 +182,7 @@ def test_transposes():
 
 def test_latex_has_bold_names_and_subscripts():
     found = closed("rnn")
-    latex = printer_of(found.derivation)
+    latex = printer_of(Latex, found.derivation)
     forms = {b.name: fs for b, fs in found.forms().items() if fs}
     left, _, right = sides_of(forms["a_bar"][0], latex)
     assert joined(left) == r"\bar{\mathbf{a}}_{t}"

@@ -129,7 +129,7 @@ def test_long_formulas_are_broken_and_stay_within_the_page():
 
 def test_notes_stand_in_the_document():
     noted = replace(nonlinear, notes="At 0 it is 100% flat.\n\nElsewhere not.")
-    assert "\nAt 0 it is 100\\% flat.\n\n\\medskip\nElsewhere not.\n" in document(noted)
+    assert "\nAt 0 it is 100\\% flat.\n\nElsewhere not.\n" in document(noted)
 
 
 @pytest.mark.parametrize("operation", [*SHIPPED.values(), nonlinear], ids=str)
