@@ -103,13 +103,6 @@ class Derivation(Displayed):
         return found | bars
 
     @property
-    def lifted(self) -> bool:
-        """Whether statements were named that the author did not name."""
-        return len({s.target.tensor for s in self.forward}) > len(
-            {e.left.tensor for e in self.definition}
-        )
-
-    @property
     def ties(self) -> bool:
         """Whether arguments of a maximum or minimum may tie for a derivative."""
         return any(

@@ -187,7 +187,7 @@ def _chapter(
     """One case; in a `lecture`, with what follows from the steps: short lines, matrices, time."""
     derivation = case.derivation
     closings = closing_lines(derivation) if lecture else {}
-    positions = subscripts(derivation, closings.values())
+    positions = subscripts(derivation, closings.values()) if lecture else frozenset()
     definition = [
         Row(left, sign, right) for sign, left, right in map(printer.sides_of, derivation.definition)
     ]
