@@ -143,6 +143,29 @@ def disjoint(one: Statement, other: Statement) -> bool:
     return False
 
 
+def decided(expression: Expr) -> Expr:
+    """min(floor((H - 1)/k), floor((H - k)/k))  →  floor((H - k)/k)
+
+    Minima without what is provably never the least.
+    """
+    return expression.replace(Min, lambda *arguments: Min(*_least(arguments)))
+
+
+def _least(arguments: tuple[Expr, ...]) -> list[Expr]:
+    kept = list(arguments)
+    for one in arguments:
+        if any(one is not other and _at_most(other, one) for other in kept):
+            kept.remove(one)
+    return kept
+
+
+def _at_most(one: Expr, other: Expr) -> bool:
+    """Whether it is provably at most the other; both may be divided by numbers above 0."""
+    under = {sympy.fraction(sympy.together(f.args[0]))[1] for f in (other - one).atoms(floor)}
+    scale = Mul(*sorted(under, key=str))
+    return bool(scale.is_positive) and nonnegative(sympy.expand((other - one) * scale), ())
+
+
 def _weakened(expression: Expr, where: tuple[Guard, ...]) -> Iterator[Expr]:
     """Forms each of which, if at least 0 on the box, makes `expression` so within the guards."""
     known = [g.expression for g in where if g.kind in ("ge", "eq")]

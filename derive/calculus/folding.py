@@ -9,7 +9,7 @@ not: there something happens.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from derive.calculus.step import Phrase, Step
 
@@ -18,20 +18,34 @@ _BOOKKEEPING = (
     *_DEFINITIONS,
     "reuse forward values",
     "sift δ, same axis",
+    "a δ of all terms",
     "drop implied conditions",
 )
 _PASSING = ("drop implied conditions",)  # nobody misses them, whatever follows
 
 
-def folded(steps: Sequence[Step]) -> tuple[Step, ...]:
-    """The steps in short; each is still true, and has the label of the last that it stands for."""
-    found: list[Step] = []
+@dataclass(frozen=True)
+class Told:
+    """A step that stands for all steps in a row, and these; it has the label of the last."""
+
+    step: Step
+    parts: tuple[Step, ...]
+
+    @property
+    def solves(self) -> bool:
+        """Whether something happens that does not follow from definitions alone."""
+        return not {part.rule for part in self.parts} <= {*_BOOKKEEPING}
+
+
+def folded(steps: Sequence[Step]) -> tuple[Told, ...]:
+    """The steps in short; each is still true."""
+    found: list[Told] = []
     run: list[Step] = []
     for step, after in zip(steps, (*steps[1:], None), strict=True):
         run.append(step)
         if after is not None and _goes_on(step, after):
             continue
-        found.append(_one(run))
+        found.append(Told(_one(run), tuple(run)))
         run = []
     return tuple(found)
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from derive.calculus.affine import axes_in
 from derive.calculus.closing import Closing
@@ -53,14 +52,14 @@ class MatrixForm:
         What that is.
     terms : tuple of Statement
         The line with all its indices.
-    because : Phrase
+    because : tuple of Phrase
         Where transposes, diagonals and columns of ones come from.
     """
 
     target: Leaf
     value: Matrix
     terms: tuple[Statement, ...]
-    because: Phrase
+    because: tuple[Phrase, ...]
 
     @property
     def diagonal(self) -> MatrixForm | None:
@@ -69,7 +68,7 @@ class MatrixForm:
         if value == self.value:
             return None
         words = ("what multiplies a column entry by entry is a diagonal matrix before it",)
-        return replace(self, value=value, because=words)
+        return replace(self, value=value, because=(words,))
 
 
 def matrix_forms(
@@ -171,7 +170,7 @@ def with_diagonals(matrix: Matrix) -> Matrix:
     return matrix
 
 
-def _because(value: Matrix) -> Phrase:
+def _because(value: Matrix) -> tuple[Phrase, ...]:
     """Where transposes, diagonals and columns of ones come from."""
     words: list[Phrase] = []
     found = nodes(value)
@@ -191,10 +190,7 @@ def _because(value: Matrix) -> Phrase:
                       " no row or column, so the sum stays"))  # fmt: skip
     if any(isinstance(n, Indicator) for n in found):
         words.append(("what stands in brackets is 1 where it holds, else 0",))
-    whole: list[Any] = []
-    for number, phrase in enumerate(dict.fromkeys(filter(None, words))):
-        whole += [*("; ",) * bool(number), *phrase]
-    return tuple(whole)
+    return tuple(dict.fromkeys(filter(None, words)))
 
 
 def _meeting(left: Matrix, right: Matrix) -> Phrase:

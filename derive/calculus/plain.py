@@ -26,7 +26,7 @@ from derive.language.composition import compose, part
 from derive.language.maximum import Maximum
 from derive.language.notes import order_of, rewritten
 from derive.language.operation import Equation, Operation
-from derive.language.options import Option, is_word
+from derive.language.options import Option, Setting, is_word
 from derive.language.order import Order
 from derive.language.symbols import Access, Axis, Size, Tensor
 
@@ -173,13 +173,20 @@ def renamed(operation: Operation, names: Mapping[str, str]) -> Operation:
 def distinction(general: Operation, narrow: Operation, choices: Mapping[str, Any]) -> str:
     """What is special of a special case, as a sentence; empty if nothing is."""
     kept, there = {o.name for o in narrow.options}, {t.name for t in narrow.inputs}
-    values = {o.name: choices.get(o.name, o.default) for o in general.options if o.name not in kept}
-    said = [f"{name} = {value}" for name, value in values.items()]
+    values = [(o, choices.get(o.name, o.default)) for o in general.options if o.name not in kept]
+    said = [f"{option.name} = {_value(option, value)}" for option, value in values]
     absent = [t.name for t in general.inputs if t.name not in there]
     clauses = [_listed(said)] if said else []
     if absent:
         clauses.append(f"{_listed(absent)} {'are' if len(absent) > 1 else 'is'} left out")
     return f"Here {', and '.join(clauses)}." if clauses else ""
+
+
+def _value(option: Option, value: Any) -> Any:
+    """A value of an option, and not the word that stands for another option's."""
+    meant = option.spellings.get(value, ()) if is_word(value) else ()
+    others = {setting.option for setting in meant if isinstance(setting, Setting)}
+    return others.pop() if meant and len(others) == 1 else value
 
 
 def _listed(items: Sequence[str]) -> str:

@@ -23,22 +23,16 @@ from derive.language.operation import Operation
 from derive.ops import shipped
 from derive.output.files import Output
 from derive.pipeline import derived, illustrate
-from derive.prose.document import (
-    SOLVED,
-    Case,
-    Display,
-    Document,
-    Meaning,
-    Section,
-    document,
-    printer_of,
-)
+from derive.prose.document import Case, document
+from derive.prose.legend import printer_of
 from derive.prose.mathml import MathML
 from derive.prose.mathml_boxes import unparted
 from derive.prose.numbers import Table, short, tables
 from derive.prose.pictures import Picture, svg
 from derive.prose.pictures.colours import DARK, properties
+from derive.prose.sections import SOLVED, Depth
 from derive.prose.typeset import Row
+from derive.prose.views import Display, Document, Meaning, Section
 from derive.templating import environment, template_source
 from derive.verification.example import Example, worked
 
@@ -63,7 +57,7 @@ class Boxed:
     heading: str
     solved: tuple[tuple[tuple[str, ...], str], ...]
     lines: tuple[str, ...]
-    reading: str
+    readings: tuple[str, ...]
     matrices: tuple[tuple[str, tuple[str, ...]], ...]
 
 
@@ -168,7 +162,7 @@ def _operated(shown: Shown) -> Operated:
     derivation = _derived(shown)
     whole = _document(shown.operation, tuple(shown.case.items()))
     (chapter,) = whole.chapters
-    sections = {section.title: section for section in chapter.sections}
+    sections = {section.titles[0]: section for section in chapter.sections}
     time = {display.title: display for display in chapter.through_time}
     return Operated(
         escape(shown.title),
@@ -207,7 +201,7 @@ def _boxed(section: Section, shown: Shown) -> Boxed:
         if shown.solved and after.rule in SOLVED
     ]
     forms = [(d.words, d.lines) for d in section.further if d.lines and shown.matrices]
-    return Boxed(section.heading, tuple(solved), step.lines, step.reading, tuple(forms))
+    return Boxed(section.headings[0], tuple(solved), step.lines, step.readings, tuple(forms))
 
 
 def _grids(shown: Shown, derivation: Derivation) -> Iterable[Grid]:
@@ -261,7 +255,7 @@ def _derived_case(operation: Operation, case: tuple[tuple[str, Any], ...]) -> De
 
 @cache
 def _document(operation: Operation, case: tuple[tuple[str, Any], ...]) -> Document:
-    return document([Case(_derived_case(operation, case))], MathML)
+    return document([Case(_derived_case(operation, case))], MathML, Depth(together=False))
 
 
 @cache

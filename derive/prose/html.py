@@ -1,6 +1,6 @@
 """The derivation as a page for a browser: by itself, in a notebook, or within a site.
 
-    Document  →  views that know their places  →  templates/html
+    Document  →  templates/html
 
 All text in it is escaped, the mathematics is MathML, and nothing is loaded from elsewhere.
 """
@@ -10,22 +10,14 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 
-from derive.prose.document import (
-    Block,
-    Case,
-    Chapter,
-    Document,
-    Section,
-    StepView,
-    document,
-)
-from derive.prose.listing import Line, lines_of
+from derive.prose.document import Case, document
+from derive.prose.listing import lines_of
 from derive.prose.mathml import MathML
 from derive.prose.mathml_boxes import unparted
 from derive.prose.pictures import svg
+from derive.prose.sections import Depth
 from derive.prose.typeset import Notation
 from derive.templating import asset, environment, template_source
 
@@ -34,33 +26,6 @@ _FONTS = {
     "Derive Italic": ("stix-two-text-italic.woff2", "italic"),
 }
 _LABEL = re.compile(r"[^\s()]+\.\d+")  # of a step that a module can cite
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A step, where on the page it is, in which line of the module, and what it stands for."""
-
-    step: StepView
-    place: str = ""
-    line: int = 0
-    parts: tuple[Shown, ...] = ()
-
-
-@dataclass(frozen=True)
-class Derived:
-    """A section or a block with its steps."""
-
-    view: Section | Block
-    steps: tuple[Shown, ...]
-
-
-@dataclass(frozen=True)
-class Placed:
-    """A chapter whose steps have places."""
-
-    view: Chapter
-    sections: tuple[Derived, ...]
-    blocks: tuple[Derived, ...]
 
 
 def render_html(
@@ -87,10 +52,11 @@ def render_html(
         Where the site is that the page belongs to, relative to it; its stylesheet is used.
     """
     lines = lines_of(module)
-    whole, chapters = _views(cases, all_steps, lines, notation)
+    first = {line.label: line.number for line in reversed(lines) if line.label}
     template = environment().get_template("html/page.html.j2")
     page = template.render(
-        document=whole, chapters=chapters, module=lines, site=site, svg=svg,
+        document=document(cases, MathML, Depth(all_steps, parts=not all_steps), notation),
+        lines_at=first, module=lines, site=site, svg=svg, place=_place,
         style="" if site else stylesheet(),
     )  # fmt: skip
     return unparted(page)
@@ -98,10 +64,11 @@ def render_html(
 
 def fragment(cases: Sequence[Case]) -> str:
     """What a notebook shows of a derivation; fonts are the browser's own."""
-    whole, chapters = _views(cases, False, ())
     template = environment().get_template("html/fragment.html.j2")
-    style = template_source("html/formulas.css")
-    page = template.render(document=whole, chapters=chapters, style=style, svg=svg)
+    page = template.render(
+        document=document(cases, MathML, Depth(parts=True)),
+        lines_at={}, svg=svg, place=_place, style=template_source("html/formulas.css"),
+    )  # fmt: skip
     return unparted(page)
 
 
@@ -121,46 +88,6 @@ def stylesheet() -> str:
     ]
     styles = [template_source(f"html/{name}.css") for name in ("page", "formulas")]
     return "".join((*faces, *styles))
-
-
-def _views(
-    cases: Sequence[Case],
-    all_steps: bool,
-    lines: Sequence[Line],
-    notation: Notation = Notation.bar,
-) -> tuple[Document, tuple[Placed, ...]]:
-    short = document(cases, MathML, all_steps, notation)
-    every = short if all_steps else document(cases, MathML, True, notation)
-    first = {line.label: line.number for line in reversed(lines) if line.label}
-    chapters = []
-    for view, full in zip(short.chapters, every.chapters, strict=True):
-        chapters.append(
-            Placed(
-                view,
-                _derived(view.sections, full.sections, first),
-                _derived(view.blocks, full.blocks, first),
-            )
-        )
-    return short, tuple(chapters)
-
-
-def _derived(
-    short: Sequence[Section] | Sequence[Block],
-    every: Sequence[Section] | Sequence[Block],
-    lines: dict[str, int],
-) -> tuple[Derived, ...]:
-    found = []
-    for view, full in zip(short, every, strict=True):
-        steps, rest = [], list(full.steps)
-        for step in view.steps:
-            run = []
-            while rest and (not run or run[-1].label != step.label):
-                run.append(rest.pop(0))
-            parts = [Shown(s, _place(s.label) * (s is not run[-1])) for s in run]
-            line = lines.get(step.label, 0)
-            steps.append(Shown(step, _place(step.label), line, tuple(parts) * (len(parts) > 1)))
-        found.append(Derived(view, tuple(steps)))
-    return tuple(found)
 
 
 def _place(label: str) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from derive.prose.document import Case, document
 from derive.prose.latex_formula import Latex
 from derive.prose.pictures import tikz
+from derive.prose.sections import Depth
 from derive.prose.typeset import Notation
 from derive.templating import environment
 
@@ -21,4 +22,4 @@ def render_latex(
 ) -> str:
     """A standalone document, without the header of generated files."""
     template = environment().get_template("latex/derivation.tex.j2")
-    return template.render(document=document(cases, Latex, all_steps, notation), tikz=tikz)
+    return template.render(document=document(cases, Latex, Depth(all_steps), notation), tikz=tikz)

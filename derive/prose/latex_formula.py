@@ -10,7 +10,15 @@ from sympy import Expr
 
 from derive.language.scalars import SCALARS
 from derive.prose.formula import ATOM, PRODUCT, Piece
-from derive.prose.latex_lines import LONG, case_rows, condition_lines, ended, width, wrapped
+from derive.prose.latex_lines import (
+    LONG,
+    case_rows,
+    condition_lines,
+    ended,
+    in_pairs,
+    width,
+    wrapped,
+)
 from derive.prose.latex_text import GREEK, escaped
 from derive.prose.names import Name
 from derive.prose.numbers import Table, table_latex
@@ -38,6 +46,8 @@ class Latex(Typeset):
     def derivative(self, sign: str, of: str, by: str) -> str:
         d = r"\mathrm{d}" if sign == "d" else r"\partial "
         over = r"\partial^{+} " if sign == "∂⁺" else d
+        if self.flat:
+            return joined(rf"{over}{of} / {d}{by}")
         return joined(rf"\frac{{{over}{of}}}{{{d}{by}}}")
 
     def product(self, pieces: list[str]) -> str:
@@ -156,7 +166,10 @@ class Latex(Typeset):
     def display(self, rows: Sequence[Row]) -> list[str]:
         """Lines of one ``align*``."""
         found = [*rows]
-        lines = wrapped([_signs((row.left, row.sign, row.right)) for row in found])
+        equations = [_signs((row.left, row.sign, row.right)) for row in found]
+        if not any(row.conditions for row in found) and (pairs := in_pairs(equations)):
+            return ended(pairs)
+        lines = wrapped(equations)
         for row, above in zip(found, lines, strict=True):
             if row.conditions:
                 above += condition_lines(f"{row.words} ", row.conditions, width(row.left))
@@ -166,8 +179,7 @@ class Latex(Typeset):
         return self.inline(table_latex(table, self))
 
     def shape(self, extents: Sequence[str]) -> str:
-        found = [f"({e})" if "," in e or BREAK in e else e for e in extents]
-        return joined(r" \times ".join(found))
+        return joined(r" \times ".join(extents))
 
 
 def _signs(equation: tuple[str, str, str]) -> tuple[str, str, str]:

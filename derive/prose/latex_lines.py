@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 
 from derive.prose.typeset import BREAK, joined
 
-WIDTH = 96.0  # of a line of the document, in widths of a letter
+WIDTH = 106.0  # of a line of the document, in widths of a letter
 _AND = r"\text{ and }"
 _TOTALS = (r"\sum", r"\max", r"\operatorname*")
 LONG = 0.6 * WIDTH  # of what leaves no room for others beside it
 _INDENT = 4.0
+_APART = 10.0  # two columns of equations
 
 _TOKEN = re.compile(r"\\[a-zA-Z]+|\\.|.", re.DOTALL)
 _BLANK = {"{", "}", "^", "_", " ", "&", BREAK}
@@ -120,11 +122,27 @@ def wrapped(equations: list[tuple[str, str, str]]) -> list[list[str]]:
     return found
 
 
+def in_pairs(equations: list[tuple[str, str, str]]) -> list[str]:
+    """Lines of an ``align*`` with two equations each, if all of them are short; else none."""
+    columns = equations[::2], equations[1::2]
+    if not columns[1] or sum(map(_widest, columns)) > WIDTH - _APART:
+        return []
+    cells = [f"{joined(left)} & {sign} {joined(right)}" for left, sign, right in equations]
+    pairs = zip_longest(cells[::2], cells[1::2])
+    return [rf"{one} & \qquad {two}" if two else one for one, two in pairs]
+
+
+def _widest(equations: list[tuple[str, str, str]]) -> float:
+    """How wide a column of equations is whose signs stand below each other."""
+    sides = [(width(left), width(right)) for left, _, right in equations]
+    return sum(map(max, *sides)) + 3 if len(sides) > 1 else sum(sides[0]) + 3
+
+
 def condition_lines(words: str, conditions: Sequence[str], head: float) -> list[str]:
     """Conditions below a formula with a left side of width `head`, in one line where they fit."""
     found = [joined(c) for c in conditions]
     together = r",\quad ".join(found)
-    if width(words + together) + head < WIDTH - 8:
+    if width(words + together) + head < WIDTH - 14:
         return [rf"& \quad\text{{{words}}}{together}"]
     blank = rf"\phantom{{\text{{{words}}}}}"
     room = WIDTH - head - width(words) - 2 * _INDENT

@@ -24,6 +24,7 @@ _AROUND = {sympy.floor: "⌊⌋", sympy.ceiling: "⌈⌉"}
 _TALL = ("<mfrac", "<munder", "<mtable")
 _LONG = 28  # letters that leave no room for others
 _BESIDE = 26  # ... and that leave some, as of a case and its condition
+_SLASH = '<mo lspace="0.1em" rspace="0.1em">/</mo>'
 _BAR = '<mo stretchy="false">¯</mo>'
 
 
@@ -53,6 +54,8 @@ class MathML(Typeset):
     def derivative(self, sign: str, of: str, by: str) -> str:
         d = '<mi mathvariant="normal">d</mi>' if sign == "d" else "<mi>∂</mi>"
         over = f"<msup>{d}<mo>+</mo></msup>" if sign == "∂⁺" else d
+        if self.flat:
+            return f"{_one(over + of)}{_SLASH}{_one(d + by)}"
         if width(of) > _LONG:
             return f'<mfrac>{over}{_one(d + by)}</mfrac><mspace width="0.17em"/>{BREAK}{of}'
         return f"<mfrac>{_one(over + of)}{_one(d + by)}</mfrac>"
@@ -68,8 +71,7 @@ class MathML(Typeset):
 
     def quotient(self, over: Piece, under: Piece, in_index: bool) -> Piece:
         if in_index:
-            slash = '<mo lspace="0.1em" rspace="0.1em">/</mo>'
-            return f"{self.bracketed(over, PRODUCT)}{slash}{self.bracketed(under, ATOM)}", PRODUCT
+            return f"{self.bracketed(over, PRODUCT)}{_SLASH}{self.bracketed(under, ATOM)}", PRODUCT
         if width(over[0]) > _LONG:  # a fraction cannot be broken, and a product can
             one = f"<mfrac><mn>1</mn>{_one(under[0])}</mfrac>"
             return self.product([one, self.bracketed(over, PRODUCT)]), PRODUCT

@@ -9,8 +9,9 @@ from derive.calculus.derivation import Derivation
 from derive.calculus.lift import equations_of
 from derive.language.operation import Equation, Operation
 from derive.prose import html as page
-from derive.prose.document import Case, printer_of
+from derive.prose.document import Case
 from derive.prose.latex_formula import Latex
+from derive.prose.legend import printer_of
 from derive.prose.mathml import MathML
 from derive.prose.names import setting_names
 from derive.prose.typeset import Row, Typeset

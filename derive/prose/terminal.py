@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from derive.language.symbols import Tensor
-from derive.prose.document import Case, Chapter, Document, Meaning, StepView, document
+from derive.prose.document import Case, document
 from derive.prose.names import GREEK, Name
 from derive.prose.numbers import Table, table_text
+from derive.prose.sections import Depth
 from derive.prose.text import Text
 from derive.prose.text_lines import filled, paragraph
 from derive.prose.typeset import Notation, Row, Typeset
+from derive.prose.views import Chapter, Document, Meaning, StepView
 
 _SIDES = {"−": "⁻", "+": "⁺"}
 _ONE_STEP = (
@@ -66,7 +68,7 @@ def render_text(
     cases: Sequence[Case], all_steps: bool = False, notation: Notation = Notation.bar
 ) -> str:
     """All cases of an operation, as text of at most 80 columns."""
-    return "\n".join(_document(document(cases, Terminal, all_steps, notation))) + "\n"
+    return "\n".join(_document(document(cases, Terminal, Depth(all_steps), notation))) + "\n"
 
 
 def _document(whole: Document) -> list[str]:
@@ -86,8 +88,9 @@ def _chapter(chapter: Chapter, conventions: str) -> list[str]:
     if chapter.legend:
         legend = "; ".join(f"{row.symbol} {row.meaning}" for row in chapter.legend)
         lines += ["", *paragraph(legend + ".", Terminal.width)]
-    lines += [""]
-    lines += _table((*chapter.tensors, *chapter.symbols))
+    lines += ["", *paragraph(chapter.shapes, Terminal.width)] * bool(chapter.shapes)
+    if table := _table((*chapter.tensors, *chapter.symbols)):
+        lines += ["", *table]
     if chapter.straight:
         words = "From one step to the next, past every weight:"
         lines += ["", words, "", *chapter.straight]
@@ -99,10 +102,14 @@ def _chapter(chapter: Chapter, conventions: str) -> list[str]:
     given = f"Given {chapter.given}, we look for {chapter.wanted}."
     lines += ["", *paragraph(given, Terminal.width)]
     for section in chapter.sections:
-        lines += ["", *_heading(section.heading, "-")]
+        of = f"Gradients of {', '.join(section.titles[:-1])} and {section.titles[-1]}"
+        heading = of if section.titles[1:] else section.headings[0]
+        lines += ["", *_heading(heading, "-")]
         lines += _steps(section.steps)
         for display in section.further:
             lines += ["", *paragraph(display.words, Terminal.width), *display.lines]
+    if chapter.known:
+        lines += ["", *_heading("As in the plain case", "-"), *_steps(chapter.known)]
     if chapter.blocks:
         lines += ["", *_heading("One step", "-"), *paragraph(_ONE_STEP, Terminal.width)]
     for block in chapter.blocks:
@@ -120,18 +127,21 @@ def _chapter(chapter: Chapter, conventions: str) -> list[str]:
 
 
 def _heading(title: str, line: str) -> list[str]:
-    return [title, line * len(title), ""]
+    lines = paragraph(title, Terminal.width)
+    return [*lines, line * max(map(len, lines)), ""]
 
 
 def _steps(steps: Sequence[StepView]) -> list[str]:
     lines: list[str] = []
     for step in steps:
         given = f", for {step.assuming}" if step.assuming else ""
-        words = f"{step.label}  {step.rule}{given}: {step.because}"
-        lines += paragraph(words, Terminal.width, "", "    ")
+        rule = f"  {step.rule}{given}: {step.because}" if step.rule else ""
+        lines += paragraph(f"{', '.join(step.labels)}{rule}", Terminal.width, "", "    ")
         lines += _boxed(step.lines) if step.boxed else step.lines
-        if step.reading:
-            lines += paragraph(f"This is {step.reading}.", Terminal.width, _DEEP)
+        for slope in step.slopes:
+            lines += filled(slope, Terminal.width, _DEEP)
+        for reading in step.readings:
+            lines += paragraph(reading, Terminal.width, _DEEP)
     return lines
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 from derive.calculus.statements import Statement
 from derive.calculus.step import bound
@@ -96,6 +97,13 @@ class Typeset(Formula):
         self.notation = notation
         self.settings = settings or {}
         self.bars = bars or {}
+        self.flat = False  # whether derivatives stand in one line, with a slash
+
+    def flattened(self) -> Self:
+        """A printer of formulas among words, where a fraction would be small."""
+        twin = copy(self)
+        twin.flat = True
+        return twin
 
     @abstractmethod
     def name(self, name: Name) -> str: ...

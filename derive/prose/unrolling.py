@@ -78,7 +78,8 @@ class Recursion(TimeSteps):
         if len(one.blocks) < len(one.states) ** 2:
             across += ("; every other block is 0",)
         across += (":",)
-        yield self.passage("", across, self.steps())
+        now, before = self.now, self.before
+        yield self.passage("", across, [self.row(one.across(now), one.through(now, before))])
 
     def left_out(self, part: Parts) -> Phrase:
         """What a cotangent counts that its part of dL/ds[t] does not."""
@@ -94,14 +95,6 @@ class Recursion(TimeSteps):
             return self.printer.equations(self.one.entries(part))
         of, by = self.text(Access(self.one.loss, self.now)), self.text(Access(part.state, self.now))
         return [(self.printer.derivative("∂", of, by), "=", self.text(Integer(0)))]
-
-    def steps(self) -> list[Row]:
-        """J[t], and its blocks where they are short."""
-        rows = [self.row(self.one.across(self.now), self.one.through(self.now, self.before))]
-        for block in self.one.blocks:
-            if len(block.terms) == 1:
-                rows += self.printer.equations(block.terms)
-        return rows
 
     def boundary(self) -> Passage:
         labels = _labels(part.ending for part in self.one.parts)

@@ -18,9 +18,9 @@ from derive.calculus.matrices import (
 from derive.calculus.matrix import MatrixForm
 from derive.calculus.plain import plain
 from derive.ops.dense import linear
-from derive.prose.document import printer_of
 from derive.prose.latex_formula import Latex
 from derive.prose.latex_lines import joined
+from derive.prose.legend import printer_of
 from derive.prose.matrix import matrix_line, sides_of
 from derive.prose.text import Text
 from derive.verification.cases import few
@@ -99,7 +99,8 @@ def test_the_jacobian_of_a_function_of_each_entry_is_a_diagonal_matrix():
     assert form.diagonal is not None
     text = printer(found)
     assert matrix_line(form.diagonal, text) == "a_bar[t] = diag(1 − h[t] ⊙ h[t]) h_bar[t]"
-    assert "diagonal" in text.phrase(form.diagonal.because)
+    (reason,) = form.diagonal.because
+    assert "diagonal" in text.phrase(reason)
     for case in few(found.operation)[-2:]:
         assert not list(found.differing([form.diagonal], case))
 
@@ -107,7 +108,11 @@ def test_the_jacobian_of_a_function_of_each_entry_is_a_diagonal_matrix():
 def test_words_say_where_a_transpose_comes_from():
     found = closed("linear")
     text = printer(found)
-    words = {b.name: text.phrase(fs[0].because) for b, fs in found.forms().items() if fs}
+    words = {
+        bar.name: "; ".join(map(text.phrase, forms[0].because))
+        for bar, forms in found.forms().items()
+        if forms
+    }
     assert words["weight_bar"] == (
         "n is summed and numbers the rows of y_bar, which is therefore transposed"
     )

@@ -11,8 +11,8 @@ from functools import cache
 import pytest
 
 from derive.language import Operation
-from derive.prose.document import printer_of
 from derive.prose.latex_formula import Latex
+from derive.prose.legend import printer_of
 from derive.prose.text import Text
 from tests.documents import OPERATIONS, derived, latex
 

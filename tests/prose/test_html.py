@@ -76,23 +76,29 @@ def test_the_plain_case_stands_before_the_general_one():
 
 def test_a_step_unfolds_into_those_that_it_stands_for():
     root = checked_page(site_page("linear"))
-    folded = root.find(".//div[@id='x_bar.4']")
+    folded = root.find(".//a[@id='x_bar.4']/../..")
     parts = folded.findall("details/div/div")
-    assert [said(part.find("p/code")) for part in parts] == ["x_bar.2", "x_bar.3", "x_bar.4"]
-    assert said(folded.find("details/summary")) == "3 steps in one"
-    assert [part.get("id") for part in parts] == ["x_bar.2", "x_bar.3", None]
+    labels = [said(part.find("p//code")) for part in parts]
+    assert labels[:3] == ["x_bar.2", "x_bar.3", "x_bar.4"]
+    assert labels[3:5] == ["weight_bar.1", "weight_bar.2"]  # gradients that come about alike
+    assert said(folded.find("details/summary")) == f"{len(parts)} steps in one"
+    places = [part.find("p/a") for part in parts[:3]]
+    assert [place is not None and place.get("id") for place in places] == [
+        "x_bar.2", "x_bar.3", False,
+    ]  # fmt: skip
 
 
 def test_with_all_steps_nothing_is_folded():
     root = checked_page(show(find("linear")[1], "html", all_steps=True))
     assert not [fold for fold in root.iter("details") if "steps in one" in said(fold)]
-    assert root.find(".//div[@id='x_bar.3']") is not None
+    assert root.find(".//a[@id='x_bar.3']") is not None
 
 
 def test_lines_of_the_module_and_steps_are_linked_both_ways():
     root = checked_page(site_page("linear"))
-    step = root.find(".//div[@id='weight_bar.4']")
-    place = step.find("p/a[@class='soft']").get("href")[1:]
+    step = root.find(".//a[@id='weight_bar.4']/..")
+    places = [link.get("href")[1:] for link in step.findall("a[@class='soft']")]
+    place = places[1]  # before it stands that of x_bar.4
     line = root.find(f".//span[@id='{place}']")
     assert "# weight_bar" in said(line)
     assert line.find("a").get("href") == "#weight_bar.4"

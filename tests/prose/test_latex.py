@@ -53,7 +53,7 @@ def document(operation: Operation) -> str:
 
 
 def mathematics(text: str) -> str:
-    text = text[text.index(r"\subsection") :]  # above stand the author's words
+    text = text[text.index(r"\parthead{Definition}") :]  # above stand the author's words
     displays = re.findall(r"\\\[(.*?)\\\]", text, re.DOTALL)
     return "\n".join(displays + re.findall(r"(?<!\\)\$(.*?)(?<!\\)\$", text))
 
@@ -150,7 +150,7 @@ KATEX = frozenset(
     re.findall(
         r"\w+",
         "begin end bar overline mathit mathrm frac partial sum max substack delta left right text "
-        "lfloor rfloor lceil rceil cdot ldots quad ge le ne mid not to times mathrel tanh exp log "
+        "lfloor rfloor lceil rceil cdot ldots quad qquad ge le ne mid not to times mathrel tanh exp log "
         "phantom operatorname bigl bigr Bigl Bigr alpha beta",
     )
 )
@@ -178,8 +178,8 @@ def test_lines_end_before_a_sign_where_they_can():
 
 def test_the_jacobian_of_a_step_has_a_section_of_its_own():
     text = document(RECURRENT["lstm"])
-    assert text.count(r"\subsection*{One step}") == 1
-    assert r"\subsubsection*{\texttt{c} by \texttt{h} one step before}" in text
+    assert text.count(r"\parthead{One step}") == 1
+    assert r"\gradienthead{\texttt{c} by \texttt{h} one step before}" in text
     assert r"\frac{\mathrm{d}c[t, n, j]}{\mathrm{d}c[t - 1, n, j]} & = " in text
     assert "One step" not in document(SHIPPED["correlate1d"])
 

@@ -27,7 +27,7 @@ def test_the_textbook_line_comes_first():
 
 def test_one_case_has_no_heading_and_the_labels_that_modules_cite():
     text = "\n".join(lines("linear"))
-    assert "The plain case" in text or "weight_bar.4  partial derivatives" in text
+    assert "The plain case" in text or "weight_bar.4, bias_bar.4  partial derivatives" in text
     assert "The general case" not in "\n".join(lines("softmax"))
 
 

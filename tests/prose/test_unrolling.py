@@ -48,7 +48,6 @@ def test_the_recursion_and_the_double_sum_of_a_network():
         "Unknown": [
             "∂L[t]/∂h[t,n,k] = y_bar[t,n,k] + [t = T − 1]·h_n_bar[n,k]",
             "J[t] = dh[t]/dh[t − 1]",
-            "dh[t,n,j]/dh[t − 1, n, k] = (1 − h[t,n,j]²)·weight_hh[j,k]",
         ],
         "Boundary": ["dL/dh[T] = 0"],
         "Recursion": ["dL/dh[t] = ∂L[t]/∂h[t] + dL/dh[t + 1]·J[t + 1]"],

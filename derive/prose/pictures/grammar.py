@@ -130,6 +130,8 @@ class Picture:
         What is to be seen in it.
     order : tuple of Tensor
         The order of factors that nobody wrote, as `Formula` takes it.
+    below : float
+        From which height on there are words alone, which a wide page has room for beside the rest.
     """
 
     kind: str
@@ -139,3 +141,4 @@ class Picture:
     height: float
     items: tuple[Item, ...]
     order: tuple[Tensor, ...] = ()
+    below: float = 0

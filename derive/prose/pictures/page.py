@@ -27,6 +27,7 @@ class Page:
         self.y = 0.0
         self.items: list[Item] = []
         self.said: list[Phrase] = []
+        self.below = 0.0  # where words begin that may also stand beside all else
 
     def add(self, items: Iterable[Item]) -> None:
         self.items += items
@@ -46,8 +47,8 @@ class Page:
     ) -> Picture:
         """What is on the page; its description goes on with everything that the page says."""
         words = tuple(part for text in self.said for part in ("\n", *text))
-        size = self.width, self.y
-        return Picture(kind, title, (*description, *words), *size, tuple(self.items), order)
+        size, items = (self.width, self.y), tuple(self.items)
+        return Picture(kind, title, (*description, *words), *size, items, order, self.below)
 
 
 def breadth(text: Phrase) -> float:

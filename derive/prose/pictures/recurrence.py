@@ -43,7 +43,6 @@ def recurrence_picture(graph: Unrolled, adjoint: Adjoint) -> Picture | None:
     places = {node: (x - left, y + 1.5) for node, (x, y) in places.items()}
     width = max(x for x, _ in places.values()) + wide / 2
     page = Page(width)
-    page.say(("Values go along the solid arrows, cotangents back along the dashed ones.",))
     down = page.y - 1.5 + 0.3 + (1.5 if len(graph.loops) == 1 else 0)
     places = {node: (x, y + down) for node, (x, y) in places.items()}
     number = {statement: _NUMBERS[n] for n, statement in enumerate(by)}
@@ -52,6 +51,8 @@ def recurrence_picture(graph: Unrolled, adjoint: Adjoint) -> Picture | None:
     page.add(_arrows(graph, places, number, wide))
     page.add(_node(node, place, graph, wide) for node, place in places.items())
     page.y = max(y for _, y in places.values()) + _HIGH / 2 + 0.4
+    page.below = page.y
+    page.say(("Values go along the solid arrows, cotangents back along the dashed ones.",))
     short = Shortened(graph.instance, graph.length)
     page.say(("What each cotangent adds up:",))
     for statement, sign in number.items():

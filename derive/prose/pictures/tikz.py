@@ -5,6 +5,7 @@ What is told by colour is told by dashes, weight of line or words as well.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from derive.calculus.statements import Statement
@@ -18,7 +19,9 @@ from derive.prose.pictures.inline import Adds
 from derive.prose.pictures.page import breadth
 
 _UNIT = 0.8  # centimetres of a cell
-_WIDEST, _TALLEST = 14, 22  # centimetres of a picture
+_LEAST = 0.55  # ... beside whose picture words stand
+_WIDEST, _TALLEST = 17, 22  # centimetres of a picture
+_WORDS, _GAP = 7.2, 0.7  # centimetres of words beside a picture, and between both
 _SIZES = ((1.15, r"\small"), (1.0, r"\footnotesize"), (0.85, r"\scriptsize"), (0.0, r"\tiny"))
 _LINES = {"solid": "thin", "dashed": "thin, densely dashed", "heavy": "ultra thick"}
 _ANCHORS = {"start": "west", "middle": "center", "end": "east"}
@@ -65,9 +68,16 @@ def tikz(picture: Picture, printer: Formula | None = None) -> str:
         Writes the formulas as LaTeX.
     """
     printer = printer or Short(picture.order)
-    unit = min(_UNIT, _WIDEST / picture.width, _TALLEST / picture.height)
+    room = _WIDEST - _WORDS - _GAP if picture.below else _WIDEST
+    beside = bool(picture.below) and room / picture.width >= _LEAST
+    height = picture.below if beside else picture.height
+    room = room if beside else _WIDEST
+    unit = min(_UNIT, room / picture.width, _TALLEST / height)
     drawing = _Drawing(printer, unit)
-    lines = [f"  {line}" for item in picture.items for line in drawing.item(item)]
+    words = [item for item in picture.items if isinstance(item, Note) and item.y > height]
+    items = [item for item in picture.items if item not in words]
+    lines = [f"  {line}" for item in items for line in drawing.item(item)]
+    lines += [f"  {drawing.column(words, picture.width + _GAP / unit)}"] if words else []
     head = rf"\begin{{tikzpicture}}[x={unit:.3f}cm, y=-{unit:.3f}cm, inner sep=1pt, font=\small]"
     return "\n".join([head, *lines, r"\end{tikzpicture}", ""])
 
@@ -128,6 +138,15 @@ class _Drawing:
             wide = f"text width={note.wide * self.unit:.2f}cm"
             look = f"anchor=north west, yshift=1.2ex, {wide}, align=left"
         return self.node(note.x, note.y, self.printer.phrase(note.text), _text(note.role) + look)
+
+    def column(self, notes: Sequence[Note], x: float) -> str:
+        """Words below each other, beside all else."""
+        lines = (
+            rf"\hspace*{{{note.x * self.unit:.2f}cm}}{self.printer.phrase(note.text)}"
+            for note in notes
+        )
+        look = f"anchor=north west, text width={_WORDS}cm, align=left"
+        return self.node(x, 0, r"\\[.5ex] ".join(lines), look)
 
     def node(self, x: float, y: float, text: str, look: str) -> str:
         return rf"\node[{look}] at ({_at(x, y)}) {{{joined(text)}}};"
