@@ -21,7 +21,6 @@ from derive.calculus.matrix import Positions, matrix_forms, subscripts
 from derive.calculus.statements import Statement
 from derive.calculus.step import Equal, Phrase, Step, bound, listing
 from derive.language.options import Setting
-from derive.language.scalars import stop
 from derive.language.symbols import Axis, Size, Tensor
 from derive.prose.formula import PRODUCT
 from derive.prose.matrix import sides_of
@@ -188,9 +187,7 @@ def _chapter(
     derivation = case.derivation
     closings = closing_lines(derivation) if lecture else {}
     positions = subscripts(derivation, closings.values()) if lecture else frozenset()
-    definition = [
-        Row(left, sign, right) for sign, left, right in map(printer.sides_of, derivation.definition)
-    ]
+    definition = printer.definition(derivation.definition)
 
     def views(steps: Sequence[Step]) -> tuple[StepView, ...]:
         shown = steps if all_steps else folded(steps)
@@ -327,8 +324,6 @@ def _conventions(printer: Typeset, derivations: Sequence[Derivation]) -> str:
     steps = [step for derivation in derivations for step in derivation.steps]
     if any(s.where and not bound(s) for step in steps for s in step.shown):
         said.append(f"So is a condition in brackets: {one} where it holds.")
-    if any(s.value.has(stop) for derivation in derivations for s in derivation.forward):
-        said.append("What stands in stop(…) counts as a constant when it is differentiated.")
     return " ".join(said)
 
 

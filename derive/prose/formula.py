@@ -24,6 +24,7 @@ from sympy import (
     Mul,
     Piecewise,
     Pow,
+    Rational,
     Sum,
     Symbol,
     ceiling,
@@ -115,6 +116,10 @@ class Formula(ABC):
 
     @abstractmethod
     def power(self, base: str, exponent: Expr) -> str: ...
+
+    @abstractmethod
+    def root(self, inside: Piece) -> Piece:
+        """A square root."""
 
     @abstractmethod
     def function(self, function: type, arguments: list[str]) -> str: ...
@@ -223,6 +228,8 @@ class Formula(ABC):
         if isinstance(e, Pow):
             if e.exp.is_negative:
                 return self.quotient(self.piece(Integer(1)), self.piece(1 / e, in_index), in_index)
+            if e.exp == Rational(1, 2):
+                return self.root(self.piece(e.base, in_index))
             return self.power(self.expression(e.base, ATOM, in_index), e.exp), POWER
         if isinstance(e, Sum | Maximum):
             function, *limits = e.args

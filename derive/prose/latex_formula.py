@@ -9,7 +9,7 @@ import sympy
 from sympy import Expr
 
 from derive.language.scalars import SCALARS
-from derive.prose.formula import ATOM, PRODUCT, Piece
+from derive.prose.formula import ATOM, POWER, PRODUCT, Piece
 from derive.prose.latex_lines import LONG, case_rows, condition_lines, ended, width, wrapped
 from derive.prose.latex_text import GREEK, escaped
 from derive.prose.names import Name
@@ -53,6 +53,11 @@ class Latex(Typeset):
 
     def power(self, base: str, exponent: Expr) -> str:
         return f"{base}^{{{joined(self.expression(exponent))}}}"
+
+    def root(self, inside: Piece) -> Piece:
+        if width(inside[0]) > LONG:  # nor can a root be broken
+            return f"{self.bracketed(inside, ATOM)}^{{1/2}}", POWER
+        return joined(rf"\sqrt{{{inside[0]}}}"), ATOM
 
     def function(self, function: Any, arguments: list[str]) -> str:
         inside = f",{BREAK} ".join(arguments)
@@ -160,6 +165,8 @@ class Latex(Typeset):
         for row, above in zip(found, lines, strict=True):
             if row.conditions:
                 above += condition_lines(f"{row.words} ", row.conditions, width(row.left))
+            elif row.words:
+                above.append(rf"& \quad\text{{{row.words}}}")
         return ended([line for above in lines for line in above])
 
     def table(self, table: Table) -> str:

@@ -12,7 +12,7 @@ from sympy import Expr
 
 from derive.language.scalars import SCALARS
 from derive.language.symbols import Tensor
-from derive.prose.formula import ATOM, PRODUCT, Piece
+from derive.prose.formula import ATOM, POWER, PRODUCT, Piece
 from derive.prose.mathml_boxes import COMMA, INFIX, THIN, boxed, filled, whole, width
 from derive.prose.names import GREEK, Name
 from derive.prose.numbers import Table
@@ -77,6 +77,12 @@ class MathML(Typeset):
 
     def power(self, base: str, exponent: Expr) -> str:
         return _raised(base, self.expression(exponent))
+
+    def root(self, inside: Piece) -> Piece:
+        if width(inside[0]) > _LONG:  # nor can a root be broken
+            half = "<mn>1</mn><mo>/</mo><mn>2</mn>"
+            return _raised(self.bracketed(inside, ATOM), half), POWER
+        return f"<msqrt>{joined(inside[0])}</msqrt>", ATOM
 
     def function(self, function: Any, arguments: list[str]) -> str:
         inside = f"{COMMA}{BREAK}".join(arguments)
@@ -209,9 +215,9 @@ def _row(row: Row) -> str:
     style = ' displaystyle="true"'
     left = boxed(row.left + _relation(row.sign), style)
     text = f'<div class="left">{left}</div><div class="right">{boxed(row.right, style)}</div>'
-    if row.conditions:
-        *others, last = row.conditions
-        found = " ".join(whole(c) for c in (*(other + COMMA for other in others), last))
+    if row.words:
+        *others, last = row.conditions or ("",)
+        found = " ".join(whole(c) for c in (*(other + COMMA for other in others), last) if c)
         text += f'<div class="where">{row.words} {found}</div>'
     return f'<div class="equation">{text}</div>'
 

@@ -13,7 +13,7 @@ from derive.prose.document import Case, printer_of
 from derive.prose.latex_formula import Latex
 from derive.prose.mathml import MathML
 from derive.prose.names import setting_names
-from derive.prose.typeset import Row, Typeset
+from derive.prose.typeset import Typeset
 
 
 @singledispatch
@@ -69,8 +69,7 @@ def _printer(kind: type[Typeset], operation: Operation) -> Typeset:
 
 
 def _definition(printer: Typeset, equations: Sequence[Equation]) -> list[str]:
-    found = map(printer.sides_of, equations)
-    return printer.display([Row(left, sign, right) for sign, left, right in found])
+    return printer.display(printer.definition(equations))
 
 
 def _aligned(groups: Sequence[Sequence[str]]) -> str:

@@ -48,6 +48,9 @@ class Text(Formula):
             return base + " ²³"[int(exponent) - 1]
         return f"{base}^{self.expression(exponent, ATOM)}"
 
+    def root(self, inside: Piece) -> Piece:
+        return f"√{self.bracketed(inside, ATOM)}", POWER
+
     def function(self, function: type, arguments: list[str]) -> str:
         name = FUNCTION_NAMES.get(function, function.__name__)  # type: ignore[call-overload]
         return f"{name}({', '.join(arguments)})"

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 from derive.calculus.statements import Statement
 from derive.calculus.step import bound
+from derive.language.operation import Equation
 from derive.language.options import Setting
 from derive.language.order import Order
+from derive.language.scalars import stop
 from derive.language.symbols import Access, Axis, Tensor
 from derive.prose.formula import FUNCTION_NAMES, Formula
 from derive.prose.names import Name, named
@@ -50,7 +52,8 @@ def is_slope(function: Any) -> bool:
 
 @dataclass(frozen=True)
 class Row:
-    """One equation of a display, and in a line of their own the conditions it holds under."""
+    """One equation of a display, and in a line of their own words on it, such as the conditions it
+    holds under."""
 
     left: str
     sign: str
@@ -153,6 +156,17 @@ class Typeset(Formula):
 
     @abstractmethod
     def display(self, rows: Sequence[Row]) -> list[str]: ...
+
+    def definition(self, equations: Iterable[Equation]) -> list[Row]:
+        """The equations of a display; what ``stop`` means stands below the first that has one."""
+        found: list[Row] = []
+        words = self.plain("stop(…) counts as a constant when it is differentiated")
+        for equation in equations:
+            sign, left, right = self.sides_of(equation)
+            here = equation.right.has(stop)
+            found.append(Row(left, sign, right, words if here else ""))
+            words = "" if here else words
+        return found
 
     def lines(self, terms: Sequence[Statement], deltas: bool = False) -> list[str]:
         """The lines of what a step arrives at."""
