@@ -24,6 +24,7 @@ from derive.calculus.lift import equations_of, lifted, outputs_apart, to_system
 from derive.calculus.plain import distinction, plain, renamed, special
 from derive.calculus.statements import System
 from derive.errors import DefinitionError
+from derive.language.dictionary import Dictionary
 from derive.language.operation import Operation
 from derive.language.symbols import Access, Axis
 from derive.output.files import Output, body, intact, is_current, with_header
@@ -164,6 +165,7 @@ def show(
     all_steps: bool = False,
     notation: str = "bar",
     names: Mapping[str, str] | None = None,
+    dictionary: str = "",
 ) -> str:
     """The derivation of an operation, as ``"text"``, ``"latex"`` or ``"html"``.
 
@@ -181,9 +183,12 @@ def show(
     notation : str, optional
         How cotangents are written: "bar", "partial" or "delta".
     names : mapping of str to str, optional
-        What tensors are called instead, as in a lecture.
+        What tensors, indices and rows are called instead, as in a lecture.
+    dictionary : str, optional
+        The one of the operation's dictionaries whose words are used; `names` come before it.
     """
-    operation = renamed(operation, names or {})
+    said = operation.dictionary(dictionary) if dictionary else Dictionary({}, operation.time)
+    operation = renamed(operation, {**said.names, **(names or {})}, said.time)
     render = {"text": render_text, "latex": render_latex, "html": render_html}[format]
     if choices is None:
         return render(_cases(operation, _derived(operation)[1]), all_steps, Notation(notation))
@@ -344,7 +349,8 @@ def definition_hash(operation: Operation) -> str:
     parts += [f"{relation}{words}" for relation, words in operation.requires]
     parts += [f"{key}{value}" for key, value in operation.legend.items()]
     parts += [f"{index}{tuple(names)}" for index, names in operation.rows.items()]
-    parts += operation.aliases
+    parts += [operation.time] * (operation.time != "index")
+    parts += operation.aliases  # dictionaries change nothing that is written
     parts += [f"{name}={numbers!r}" for name, numbers in operation.example.items()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 

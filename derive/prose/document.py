@@ -28,7 +28,7 @@ from derive.prose.names import Name, named, setting_names
 from derive.prose.numbers import Table
 from derive.prose.pictures.grammar import Picture
 from derive.prose.typeset import Notation, Row, Typeset
-from derive.prose.unrolling import straight_rows, through_time
+from derive.prose.unrolling import step_places, straight_rows, through_time
 
 # What is not written so with indices.
 _OF_MATRICES = (Product, Transpose, Hadamard, Diagonal)
@@ -360,7 +360,8 @@ def printer_of(
     settings = setting_names(derivation.operation.options, used_names(derivation))
     bars = {bar: tensor for tensor, bar in derivation.cotangent.items()}
     order, axes, written = derivation.order, derivation.axes, derivation.written
-    return kind(order, axes, written, settings, bars, derivation.rows, notation)
+    steps = step_places(derivation) if derivation.operation.time == "superscript" else {}
+    return kind(order, axes, written, settings, bars, derivation.rows, notation, steps)
 
 
 def used_names(derivation: Derivation) -> set[str]:

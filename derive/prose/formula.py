@@ -79,6 +79,8 @@ class Formula(ABC):
         How the author wrote sums, products, maxima and minima.
     row_names : mapping of (Tensor, int) to sequence of str, optional
         What the rows of a tensor along its index at a position are called.
+    steps : mapping of str to int, optional
+        By the names of tensors: which of their indices is a step that is written above the name.
     """
 
     def __init__(
@@ -87,8 +89,10 @@ class Formula(ABC):
         axes: Sequence[Axis] = (),
         written: Order | None = None,
         row_names: Mapping[tuple[Tensor, int], Sequence[str]] | None = None,
+        steps: Mapping[str, int] | None = None,
     ) -> None:
         self.row_names = row_names or {}
+        self.steps = steps or {}
         self.written = written or Order()
         self.rank = {tensor: position for position, tensor in enumerate(order)}
         self.given = {axis.name: position for position, axis in enumerate(axes)}
@@ -104,6 +108,10 @@ class Formula(ABC):
 
     @abstractmethod
     def access(self, name: str, index: list[str]) -> str: ...
+
+    @abstractmethod
+    def at_step(self, name: str, step: str) -> str:
+        """A name with a step of time above it."""
 
     @abstractmethod
     def derivative(self, sign: str, of: str, by: str) -> str: ...
@@ -203,8 +211,8 @@ class Formula(ABC):
         return self.brackets(text) if tightness < at_least else text
 
     def piece(self, e: Any, in_index: bool = False) -> Piece:
-        if isinstance(e, Access):
-            return self.entry(e), ATOM
+        if isinstance(e, Access):  # a power of s⟨t⟩ is no second thing above the name
+            return self.entry(e), POWER if self.ends_in_step(e.tensor, len(e.index)) else ATOM
         if isinstance(e, Tensor):
             return self.tensor(e), ATOM
         if is_decimal(e):
@@ -262,8 +270,20 @@ class Formula(ABC):
                 self.entry(Access(tensor.of, *access.index[:split])),
                 self.entry(Access(tensor.by, *access.index[split:])),
             )
-        index = [self.row(tensor, *place) for place in enumerate(access.index)]
-        return self.access(self.tensor(tensor), index)
+        name, index = self.placed(tensor, self.tensor(tensor), [*enumerate(access.index)])
+        return self.access(name, index)
+
+    def placed(
+        self, tensor: Tensor, name: str, places: Iterable[tuple[int, Expr]]
+    ) -> tuple[str, list[str]]:
+        """A name with its step above it, if that stands there, and the other indices."""
+        found = {place: self.row(tensor, place, index) for place, index in places}
+        step = found.pop(self.steps.get(tensor.name), None)
+        return (name if step is None else self.at_step(name, step)), [*found.values()]
+
+    def ends_in_step(self, tensor: Tensor, indices: int) -> bool:
+        """Whether nothing stands behind the step above the name."""
+        return indices == 1 and self.steps.get(tensor.name) == 0
 
     def row(self, tensor: Tensor, place: int, index: Expr) -> str:
         """An index; a number by the name of its row, where it has one."""

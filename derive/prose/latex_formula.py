@@ -35,6 +35,9 @@ class Latex(Typeset):
     def access(self, name: str, index: list[str]) -> str:
         return f"{name}[{f',{BREAK} '.join(index)}]" if index else name
 
+    def at_step(self, name: str, step: str) -> str:
+        return joined(rf"{name}^{{\langle {step}\rangle}}")
+
     def derivative(self, sign: str, of: str, by: str) -> str:
         d = r"\mathrm{d}" if sign == "d" else r"\partial "
         over = r"\partial^{+} " if sign == "∂⁺" else d
@@ -123,6 +126,8 @@ class Latex(Typeset):
         if not index:
             return name
         inside = joined(",".join(index))
+        if name.endswith(r"\rangle}"):
+            return f"{{{name}}}_{{{inside}}}"
         if name.endswith("}") and "_{" in name and not name.startswith(r"\overline"):
             return f"{name[:-1]},{inside}}}"  # a subscript has no other beside it
         return f"{name}_{{{inside}}}"

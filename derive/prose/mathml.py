@@ -50,6 +50,9 @@ class MathML(Typeset):
         inside = f"{COMMA}{BREAK}".join(index)
         return f"{name}{_mark('[')}{inside}{_mark(']')}" if index else name
 
+    def at_step(self, name: str, step: str) -> str:
+        return f"<msup>{_one(name)}<mrow>{_mark('⟨')}{joined(step)}{_mark('⟩')}</mrow></msup>"
+
     def derivative(self, sign: str, of: str, by: str) -> str:
         d = '<mi mathvariant="normal">d</mi>' if sign == "d" else "<mi>∂</mi>"
         over = f"<msup>{d}<mo>+</mo></msup>" if sign == "∂⁺" else d

@@ -45,9 +45,9 @@ def _piece(matrix: Matrix, printer: Formula) -> Piece:
     if isinstance(matrix, Leaf):
         tensor, sides = matrix.entry.tensor, (matrix.rows, matrix.columns)
         places = [(p, i) for p, i in enumerate(matrix.entry.index) if i not in sides]
-        index = [printer.row(tensor, place, i) for place, i in places]
-        name = printer.matrix_name(tensor, bool(matrix.rows))
-        return printer.subscripted(name, index), ATOM
+        plain = printer.matrix_name(tensor, bool(matrix.rows))
+        name, index = printer.placed(tensor, plain, places)
+        return printer.subscripted(name, index), ATOM if name == plain or index else POWER
     if isinstance(matrix, Ones):
         plain = printer.ones()
         if matrix.rows and matrix.columns:

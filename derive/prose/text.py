@@ -30,6 +30,9 @@ class Text(Formula):
         separator = ", " if any(" " in i for i in index) else ","
         return f"{name}[{separator.join(index)}]" if index else name
 
+    def at_step(self, name: str, step: str) -> str:
+        return f"{name}⟨{step}⟩"
+
     def derivative(self, sign: str, of: str, by: str) -> str:
         return f"{sign}{of}/{sign[0]}{by}"
 

@@ -75,7 +75,7 @@ class Typeset(Formula):
 
     Parameters
     ----------
-    order, axes, written, row_names
+    order, axes, written, row_names, steps
         As for `Formula`.
     settings : mapping of Setting to Name
         What the numbers of options are called in formulas.
@@ -94,8 +94,9 @@ class Typeset(Formula):
         bars: dict[Tensor, Tensor] | None = None,
         row_names: Mapping[tuple[Tensor, int], Sequence[str]] | None = None,
         notation: Notation = Notation.bar,
+        steps: Mapping[str, int] | None = None,
     ) -> None:
-        super().__init__(order, axes, written, row_names)
+        super().__init__(order, axes, written, row_names, steps)
         self.notation = notation
         self.settings = settings or {}
         self.bars = bars or {}
