@@ -38,7 +38,7 @@ from derive.prose.gallery import index, shared
 from derive.prose.html import render_html
 from derive.prose.latex import render_latex
 from derive.prose.numbers import tables
-from derive.prose.pictures import Picture, pictures
+from derive.prose.pictures import Picture, pictures, steps_above
 from derive.prose.terminal import render_text
 from derive.prose.typeset import Notation
 from derive.verification.example import Example, worked
@@ -272,7 +272,8 @@ def _drawn(
     said: Mapping[str, Any] | None = None,
 ) -> tuple[Picture, ...]:
     arrays, values = (example.arrays, example.given.values) if example else (None, None)
-    return pictures(system, operation.options, said=said, arrays=arrays, values=values)
+    found = pictures(system, operation.options, said=said, arrays=arrays, values=values)
+    return tuple(map(steps_above, found)) if operation.time == "superscript" else found
 
 
 def explain(operation: Operation, direction: str, after: str = "") -> str:

@@ -47,7 +47,7 @@ def _piece(matrix: Matrix, printer: Formula) -> Piece:
         places = [(p, i) for p, i in enumerate(matrix.entry.index) if i not in sides]
         plain = printer.matrix_name(tensor, bool(matrix.rows))
         name, index = printer.placed(tensor, plain, places)
-        return printer.subscripted(name, index), ATOM if name == plain or index else POWER
+        return printer.subscripted(name, index), ATOM if name == plain else POWER
     if isinstance(matrix, Ones):
         plain = printer.ones()
         if matrix.rows and matrix.columns:

@@ -130,6 +130,8 @@ class Picture:
         What is to be seen in it.
     order : tuple of Tensor
         The order of factors that nobody wrote, as `Formula` takes it.
+    steps : tuple of (str, int)
+        By the names of tensors: which of their indices stands above the name, as a step of time.
     """
 
     kind: str
@@ -139,3 +141,4 @@ class Picture:
     height: float
     items: tuple[Item, ...]
     order: tuple[Tensor, ...] = ()
+    steps: tuple[tuple[str, int], ...] = ()

@@ -64,7 +64,7 @@ def tikz(picture: Picture, printer: Formula | None = None) -> str:
     printer : Formula, optional
         Writes the formulas as LaTeX.
     """
-    printer = printer or Short(picture.order)
+    printer = printer or Short(picture.order, steps=dict(picture.steps))
     unit = min(_UNIT, _WIDEST / picture.width, _TALLEST / picture.height)
     drawing = _Drawing(printer, unit)
     lines = [f"  {line}" for item in picture.items for line in drawing.item(item)]
