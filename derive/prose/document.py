@@ -23,7 +23,7 @@ from derive.calculus.step import Equal, Phrase, Step, bound, listing
 from derive.language.options import Setting
 from derive.language.symbols import Axis, Size, Tensor
 from derive.prose.formula import PRODUCT
-from derive.prose.matrix import sides_of
+from derive.prose.matrix import sides_of, stacked_rows
 from derive.prose.names import Name, named, setting_names
 from derive.prose.numbers import Table
 from derive.prose.pictures.grammar import Picture
@@ -188,6 +188,7 @@ def _chapter(
     closings = closing_lines(derivation) if lecture else {}
     positions = subscripts(derivation, closings.values()) if lecture else frozenset()
     definition = printer.definition(derivation.definition)
+    definition += stacked_rows(derivation, printer) if lecture else []
 
     def views(steps: Sequence[Step]) -> tuple[StepView, ...]:
         shown = steps if all_steps else folded(steps)

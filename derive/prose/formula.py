@@ -133,6 +133,10 @@ class Formula(ABC):
     def function(self, function: type, arguments: list[str]) -> str: ...
 
     @abstractmethod
+    def function_name(self, function: Any) -> str:
+        """A function without its arguments."""
+
+    @abstractmethod
     def cases(self, pieces: list[tuple[str, str]]) -> str: ...
 
     @abstractmethod
@@ -190,6 +194,10 @@ class Formula(ABC):
     def entry_power(self, base: str, exponent: Expr) -> str:
         """Each entry to a power, which is no product of matrices."""
         return self.power(base, exponent)
+
+    @abstractmethod
+    def column(self, cells: Sequence[str]) -> str:
+        """Matrices, or functions, below each other."""
 
     @abstractmethod
     def norm(self, matrix: str) -> str: ...

@@ -69,21 +69,22 @@ class Latex(Typeset):
             return joined(rf"\left\l{side} {inside} \right\r{side}")
         if function is sympy.Abs:
             return joined(rf"\left| {inside} \right|")
+        name = self.function_name(function)
+        if r"\sum" in inside or r"\frac" in inside:
+            return rf"{name}\Bigl({inside}\Bigr)"
+        return f"{name}({inside})"
+
+    def function_name(self, function: Any) -> str:
         prime = "'" if is_slope(function) else ""
         function = getattr(function, "of", function)
         row = SCALARS.get(function)
         if function in _KNOWN:
-            name = rf"\{function.__name__}"
-        elif row is not None and row.letter:
-            name = rf"\{row.letter}"
-        else:
-            word, below = function_words(function)
-            below = f"_{{{below}}}" if below else ""
-            name = rf"\operatorname{{{word}{below}}}"
-        name += prime
-        if r"\sum" in inside or r"\frac" in inside:
-            return rf"{name}\Bigl({inside}\Bigr)"
-        return f"{name}({inside})"
+            return rf"\{function.__name__}{prime}"
+        if row is not None and row.letter:
+            return rf"\{row.letter}{prime}"
+        word, below = function_words(function)
+        below = f"_{{{below}}}" if below else ""
+        return rf"\operatorname{{{word}{below}}}{prime}"
 
     def cases(self, pieces: list[tuple[str, str]]) -> str:
         rows = r" \\ ".join(row for v, c in pieces for row in case_rows(v, _if(c)))
@@ -126,7 +127,7 @@ class Latex(Typeset):
         if not index:
             return name
         inside = joined(",".join(index))
-        if name.endswith(r"\rangle}"):
+        if name.endswith(r"\rangle}") and "_{" in name:  # ... and neither has what has both
             return f"{{{name}}}_{{{inside}}}"
         if name.endswith("}") and "_{" in name and not name.startswith(r"\overline"):
             return f"{name[:-1]},{inside}}}"  # a subscript has no other beside it
@@ -145,6 +146,10 @@ class Latex(Typeset):
         digits = digits.replace("…", r"\ldots")
         power = f"10^{{{exponent}}}" if exponent else ""
         return power if power and digits == "1" else rf"{digits} \cdot {power}" if power else digits
+
+    def column(self, cells: Sequence[str]) -> str:
+        rows = r" \\ ".join(cells)
+        return joined(rf"\begin{{pmatrix}} {rows} \end{{pmatrix}}")
 
     def norm(self, matrix: str) -> str:
         if r"\frac" in matrix:

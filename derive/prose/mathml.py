@@ -26,6 +26,10 @@ _LONG = 28  # letters that leave no room for others
 _BESIDE = 26  # ... and that leave some, as of a case and its condition
 _BAR = '<mo stretchy="false">¯</mo>'
 
+# Around a step of time that stands above a name.
+_STEP = '<mrow><mo stretchy="false">⟨</mo>'
+_STEP_ENDS = '<mo stretchy="false">⟩</mo></mrow></msup>'
+
 
 class MathML(Typeset):
     """Mathematics for browsers, with marks where a line may be broken."""
@@ -51,7 +55,7 @@ class MathML(Typeset):
         return f"{name}{_mark('[')}{inside}{_mark(']')}" if index else name
 
     def at_step(self, name: str, step: str) -> str:
-        return f"<msup>{_one(name)}<mrow>{_mark('⟨')}{joined(step)}{_mark('⟩')}</mrow></msup>"
+        return f"<msup>{_one(name)}{_STEP}{joined(step)}{_STEP_ENDS}"
 
     def derivative(self, sign: str, of: str, by: str) -> str:
         d = '<mi mathvariant="normal">d</mi>' if sign == "d" else "<mi>∂</mi>"
@@ -93,15 +97,16 @@ class MathML(Typeset):
             return f"<mrow><mo>|</mo>{joined(inside)}<mo>|</mo></mrow>"
         if function in _AROUND:
             return self.brackets(inside, _AROUND[function])
+        return f"{self.function_name(function)}{self.brackets(inside)}"
+
+    def function_name(self, function: Any) -> str:
         row = SCALARS.get(function)
         if row is not None and row.letter:
             name = f"<mi>{GREEK[row.letter]}</mi>"
         else:
             word, below = function_words(function)
             name = _scripts(_upright(word), _upright(below) if below else "", "")
-        if is_slope(function):
-            name += "<mo>′</mo>"
-        return f"{name}{self.brackets(inside)}"
+        return name + "<mo>′</mo>" * is_slope(function)
 
     def cases(self, pieces: list[tuple[str, str]]) -> str:
         rows = [(value, _if(condition)) for value, condition in pieces]
@@ -133,6 +138,10 @@ class MathML(Typeset):
             return f"{_mark('[')}{self.relation('=', left, right)}{_mark(']')}"
         return f"<msub><mi>δ</mi><mrow>{joined(left)}{COMMA}{joined(right)}</mrow></msub>"
 
+    def column(self, cells: Sequence[str]) -> str:
+        rows = "".join(f"<mtr><mtd>{joined(cell)}</mtd></mtr>" for cell in cells)
+        return f"<mrow><mo>(</mo><mtable>{rows}</mtable><mo>)</mo></mrow>"
+
     def norm(self, matrix: str) -> str:
         return f"{_mark('‖')}{joined(matrix)}{_mark('‖', closing=True)}"
 
@@ -147,7 +156,14 @@ class MathML(Typeset):
         return f'<mrow class="matrix">{name}</mrow>' if several else name
 
     def subscripted(self, name: str, index: list[str]) -> str:
-        return f"<msub>{_one(name)}{_one(COMMA.join(index))}</msub>" if index else name
+        if not index:
+            return name
+        below = _one(COMMA.join(index))
+        if name.endswith(_STEP_ENDS):  # below the name, and not below the step above it
+            start = name.rindex(_STEP)
+            base, step = name[len("<msup>") : start], name[start : -len("</msup>")]
+            return f"<msubsup>{base}{below}{step}</msubsup>"
+        return f"<msub>{_one(name)}{below}</msub>"
 
     def transposed(self, piece: str) -> str:
         return _raised(piece, "<mo>⊤</mo>")

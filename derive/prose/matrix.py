@@ -5,6 +5,7 @@ from __future__ import annotations
 import sympy
 from sympy import Expr
 
+from derive.calculus.derivation import Derivation
 from derive.calculus.matrices import (
     Apply,
     Diagonal,
@@ -22,7 +23,9 @@ from derive.calculus.matrices import (
     Transpose,
 )
 from derive.calculus.matrix import MatrixForm
+from derive.calculus.stacking import stacked
 from derive.prose.formula import ATOM, POWER, PRODUCT, SUM, Formula, Piece
+from derive.prose.typeset import Row
 
 
 def sides_of(form: MatrixForm, printer: Formula) -> tuple[str, str, str]:
@@ -34,6 +37,19 @@ def matrix_line(form: MatrixForm, printer: Formula) -> str:
     """The form as one relation."""
     left, sign, right = sides_of(form, printer)
     return printer.relation(sign, left, right)
+
+
+def stacked_rows(derivation: Derivation, printer: Formula) -> list[Row]:
+    """The equations for all rows with names at once: a column of functions of a column."""
+    found: list[Row] = []
+    words = printer.plain("each function is applied to its own rows")
+    for one in stacked(derivation):
+        targets = printer.column([_piece(target, printer)[0] for target in one.targets])
+        functions = printer.column([printer.function_name(f) for f in one.functions])
+        inside = printer.brackets(_piece(one.value, printer)[0])
+        right = printer.matrix_product([functions, inside])
+        found.append(Row(targets, "=", right, "" if found else words))
+    return found
 
 
 def _piece(matrix: Matrix, printer: Formula) -> Piece:

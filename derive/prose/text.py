@@ -55,8 +55,10 @@ class Text(Formula):
         return f"√{self.bracketed(inside, ATOM)}", POWER
 
     def function(self, function: type, arguments: list[str]) -> str:
-        name = FUNCTION_NAMES.get(function, function.__name__)  # type: ignore[call-overload]
-        return f"{name}({', '.join(arguments)})"
+        return f"{self.function_name(function)}({', '.join(arguments)})"
+
+    def function_name(self, function: Any) -> str:
+        return FUNCTION_NAMES.get(function, function.__name__)
 
     def cases(self, pieces: list[tuple[str, str]]) -> str:
         return "{" + "; ".join(
@@ -101,6 +103,9 @@ class Text(Formula):
 
     def decimal(self, digits: str, exponent: str) -> str:
         return f"{digits}e{exponent}" if exponent else digits
+
+    def column(self, cells: Sequence[str]) -> str:
+        return f"({'; '.join(cells)})"
 
     def norm(self, matrix: str) -> str:
         return f"‖{matrix}‖"
