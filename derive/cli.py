@@ -399,8 +399,9 @@ def list_operations() -> None:
         name = target.operation.name
         also = ", ".join(alias for alias, original in aliases().items() if original == name)
         summary = target.operation.summary + (f" Also: {also}." if also else "")
-        words = ", ".join(target.operation.dictionaries)
-        summary += f" Dictionary: {words}." if words else ""
+        words = [*target.operation.dictionaries]
+        ending = "ies" if len(words) > 1 else "y"
+        summary += f" Dictionar{ending}: {', '.join(words)}." if words else ""
         line = f"{name:{width}}  {target.folder:{room}}  {summary}"
         if console.is_terminal:  # elsewhere, a line for each
             line = textwrap.fill(line, console.width, subsequent_indent=" " * (width + room + 4))

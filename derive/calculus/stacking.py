@@ -47,7 +47,8 @@ def stacked(derivation: Derivation) -> Iterator[Stacked]:
     """What is read row by row and not otherwise, each time as a function of the entry alone."""
     for (tensor, place), names in derivation.rows.items():
         terms = [s for s in derivation.forward if s.target.tensor == tensor]
-        if len({s.target for s in terms}) != 1 or not _begins_product(tensor, place):
+        apart = len({s.target for s in terms}) != 1 or any(s.where for s in terms)
+        if apart or not _begins_product(tensor, place):
             continue
         readers = _readers(tensor, place, terms[0].target, derivation)
         value = _value(_summands(terms, derivation.order), place)

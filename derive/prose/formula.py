@@ -286,7 +286,7 @@ class Formula(ABC):
     ) -> tuple[str, list[str]]:
         """A name with its step above it, if that stands there, and the other indices."""
         found = {place: self.row(tensor, place, index) for place, index in places}
-        step = found.pop(self.steps.get(tensor.name), None)
+        step = found.pop(self.steps.get(tensor.name, -1), None)
         return (name if step is None else self.at_step(name, step)), [*found.values()]
 
     def ends_in_step(self, tensor: Tensor, indices: int) -> bool:

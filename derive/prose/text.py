@@ -58,7 +58,7 @@ class Text(Formula):
         return f"{self.function_name(function)}({', '.join(arguments)})"
 
     def function_name(self, function: Any) -> str:
-        return FUNCTION_NAMES.get(function, function.__name__)
+        return str(FUNCTION_NAMES.get(function, function.__name__))
 
     def cases(self, pieces: list[tuple[str, str]]) -> str:
         return "{" + "; ".join(
