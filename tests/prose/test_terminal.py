@@ -103,7 +103,7 @@ def test_tensors_go_by_the_names_of_a_lecture():
     text = "\n".join(lines("rnn", names={"weight_ih": "U", "weight_hh": "W", "h": "s"}))
     assert "s[t,n,j] = tanh(Σ_{i} U[j,i]·x[t,n,i] + Σ_{k} W[j,k]·s[t − 1, n, k]" in text
     assert "weight" not in text and "W_bar[j,k] = Σ_{t,n} a_bar[t,n,j]·s[t − 1, n, k]" in text
-    with pytest.raises(DefinitionError, match="no tensor that is called weights"):
+    with pytest.raises(DefinitionError, match="no tensor, index or row that is called weights"):
         lines("rnn", names={"weights": "U"})
     with pytest.raises(DefinitionError, match="name of two things"):
         lines("rnn", names={"weight_ih": "x"})
