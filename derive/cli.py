@@ -279,8 +279,10 @@ def show(
         list[str] | None,
         typer.Option(
             "--names",
-            metavar="NAME=NAME,...",
-            help="Other names for tensors, as in a lecture: weight_ih=U,weight_hh=W,h=s.",
+            metavar="DICTIONARY|NAME=NAME,...",
+            help="Other names for tensors, indices and rows, as in a lecture: a dictionary that "
+            "the operation ships with (`derive list` names them), such as uwv; or names one by "
+            "one, weight_ih=U,weight_hh=W,h=s; or both, uwv,y=o.",
             show_default=False,
         ),
     ] = None,
@@ -292,7 +294,8 @@ def show(
     from derive.pipeline import show as derivation
 
     choices = _choices(set_, "--set") if set_ else None
-    called = {k: str(v) for k, v in _choices(names_ or (), "--names").items()}
+    dictionary, pairs = _dictionary(names_ or ())
+    called = {k: str(v) for k, v in _choices(pairs, "--names").items()}
     targets = _select(names)
     if format is Format.html and len(targets) > 1 and not open_:
         raise UsageError("A page shows one operation. Name one, or run `derive gallery` for all.")
@@ -302,6 +305,7 @@ def show(
             text = derivation(
                 target.operation, kind.value, choices,
                 all_steps=all_steps, notation=notation.value, names=called,
+                dictionary=dictionary,
             )  # fmt: skip
         if open_:
             _open(target.operation.name, text)
@@ -395,10 +399,21 @@ def list_operations() -> None:
         name = target.operation.name
         also = ", ".join(alias for alias, original in aliases().items() if original == name)
         summary = target.operation.summary + (f" Also: {also}." if also else "")
+        words = [*target.operation.dictionaries]
+        ending = "ies" if len(words) > 1 else "y"
+        summary += f" Dictionar{ending}: {', '.join(words)}." if words else ""
         line = f"{name:{width}}  {target.folder:{room}}  {summary}"
         if console.is_terminal:  # elsewhere, a line for each
             line = textwrap.fill(line, console.width, subsequent_indent=" " * (width + room + 4))
         typer.echo(line)
+
+
+def _dictionary(given: Sequence[str]) -> tuple[str, list[str]]:
+    """A dictionary's name, which may come first, and what follows it."""
+    first, _, rest = ",".join(given).partition(",")
+    if "=" in first:
+        return "", list(given)
+    return first.strip(), [rest] if rest else []
 
 
 def _choices(given: Sequence[str], option: str) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from derive.calculus.lift import equations_of, lifted, outputs_apart, to_system
 from derive.calculus.plain import distinction, plain, renamed, special
 from derive.calculus.statements import System
 from derive.errors import DefinitionError
+from derive.language.dictionary import Dictionary
 from derive.language.operation import Operation
 from derive.language.symbols import Access, Axis
 from derive.output.files import Output, body, intact, is_current, with_header
@@ -37,7 +38,7 @@ from derive.prose.gallery import index, shared
 from derive.prose.html import render_html
 from derive.prose.latex import render_latex
 from derive.prose.numbers import tables
-from derive.prose.pictures import Picture, pictures
+from derive.prose.pictures import Picture, pictures, steps_above
 from derive.prose.terminal import render_text
 from derive.prose.typeset import Notation
 from derive.verification.example import Example, worked
@@ -164,6 +165,7 @@ def show(
     all_steps: bool = False,
     notation: str = "bar",
     names: Mapping[str, str] | None = None,
+    dictionary: str = "",
 ) -> str:
     """The derivation of an operation, as ``"text"``, ``"latex"`` or ``"html"``.
 
@@ -181,9 +183,12 @@ def show(
     notation : str, optional
         How cotangents are written: "bar", "partial" or "delta".
     names : mapping of str to str, optional
-        What tensors are called instead, as in a lecture.
+        What tensors, indices and rows are called instead, as in a lecture.
+    dictionary : str, optional
+        The one of the operation's dictionaries whose words are used; `names` come before it.
     """
-    operation = renamed(operation, names or {})
+    said = operation.dictionary(dictionary) if dictionary else Dictionary({}, operation.time)
+    operation = renamed(operation, {**said.names, **(names or {})}, said.time)
     render = {"text": render_text, "latex": render_latex, "html": render_html}[format]
     if choices is None:
         return render(_cases(operation, _derived(operation)[1]), all_steps, Notation(notation))
@@ -267,7 +272,8 @@ def _drawn(
     said: Mapping[str, Any] | None = None,
 ) -> tuple[Picture, ...]:
     arrays, values = (example.arrays, example.given.values) if example else (None, None)
-    return pictures(system, operation.options, said=said, arrays=arrays, values=values)
+    found = pictures(system, operation.options, said=said, arrays=arrays, values=values)
+    return tuple(map(steps_above, found)) if operation.time == "superscript" else found
 
 
 def explain(operation: Operation, direction: str, after: str = "") -> str:
@@ -344,7 +350,8 @@ def definition_hash(operation: Operation) -> str:
     parts += [f"{relation}{words}" for relation, words in operation.requires]
     parts += [f"{key}{value}" for key, value in operation.legend.items()]
     parts += [f"{index}{tuple(names)}" for index, names in operation.rows.items()]
-    parts += operation.aliases
+    parts += [operation.time] * (operation.time != "index")
+    parts += operation.aliases  # dictionaries change nothing that is written
     parts += [f"{name}={numbers!r}" for name, numbers in operation.example.items()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 # How many children an element has where that is fixed.
 _CHILDREN = {"mfrac": 2, "msub": 2, "msup": 2, "msubsup": 3, "munder": 2, "mover": 2}
-_ELEMENTS = {"math", "mrow", "mi", "mn", "mo", "mtext", "mspace", "mtable", "mtr", "mtd"}
+_ELEMENTS = {"math", "mrow", "mi", "mn", "mo", "mtext", "mspace", "msqrt", "mtable", "mtr", "mtd"}
 _ELEMENTS |= _CHILDREN.keys()
 _ATTRIBUTES = {
     "class", "displaystyle", "mathvariant", "stretchy", "form", "accent", "minsize", "maxsize",

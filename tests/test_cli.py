@@ -29,10 +29,11 @@ class Operation:
     name: str
     summary: str = "Does something."
     body: str = "x = 1\n"
+    dictionaries: tuple[str, ...] = ()
 
 
 LINEAR = Operation("linear", "Multiply by a matrix.")
-CORRELATE = Operation("correlate2d", "Slide filters over images.")
+CORRELATE = Operation("correlate2d", "Slide filters over images.", dictionaries=("a", "b"))
 
 
 @dataclass(frozen=True)
@@ -103,9 +104,11 @@ class Engine:
     def package_files(self):
         return tuple(stamped(f"{folder}/__init__.py") for folder in (".", *self.families))
 
-    def show(self, operation, format, choices=None, *, all_steps=False, notation="bar", names=None):
+    def show(self, operation, format, choices=None, *, all_steps=False, notation="bar", names=None,
+             dictionary=""):  # fmt: skip
         said = f" with {choices}" if choices else ""
         said += f" called {names}" if names else ""
+        said += f" in the words of {dictionary}" if dictionary else ""
         said += f" as {notation}" if notation != "bar" else ""
         return f"{format} of {operation.name}{said}{', all steps' * all_steps}\n"
 
@@ -568,6 +571,16 @@ def test_show_says_what_is_asked_for():
     )
 
 
+def test_show_takes_names_from_a_dictionary_one_by_one_or_both():
+    shown = run("show", "linear", "--names", "x=u, y=v").stdout
+    assert shown == "text of linear called {'x': 'u', 'y': 'v'}\n"
+    assert run("show", "linear", "--names", "uwv").stdout == "text of linear in the words of uwv\n"
+    both = "text of linear called {'y': 'o'} in the words of uwv\n"
+    assert run("show", "linear", "--names", "uwv,y=o").stdout == both
+    assert run("show", "linear", "--names", "uwv", "--names", "y=o").stdout == both
+    assert "--names takes NAME=VALUE" in run("show", "linear", "--names", "uwv,y", code=2).stderr
+
+
 def test_show_prints_one_page_at_a_time():
     assert run("show", "linear", "--format", "html").stdout == "html of linear\n"
     refused = run("show", "linear", "conv2d", "--format", "html", code=2)
@@ -611,7 +624,7 @@ def test_gallery_wants_a_folder_of_its_own():
 def test_list_names_every_operation_and_its_aliases():
     assert run("list").stdout == (
         "linear       dense        Multiply by a matrix.\n"
-        "correlate2d  convolution  Slide filters over images. Also: conv2d.\n"
+        "correlate2d  convolution  Slide filters over images. Also: conv2d. Dictionaries: a, b.\n"
     )
 
 

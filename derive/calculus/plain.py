@@ -12,6 +12,7 @@ without the inputs that are left out, and without conditions that then always ho
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -23,6 +24,8 @@ from sympy.core.relational import Relational
 from derive.calculus.bounds import nonnegative
 from derive.errors import DefinitionError
 from derive.language.composition import compose, part
+from derive.language.dictionary import check_names
+from derive.language.inlining import Inlining
 from derive.language.maximum import Maximum
 from derive.language.notes import order_of, rewritten
 from derive.language.operation import Equation, Operation
@@ -106,6 +109,7 @@ def special(operation: Operation, choices: Mapping[str, Any]) -> Operation:
         rows=inner.rows,
         options=tuple(o for name, o in options.items() if bound[name] is o),
         source=operation.source,
+        time=operation.time,
         example=_example(operation, bound, [t.name for t in absent], [t.name for t in given]),
     )
 
@@ -124,50 +128,66 @@ def _example(
     return {name: value for name, value in said.items() if name not in {*absent, *fixed}}
 
 
-def renamed(operation: Operation, names: Mapping[str, str]) -> Operation:
-    """The operation with other names for some of its tensors: U for weight_ih.
+def renamed(operation: Operation, names: Mapping[str, str], time: str = "index") -> Operation:
+    """The operation in the words of a lecture: U for weight_ih.
+
+    Parameters
+    ----------
+    operation : Operation
+        The definition.
+    names : mapping of str to str
+        Other names for some of its tensors, indices and rows.
+    time : str, optional
+        How a step of time is written, as for `Dictionary`.
 
     Raises
     ------
     DefinitionError
-        If it has no tensor of a name, or two would be called the same.
+        If it has nothing of a name, or two would be called the same.
     """
-    if not names:
+    if not names and time == operation.time:
         return operation
-    known = {t.name for t in operation.tensors}
-    for name in names:
-        if name not in known:
-            raise DefinitionError(
-                operation.name,
-                f"it has no tensor that is called {name}",
-                remedy=f"Its tensors are {_listed(sorted(known))}.",
-            )
-    new = [names.get(name, name) for name in sorted(known)]
-    taken = {*(a.name for a in operation.axes), *(s.name for s in operation.sizes)}
-    twice = sorted({n for n in new if new.count(n) > 1} | {*names.values()} & taken)
-    if twice:
-        raise DefinitionError(
-            operation.name,
-            f"{twice[0]} would be the name of two things",
-            remedy="Choose names that nothing else has.",
-        )
-    bound = {option.name: option for option in operation.options}
-    inner = part(operation, lambda name: names.get(name, name), **bound)
+    check_names(operation, names)
+    inner = _Renaming(
+        operation, lambda name: names.get(name, name), {o.name: o for o in operation.options}
+    )
     return compose(
         operation.name,
         operation.summary,
         (),
-        inputs=[inner[t.name] for t in operation.inputs],
-        outputs=[inner[t.name] for t in operation.outputs],
-        equations=inner.equations,
+        inputs=[inner.tensor(t) for t in operation.inputs],
+        outputs=[inner.tensor(t) for t in operation.outputs],
+        equations=inner.equations(),
         requires=operation.requires,
-        legend=inner.legend,
-        rows=inner.rows,
+        legend=inner.legend() | _translated(inner.rows(), names),
+        rows={index: [names.get(r, r) for r in rows] for index, rows in inner.rows().items()},
         options=operation.options,
-        notes=operation.notes,
+        notes=_in_words(operation.notes, names),
         source=operation.source,
         example={names.get(str(key), key): value for key, value in operation.example.items()},
+        time=time,
     )
+
+
+class _Renaming(Inlining):
+    """A part that is the whole: its indices get names, too."""
+
+    def axes(self, axis: Axis) -> tuple[Axis, ...]:
+        return (Axis(self.rename(axis.name), self.number(axis.extent)),)
+
+
+def _translated(rows: Mapping[str, Sequence[str]], names: Mapping[str, str]) -> dict[str, str]:
+    """What rows are called, and what they were called in words: ``i (input), f (forget)``."""
+    return {
+        index: ", ".join(f"{names[row]} ({row})" if row in names else row for row in called)
+        for index, called in rows.items()
+        if names.keys() & {*called}
+    }
+
+
+def _in_words(text: str, names: Mapping[str, str]) -> str:
+    """Names within a text, if they cannot be words of its language: weight_hh, and not a."""
+    return re.sub(r"\w+", lambda m: m[0] if m[0].isalpha() else names.get(m[0], m[0]), text)
 
 
 def distinction(general: Operation, narrow: Operation, choices: Mapping[str, Any]) -> str:

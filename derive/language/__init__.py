@@ -2,6 +2,7 @@
 
 from derive.language.claim import Claim, Cotangent, Derivative, cotangent, derivative
 from derive.language.composition import Part, compose, part
+from derive.language.dictionary import Dictionary
 from derive.language.maximum import ArgMaximum, Maximum, Minimum
 from derive.language.operation import Equation, Operation, accumulate
 from derive.language.options import Option, Setting, flag, option
@@ -47,6 +48,7 @@ __all__ = [
     "Claim",
     "Cotangent",
     "Derivative",
+    "Dictionary",
     "Equation",
     "Maximum",
     "Minimum",

@@ -12,6 +12,7 @@ from sympy.logic.boolalg import Boolean
 
 from derive.display import Displayed
 from derive.errors import DefinitionError
+from derive.language.dictionary import TIMES, Dictionary, check_names
 from derive.language.notes import order_of
 from derive.language.numbers import exact, understood
 from derive.language.options import Option
@@ -100,6 +101,12 @@ class Operation(Displayed):
         no input shows; and, if the cotangents of the outputs are to be others than 1, 2, 3, ...,
         these by the names of outputs with ``_bar``.
 
+    dictionaries : mapping of str to Dictionary
+        What lectures call its tensors, indices and rows: ``derive show rnn --names uwv`` prints the
+        page in the words of the one that is called ``uwv``.
+    time : {"index", "superscript"}
+        How derivations write a step of time, as for `Dictionary`.
+
     Attributes
     ----------
     order : Order
@@ -120,6 +127,8 @@ class Operation(Displayed):
     cases: tuple[Mapping[str, Any], ...] = ()
     rows: Mapping[str, Sequence[str]] = field(default_factory=dict)
     example: Mapping[str, Any] = field(default_factory=dict)
+    dictionaries: Mapping[str, Dictionary] = field(default_factory=dict)
+    time: str = "index"
     order: Order = field(init=False, repr=False)  # two that differ in it alone are two
 
     def __post_init__(self) -> None:
@@ -170,6 +179,13 @@ class Operation(Displayed):
                 f"example is {self.example!r}, which is no mapping",
                 remedy='Give numbers by name: {"x": [1, 2, 3], "stride": 2}.',
             )
+        if self.time not in TIMES:
+            raise DefinitionError(
+                str(self.name),
+                f"time is written as {self.time!r}",
+                remedy=f"It can be written as {' or '.join(map(repr, TIMES))}.",
+            )
+        _check_dictionaries(self)
         rights = [right for e in self.equations if isinstance(right := _right(e), Expr)]
         object.__setattr__(self, "order", order_of(rights))
 
@@ -205,6 +221,24 @@ class Operation(Displayed):
             whole = (names for names in longer if len(names) == tensor.shape[place])
             found[tensor, place] = next(whole, own)
         return found
+
+    def dictionary(self, name: str) -> Dictionary:
+        """The dictionary of that name.
+
+        Raises
+        ------
+        DefinitionError
+            If there is none; the message lists those that there are.
+        """
+        if name in self.dictionaries:
+            return self.dictionaries[name]
+        known = ", ".join(self.dictionaries)
+        raise DefinitionError(
+            self.name,
+            f"it has no dictionary that is called {name}",
+            remedy=f"It has {known}." if known else
+            "It has none: say names one by one, such as x=u,y=v.",
+        )  # fmt: skip
 
     @property
     def sizes(self) -> tuple[Size, ...]:
@@ -273,3 +307,19 @@ def _check_rows(operation: Operation) -> None:
             str(operation.name), problem,
             remedy='Give each row of an index over a number its own name: {"gate": ("a", "b")}.',
         )  # fmt: skip
+
+
+def _check_dictionaries(operation: Operation) -> None:
+    """Raise if a dictionary is none, or does not fit the operation."""
+    given = operation.dictionaries
+    if not isinstance(given, Mapping) or not all(
+        isinstance(name, str) and name.isidentifier() and isinstance(dictionary, Dictionary)
+        for name, dictionary in given.items()
+    ):
+        raise DefinitionError(
+            str(operation.name),
+            f"dictionaries is {given!r}",
+            remedy='Give each a word for a name: {"lecture": Dictionary({"weight": "W"})}.',
+        )
+    for dictionary in given.values():
+        check_names(operation, dictionary.names)

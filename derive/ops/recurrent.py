@@ -14,6 +14,7 @@ from sympy import Eq, Expr, Integer, Max, Min, Sum, exp, tanh
 
 from derive.language import (
     Axis,
+    Dictionary,
     Operation,
     Tensor,
     axis,
@@ -46,6 +47,27 @@ CLIP = option(
     "clip", 1000, integer=False, minimum=0, samples=(0.5, 2),
     meaning="bound of the pre-activations; one as large as the default changes no gate",
 )  # fmt: skip
+_WU = {"weight_ih": "W", "weight_hh": "U", "bias_ih": "b_W", "bias_hh": "b_U"}
+# What lectures call it all. The letter of the input gate is no longer that of input features.
+DICTIONARIES = {
+    word: Dictionary(names, time="superscript")
+    for word, names in {
+        "uwv": {
+            "weight_ih": "U", "weight_hh": "W", "weight_hy": "V",
+            "bias_ih": "b_U", "bias_hh": "b_W", "bias_hy": "b_V",
+            "h": "s", "h0": "s0", "h_n": "s_n",
+        },
+        "ifgo": _WU | {
+            "input_gate": "i", "forget_gate": "f", "cell_gate": "g", "output_gate": "o",
+            "input": "i", "forget": "f", "cell": "g", "output": "o", "i": "d",
+            "weight_ci": "P_i", "weight_cf": "P_f", "weight_co": "P_o", "weight_hr": "V",
+        },
+        "rzg": _WU | {
+            "reset_gate": "r", "update_gate": "z", "new_gate": "g",
+            "reset": "r", "update": "z", "new": "g",
+        },
+    }.items()
+}  # fmt: skip
 LOW = -(10**38)  # as low as float32 goes, or nearly: a rectifier makes 0 of it
 
 
@@ -85,7 +107,15 @@ def elman(
     if not output:
         example = {} if over.once else over.numbers([1], [0.5])
         return over.operation(
-            name, summary, inputs, (h,), cell, notes=notes, source=source, example=example
+            name,
+            summary,
+            inputs,
+            (h,),
+            cell,
+            notes=notes,
+            source=source,
+            example=example,
+            dictionaries={"uwv": DICTIONARIES["uwv"]},
         )
     weight_hy, bias_hy = parameter("weight_hy", O, H), parameter("bias_hy", O, optional=True)
     z, y = over.tensor("z", O), over.seen("y", O)
@@ -108,6 +138,7 @@ def elman(
         legend={"o": "output"} | ({"l": "output before the next"} if output == "softmax" else {}),
         notes=notes,
         source=source,
+        dictionaries={"uwv": DICTIONARIES["uwv"]},
     )
 
 
@@ -208,6 +239,7 @@ def lstm(
             else over.numbers([1, 0.5, 1, 0.5][: len(gates)], [0.5, 0.5, 1, 1][: len(gates)])
         ),
         legend={"p,q": "projection"} if projected else {},
+        dictionaries={"ifgo": DICTIONARIES["ifgo"]},
         rows={"gate": tuple(WORDS[g] for g in gates)},
         source="; ".join((*LSTM_SOURCES, *source)),
     )
@@ -271,6 +303,7 @@ def gru(
             Eq(new[*at, j], tanh(p[*at, (2, j)] + candidate)),
             Eq(h.now[*at, j], replace * new[*at, j] + keep * h.before(j)),
         ),
+        dictionaries={"rzg": DICTIONARIES["rzg"]},
         rows={"gate": GATES} | ({"beside": GATES[:2]} if before else {}),
         source=source,
         example=over.numbers([0.5, 0.5, 1], [0.5, 1, 1]),

@@ -16,8 +16,8 @@ from sympy import Eq, tanh
 
 from derive.language import Axis, Operation, Tensor, axis, compose, option, part, size, tensor
 from derive.ops.dense import linear
+from derive.ops.recurrent import DICTIONARIES, elman
 from derive.ops.recurrent import OPERATIONS as CELLS
-from derive.ops.recurrent import elman
 from derive.ops.sequences import AT_FIRST, LENGTHS, O, T, n, t
 
 CELL = {operation.name: operation for operation in CELLS}
@@ -118,6 +118,10 @@ def many_to_one(operation: Operation, name: str, summary: str) -> Operation:
     return compose(
         name, summary, (network, layer), inputs=inputs, outputs=(layer["y"],),
         options=operation.options, notes=operation.notes, source=operation.source,
+        dictionaries={
+            word: DICTIONARIES[word].within({*dictionary.names, *names.values()})
+            for word, dictionary in operation.dictionaries.items()
+        },
     )  # fmt: skip
 
 
@@ -135,7 +139,7 @@ def one_to_many(operation: Operation, name: str, summary: str) -> Operation:
     return compose(
         name, summary, (network,), options=(steps, *operation.options),
         outputs=tuple(network[output.name] for output in operation.outputs),
-        notes=operation.notes, source=operation.source,
+        notes=operation.notes, source=operation.source, dictionaries=operation.dictionaries,
     )  # fmt: skip
 
 

@@ -144,6 +144,14 @@ class Places:
             equations = (*equations, Eq(self.entry(y, unit), value))
         given = (*inputs, *(s.first for s in states), *(() if self.single else (LENGTHS,)))
         notes = (BATCH_FIRST if self.batch_first else LAYOUT, UNTIL)
+        equations = (
+            *(e for s in states for e in s.begin),
+            *equations,
+            *(e for s in states for e in s.end),
+        )
+        named = {a for e in equations for a in e.atoms(Access, Axis)}
+        known = {getattr(a, "tensor", a).name for a in named}
+        known |= {row for rows in more.get("rows", {}).values() for row in rows}
         legend = dict(LEGEND)
         if self.single:
             del legend["t"]
@@ -154,11 +162,11 @@ class Places:
             inputs=tuple(sorted(given, key=lambda tensor: not tensor.required)),
             outputs=(*outputs, *(s.last for s in states)),
             options=(*more.pop("options", ()), *((TRUNCATE,) if self.truncate else ())),
-            equations=(
-                *(e for s in states for e in s.begin),
-                *equations,
-                *(e for s in states for e in s.end),
-            ),
+            equations=equations,
+            dictionaries={
+                word: dictionary.within(known)
+                for word, dictionary in more.pop("dictionaries", {}).items()
+            },
             legend=legend | more.pop("legend", {}),
             notes="\n\n".join((*notes, *more.pop("notes", ()))),
             **more,

@@ -15,9 +15,9 @@ from sympy import Integer
 from derive.calculus.derivation import Derivation
 from derive.calculus.statements import Statement
 from derive.calculus.step import bound, listing
-from derive.language.scalars import stop
 from derive.language.symbols import Tensor
 from derive.prose.legend import index_rows, printer_of, shapes, symbol_rows, tensor_rows
+from derive.prose.matrix import stacked_rows
 from derive.prose.names import Name
 from derive.prose.numbers import Table
 from derive.prose.pictures.grammar import Picture
@@ -92,9 +92,8 @@ def _chapter(
     said = {row for chapter in before for row in chapter.legend}
     # Where only one case is told, or the last one, what is left out may be looked up.
     whole = sections.labelled
-    definition = [
-        Row(left, sign, right) for sign, left, right in map(printer.sides_of, derivation.definition)
-    ]
+    definition = printer.definition(derivation.definition)
+    definition += stacked_rows(derivation, printer) if lecture else []
     straight = [Row(*row) for row in straight_rows(derivation, printer)] if lecture else []
     return Chapter(
         title=printer.plain(case.title),
@@ -147,8 +146,6 @@ def _conventions(printer: Typeset, derivations: Sequence[Derivation], depth: Dep
     steps = [step for derivation in derivations for step in derivation.steps]
     if any(s.where and not bound(s) for step in steps for s in step.shown):
         said.append(f"So is a condition in brackets: {one} where it holds.")
-    if any(s.value.has(stop) for derivation in derivations for s in derivation.forward):
-        said.append("What stands in stop(…) counts as a constant when it is differentiated.")
     if not depth.all_steps:
         said.append("Partial derivatives that are not written are 0. A number that is missing is "
                     "that of a step told together with the next.")  # fmt: skip

@@ -24,6 +24,7 @@ from sympy import (
     Mul,
     Piecewise,
     Pow,
+    Rational,
     Sum,
     Symbol,
     ceiling,
@@ -78,6 +79,8 @@ class Formula(ABC):
         How the author wrote sums, products, maxima and minima.
     row_names : mapping of (Tensor, int) to sequence of str, optional
         What the rows of a tensor along its index at a position are called.
+    steps : mapping of str to int, optional
+        By the names of tensors: which of their indices is a step that is written above the name.
     """
 
     def __init__(
@@ -86,8 +89,10 @@ class Formula(ABC):
         axes: Sequence[Axis] = (),
         written: Order | None = None,
         row_names: Mapping[tuple[Tensor, int], Sequence[str]] | None = None,
+        steps: Mapping[str, int] | None = None,
     ) -> None:
         self.row_names = row_names or {}
+        self.steps = steps or {}
         self.written = written or Order()
         self.rank = {tensor: position for position, tensor in enumerate(order)}
         self.given = {axis.name: position for position, axis in enumerate(axes)}
@@ -105,6 +110,10 @@ class Formula(ABC):
     def access(self, name: str, index: list[str]) -> str: ...
 
     @abstractmethod
+    def at_step(self, name: str, step: str) -> str:
+        """A name with a step of time above it."""
+
+    @abstractmethod
     def derivative(self, sign: str, of: str, by: str) -> str: ...
 
     @abstractmethod
@@ -117,7 +126,15 @@ class Formula(ABC):
     def power(self, base: str, exponent: Expr) -> str: ...
 
     @abstractmethod
+    def root(self, inside: Piece) -> Piece:
+        """A square root."""
+
+    @abstractmethod
     def function(self, function: type, arguments: list[str]) -> str: ...
+
+    @abstractmethod
+    def function_name(self, function: Any) -> str:
+        """A function without its arguments."""
 
     @abstractmethod
     def cases(self, pieces: list[tuple[str, str]]) -> str: ...
@@ -179,6 +196,10 @@ class Formula(ABC):
         return self.power(base, exponent)
 
     @abstractmethod
+    def column(self, cells: Sequence[str]) -> str:
+        """Matrices, or functions, below each other."""
+
+    @abstractmethod
     def norm(self, matrix: str) -> str: ...
 
     @abstractmethod
@@ -198,8 +219,8 @@ class Formula(ABC):
         return self.brackets(text) if tightness < at_least else text
 
     def piece(self, e: Any, in_index: bool = False) -> Piece:
-        if isinstance(e, Access):
-            return self.entry(e), ATOM
+        if isinstance(e, Access):  # a power of s⟨t⟩ is no second thing above the name
+            return self.entry(e), POWER if self.ends_in_step(e.tensor, len(e.index)) else ATOM
         if isinstance(e, Tensor):
             return self.tensor(e), ATOM
         if is_decimal(e):
@@ -223,6 +244,8 @@ class Formula(ABC):
         if isinstance(e, Pow):
             if e.exp.is_negative:
                 return self.quotient(self.piece(Integer(1)), self.piece(1 / e, in_index), in_index)
+            if e.exp == Rational(1, 2):
+                return self.root(self.piece(e.base, in_index))
             return self.power(self.expression(e.base, ATOM, in_index), e.exp), POWER
         if isinstance(e, Sum | Maximum):
             function, *limits = e.args
@@ -255,8 +278,20 @@ class Formula(ABC):
                 self.entry(Access(tensor.of, *access.index[:split])),
                 self.entry(Access(tensor.by, *access.index[split:])),
             )
-        index = [self.row(tensor, *place) for place in enumerate(access.index)]
-        return self.access(self.tensor(tensor), index)
+        name, index = self.placed(tensor, self.tensor(tensor), [*enumerate(access.index)])
+        return self.access(name, index)
+
+    def placed(
+        self, tensor: Tensor, name: str, places: Iterable[tuple[int, Expr]]
+    ) -> tuple[str, list[str]]:
+        """A name with its step above it, if that stands there, and the other indices."""
+        found = {place: self.row(tensor, place, index) for place, index in places}
+        step = found.pop(self.steps.get(tensor.name, -1), None)
+        return (name if step is None else self.at_step(name, step)), [*found.values()]
+
+    def ends_in_step(self, tensor: Tensor, indices: int) -> bool:
+        """Whether nothing stands behind the step above the name."""
+        return indices == 1 and self.steps.get(tensor.name) == 0
 
     def row(self, tensor: Tensor, place: int, index: Expr) -> str:
         """An index; a number by the name of its row, where it has one."""

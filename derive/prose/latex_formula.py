@@ -9,7 +9,7 @@ import sympy
 from sympy import Expr
 
 from derive.language.scalars import SCALARS
-from derive.prose.formula import ATOM, PRODUCT, Piece
+from derive.prose.formula import ATOM, POWER, PRODUCT, Piece
 from derive.prose.latex_lines import (
     LONG,
     case_rows,
@@ -43,6 +43,9 @@ class Latex(Typeset):
     def access(self, name: str, index: list[str]) -> str:
         return f"{name}[{f',{BREAK} '.join(index)}]" if index else name
 
+    def at_step(self, name: str, step: str) -> str:
+        return joined(rf"{name}^{{\langle {step}\rangle}}")
+
     def derivative(self, sign: str, of: str, by: str) -> str:
         d = r"\mathrm{d}" if sign == "d" else r"\partial "
         over = r"\partial^{+} " if sign == "∂⁺" else d
@@ -64,6 +67,11 @@ class Latex(Typeset):
     def power(self, base: str, exponent: Expr) -> str:
         return f"{base}^{{{joined(self.expression(exponent))}}}"
 
+    def root(self, inside: Piece) -> Piece:
+        if width(inside[0]) > LONG:  # nor can a root be broken
+            return f"{self.bracketed(inside, ATOM)}^{{1/2}}", POWER
+        return joined(rf"\sqrt{{{inside[0]}}}"), ATOM
+
     def function(self, function: Any, arguments: list[str]) -> str:
         inside = f",{BREAK} ".join(arguments)
         if function in (sympy.floor, sympy.ceiling):
@@ -71,21 +79,22 @@ class Latex(Typeset):
             return joined(rf"\left\l{side} {inside} \right\r{side}")
         if function is sympy.Abs:
             return joined(rf"\left| {inside} \right|")
+        name = self.function_name(function)
+        if r"\sum" in inside or r"\frac" in inside:
+            return rf"{name}\Bigl({inside}\Bigr)"
+        return f"{name}({inside})"
+
+    def function_name(self, function: Any) -> str:
         prime = "'" if is_slope(function) else ""
         function = getattr(function, "of", function)
         row = SCALARS.get(function)
         if function in _KNOWN:
-            name = rf"\{function.__name__}"
-        elif row is not None and row.letter:
-            name = rf"\{row.letter}"
-        else:
-            word, below = function_words(function)
-            below = f"_{{{below}}}" if below else ""
-            name = rf"\operatorname{{{word}{below}}}"
-        name += prime
-        if r"\sum" in inside or r"\frac" in inside:
-            return rf"{name}\Bigl({inside}\Bigr)"
-        return f"{name}({inside})"
+            return rf"\{function.__name__}{prime}"
+        if row is not None and row.letter:
+            return rf"\{row.letter}{prime}"
+        word, below = function_words(function)
+        below = f"_{{{below}}}" if below else ""
+        return rf"\operatorname{{{word}{below}}}{prime}"
 
     def cases(self, pieces: list[tuple[str, str]]) -> str:
         rows = r" \\ ".join(row for v, c in pieces for row in case_rows(v, _if(c)))
@@ -128,6 +137,8 @@ class Latex(Typeset):
         if not index:
             return name
         inside = joined(",".join(index))
+        if name.endswith(r"\rangle}") and "_{" in name:  # ... and neither has what has both
+            return f"{{{name}}}_{{{inside}}}"
         if name.endswith("}") and "_{" in name and not name.startswith(r"\overline"):
             return f"{name[:-1]},{inside}}}"  # a subscript has no other beside it
         return f"{name}_{{{inside}}}"
@@ -145,6 +156,10 @@ class Latex(Typeset):
         digits = digits.replace("…", r"\ldots")
         power = f"10^{{{exponent}}}" if exponent else ""
         return power if power and digits == "1" else rf"{digits} \cdot {power}" if power else digits
+
+    def column(self, cells: Sequence[str]) -> str:
+        rows = r" \\ ".join(cells)
+        return joined(rf"\begin{{pmatrix}} {rows} \end{{pmatrix}}")
 
     def norm(self, matrix: str) -> str:
         if r"\frac" in matrix:
@@ -173,6 +188,8 @@ class Latex(Typeset):
         for row, above in zip(found, lines, strict=True):
             if row.conditions:
                 above += condition_lines(f"{row.words} ", row.conditions, width(row.left))
+            elif row.words:
+                above.append(rf"& \quad\text{{{row.words}}}")
         return ended([line for above in lines for line in above])
 
     def table(self, table: Table) -> str:

@@ -35,7 +35,7 @@ def width(formula: str) -> float:
     Subscripts count less, and of a fraction or a stack of lines only the widest part.
     """
     text = formula.replace(BREAK, "")
-    block = re.search(r"\\frac\{|\\begin\{cases\}", text)
+    block = re.search(r"\\frac\{|\\begin\{(cases|pmatrix)\}", text)
     if block and block.group() == r"\frac{":
         over, after = _group(text, block.end() - 1)
         under, end = _group(text, after)
@@ -84,7 +84,7 @@ def _group(text: str, start: int) -> tuple[str, int]:
 def _cases(text: str, start: int) -> tuple[str, int]:
     """What stands between a ``\\begin{cases}`` that ends at `start` and its end."""
     depth = 1
-    for mark in re.finditer(r"\\(begin|end)\{cases\}", text[start:]):
+    for mark in re.finditer(r"\\(begin|end)\{(cases|pmatrix)\}", text[start:]):
         depth += 1 if mark.group(1) == "begin" else -1
         if depth == 0:
             return text[start : start + mark.start()], start + mark.end()

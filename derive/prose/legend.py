@@ -14,6 +14,7 @@ from derive.language.symbols import Axis, Size, Tensor
 from derive.prose.formula import PRODUCT
 from derive.prose.names import named, setting_names
 from derive.prose.typeset import Notation, Typeset
+from derive.prose.unrolling import step_places
 from derive.prose.views import Meaning
 
 Printer = TypeVar("Printer", bound=Typeset)
@@ -26,7 +27,8 @@ def printer_of(
     settings = setting_names(derivation.operation.options, used_names(derivation))
     bars = {bar: tensor for tensor, bar in derivation.cotangent.items()}
     order, axes, written = derivation.order, derivation.axes, derivation.written
-    return kind(order, axes, written, settings, bars, derivation.rows, notation)
+    steps = step_places(derivation) if derivation.operation.time == "superscript" else {}
+    return kind(order, axes, written, settings, bars, derivation.rows, notation, steps)
 
 
 def used_names(derivation: Derivation) -> set[str]:

@@ -12,7 +12,7 @@ from sympy import Expr
 
 from derive.language.scalars import SCALARS
 from derive.language.symbols import Tensor
-from derive.prose.formula import ATOM, PRODUCT, Piece
+from derive.prose.formula import ATOM, POWER, PRODUCT, Piece
 from derive.prose.mathml_boxes import COMMA, INFIX, THIN, boxed, filled, whole, width
 from derive.prose.names import GREEK, Name
 from derive.prose.numbers import Table
@@ -26,6 +26,10 @@ _LONG = 28  # letters that leave no room for others
 _BESIDE = 26  # ... and that leave some, as of a case and its condition
 _SLASH = '<mo lspace="0.1em" rspace="0.1em">/</mo>'
 _BAR = '<mo stretchy="false">¯</mo>'
+
+# Around a step of time that stands above a name.
+_STEP = '<mrow><mo stretchy="false">⟨</mo>'
+_STEP_ENDS = '<mo stretchy="false">⟩</mo></mrow></msup>'
 
 
 class MathML(Typeset):
@@ -50,6 +54,9 @@ class MathML(Typeset):
     def access(self, name: str, index: list[str]) -> str:
         inside = f"{COMMA}{BREAK}".join(index)
         return f"{name}{_mark('[')}{inside}{_mark(']')}" if index else name
+
+    def at_step(self, name: str, step: str) -> str:
+        return f"<msup>{_one(name)}{_STEP}{joined(step)}{_STEP_ENDS}"
 
     def derivative(self, sign: str, of: str, by: str) -> str:
         d = '<mi mathvariant="normal">d</mi>' if sign == "d" else "<mi>∂</mi>"
@@ -80,21 +87,28 @@ class MathML(Typeset):
     def power(self, base: str, exponent: Expr) -> str:
         return _raised(base, self.expression(exponent))
 
+    def root(self, inside: Piece) -> Piece:
+        if width(inside[0]) > _LONG:  # nor can a root be broken
+            half = "<mn>1</mn><mo>/</mo><mn>2</mn>"
+            return _raised(self.bracketed(inside, ATOM), half), POWER
+        return f"<msqrt>{joined(inside[0])}</msqrt>", ATOM
+
     def function(self, function: Any, arguments: list[str]) -> str:
         inside = f"{COMMA}{BREAK}".join(arguments)
         if function is sympy.Abs:
             return f"<mrow><mo>|</mo>{joined(inside)}<mo>|</mo></mrow>"
         if function in _AROUND:
             return self.brackets(inside, _AROUND[function])
+        return f"{self.function_name(function)}{self.brackets(inside)}"
+
+    def function_name(self, function: Any) -> str:
         row = SCALARS.get(function)
         if row is not None and row.letter:
             name = f"<mi>{GREEK[row.letter]}</mi>"
         else:
             word, below = function_words(function)
             name = _scripts(_upright(word), _upright(below) if below else "", "")
-        if is_slope(function):
-            name += "<mo>′</mo>"
-        return f"{name}{self.brackets(inside)}"
+        return name + "<mo>′</mo>" * is_slope(function)
 
     def cases(self, pieces: list[tuple[str, str]]) -> str:
         rows = [(value, _if(condition)) for value, condition in pieces]
@@ -126,6 +140,10 @@ class MathML(Typeset):
             return f"{_mark('[')}{self.relation('=', left, right)}{_mark(']')}"
         return f"<msub><mi>δ</mi><mrow>{joined(left)}{COMMA}{joined(right)}</mrow></msub>"
 
+    def column(self, cells: Sequence[str]) -> str:
+        rows = "".join(f"<mtr><mtd>{joined(cell)}</mtd></mtr>" for cell in cells)
+        return f"<mrow><mo>(</mo><mtable>{rows}</mtable><mo>)</mo></mrow>"
+
     def norm(self, matrix: str) -> str:
         return f"{_mark('‖')}{joined(matrix)}{_mark('‖', closing=True)}"
 
@@ -140,7 +158,14 @@ class MathML(Typeset):
         return f'<mrow class="matrix">{name}</mrow>' if several else name
 
     def subscripted(self, name: str, index: list[str]) -> str:
-        return f"<msub>{_one(name)}{_one(COMMA.join(index))}</msub>" if index else name
+        if not index:
+            return name
+        below = _one(COMMA.join(index))
+        if name.endswith(_STEP_ENDS):  # below the name, and not below the step above it
+            start = name.rindex(_STEP)
+            base, step = name[len("<msup>") : start], name[start : -len("</msup>")]
+            return f"<msubsup>{base}{below}{step}</msubsup>"
+        return f"<msub>{_one(name)}{below}</msub>"
 
     def transposed(self, piece: str) -> str:
         return _raised(piece, "<mo>⊤</mo>")
@@ -211,9 +236,9 @@ def _row(row: Row) -> str:
     style = ' displaystyle="true"'
     left = boxed(row.left + _relation(row.sign), style)
     text = f'<div class="left">{left}</div><div class="right">{boxed(row.right, style)}</div>'
-    if row.conditions:
-        *others, last = row.conditions
-        found = " ".join(whole(c) for c in (*(other + COMMA for other in others), last))
+    if row.words:
+        *others, last = row.conditions or ("",)
+        found = " ".join(whole(c) for c in (*(other + COMMA for other in others), last) if c)
         text += f'<div class="where">{row.words} {found}</div>'
     return f'<div class="equation">{text}</div>'
 

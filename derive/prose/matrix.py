@@ -5,6 +5,7 @@ from __future__ import annotations
 import sympy
 from sympy import Expr
 
+from derive.calculus.derivation import Derivation
 from derive.calculus.matrices import (
     Apply,
     Diagonal,
@@ -22,7 +23,9 @@ from derive.calculus.matrices import (
     Transpose,
 )
 from derive.calculus.matrix import MatrixForm
+from derive.calculus.stacking import stacked
 from derive.prose.formula import ATOM, POWER, PRODUCT, SUM, Formula, Piece
+from derive.prose.typeset import Row
 
 
 def sides_of(form: MatrixForm, printer: Formula) -> tuple[str, str, str]:
@@ -36,6 +39,19 @@ def matrix_line(form: MatrixForm, printer: Formula) -> str:
     return printer.relation(sign, left, right)
 
 
+def stacked_rows(derivation: Derivation, printer: Formula) -> list[Row]:
+    """The equations for all rows with names at once: a column of functions of a column."""
+    found: list[Row] = []
+    words = printer.plain("each function is applied to its own rows")
+    for one in stacked(derivation):
+        targets = printer.column([_piece(target, printer)[0] for target in one.targets])
+        functions = printer.column([printer.function_name(f) for f in one.functions])
+        inside = printer.brackets(_piece(one.value, printer)[0])
+        right = printer.matrix_product([functions, inside])
+        found.append(Row(targets, "=", right, "" if found else words))
+    return found
+
+
 def _piece(matrix: Matrix, printer: Formula) -> Piece:
     """A matrix with how tightly it is bound together."""
 
@@ -45,9 +61,9 @@ def _piece(matrix: Matrix, printer: Formula) -> Piece:
     if isinstance(matrix, Leaf):
         tensor, sides = matrix.entry.tensor, (matrix.rows, matrix.columns)
         places = [(p, i) for p, i in enumerate(matrix.entry.index) if i not in sides]
-        index = [printer.row(tensor, place, i) for place, i in places]
-        name = printer.matrix_name(tensor, bool(matrix.rows))
-        return printer.subscripted(name, index), ATOM
+        plain = printer.matrix_name(tensor, bool(matrix.rows))
+        name, index = printer.placed(tensor, plain, places)
+        return printer.subscripted(name, index), ATOM if name == plain else POWER
     if isinstance(matrix, Ones):
         plain = printer.ones()
         if matrix.rows and matrix.columns:

@@ -14,7 +14,7 @@ from derive.prose.latex_formula import Latex
 from derive.prose.legend import printer_of
 from derive.prose.mathml import MathML
 from derive.prose.names import setting_names
-from derive.prose.typeset import Row, Typeset
+from derive.prose.typeset import Typeset
 
 
 @singledispatch
@@ -70,8 +70,7 @@ def _printer(kind: type[Typeset], operation: Operation) -> Typeset:
 
 
 def _definition(printer: Typeset, equations: Sequence[Equation]) -> list[str]:
-    found = map(printer.sides_of, equations)
-    return printer.display([Row(left, sign, right) for sign, left, right in found])
+    return printer.display(printer.definition(equations))
 
 
 def _aligned(groups: Sequence[Sequence[str]]) -> str:

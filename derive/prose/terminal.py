@@ -49,7 +49,7 @@ class Terminal(Text, Typeset):
         found: list[str] = []
         for row in rows:
             found += filled(self.relation(row.sign, row.left, row.right), self.width, _DEEP)
-            if row.conditions:
+            if row.words:
                 words = f"{row.words} {' and '.join(row.conditions)}"
                 found += paragraph(words, self.width, _DEEP + "  ", _DEEP + "    ")
         return found

@@ -30,6 +30,9 @@ class Text(Formula):
         separator = ", " if any(" " in i for i in index) else ","
         return f"{name}[{separator.join(index)}]" if index else name
 
+    def at_step(self, name: str, step: str) -> str:
+        return f"{name}⟨{step}⟩"
+
     def derivative(self, sign: str, of: str, by: str) -> str:
         return f"{sign}{of}/{sign[0]}{by}"
 
@@ -48,9 +51,14 @@ class Text(Formula):
             return base + " ²³"[int(exponent) - 1]
         return f"{base}^{self.expression(exponent, ATOM)}"
 
+    def root(self, inside: Piece) -> Piece:
+        return f"√{self.bracketed(inside, ATOM)}", POWER
+
     def function(self, function: type, arguments: list[str]) -> str:
-        name = FUNCTION_NAMES.get(function, function.__name__)  # type: ignore[call-overload]
-        return f"{name}({', '.join(arguments)})"
+        return f"{self.function_name(function)}({', '.join(arguments)})"
+
+    def function_name(self, function: Any) -> str:
+        return str(FUNCTION_NAMES.get(function, function.__name__))
 
     def cases(self, pieces: list[tuple[str, str]]) -> str:
         return "{" + "; ".join(
@@ -95,6 +103,9 @@ class Text(Formula):
 
     def decimal(self, digits: str, exponent: str) -> str:
         return f"{digits}e{exponent}" if exponent else digits
+
+    def column(self, cells: Sequence[str]) -> str:
+        return f"({'; '.join(cells)})"
 
     def norm(self, matrix: str) -> str:
         return f"‖{matrix}‖"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-_OPENING, _CLOSING = "([{", ")]}"
+_OPENING, _CLOSING = "([{⟨", ")]}⟩"
 _LOOSE = (" = ", " += ", "; ", ", ", " + ", " − ", "·", "/", ",", " ")
 _INDENT = 4
 

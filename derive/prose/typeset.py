@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -11,8 +11,10 @@ from typing import Any, Self
 
 from derive.calculus.statements import Statement
 from derive.calculus.step import bound
+from derive.language.operation import Equation
 from derive.language.options import Setting
 from derive.language.order import Order
+from derive.language.scalars import stop
 from derive.language.symbols import Access, Axis, Tensor
 from derive.prose.formula import FUNCTION_NAMES, Formula
 from derive.prose.names import Name, named
@@ -51,7 +53,8 @@ def is_slope(function: Any) -> bool:
 
 @dataclass(frozen=True)
 class Row:
-    """One equation of a display, and in a line of their own the conditions it holds under."""
+    """One equation of a display, and in a line of their own words on it, such as the conditions it
+    holds under."""
 
     left: str
     sign: str
@@ -73,7 +76,7 @@ class Typeset(Formula):
 
     Parameters
     ----------
-    order, axes, written, row_names
+    order, axes, written, row_names, steps
         As for `Formula`.
     settings : mapping of Setting to Name
         What the numbers of options are called in formulas.
@@ -92,8 +95,9 @@ class Typeset(Formula):
         bars: dict[Tensor, Tensor] | None = None,
         row_names: Mapping[tuple[Tensor, int], Sequence[str]] | None = None,
         notation: Notation = Notation.bar,
+        steps: Mapping[str, int] | None = None,
     ) -> None:
-        super().__init__(order, axes, written, row_names)
+        super().__init__(order, axes, written, row_names, steps)
         self.notation = notation
         self.settings = settings or {}
         self.bars = bars or {}
@@ -161,6 +165,17 @@ class Typeset(Formula):
 
     @abstractmethod
     def display(self, rows: Sequence[Row]) -> list[str]: ...
+
+    def definition(self, equations: Iterable[Equation]) -> list[Row]:
+        """The equations of a display; what ``stop`` means stands below the first that has one."""
+        found: list[Row] = []
+        words = self.plain("stop(…) counts as a constant when it is differentiated")
+        for equation in equations:
+            sign, left, right = self.sides_of(equation)
+            here = equation.right.has(stop)
+            found.append(Row(left, sign, right, words if here else ""))
+            words = "" if here else words
+        return found
 
     def lines(self, terms: Sequence[Statement], deltas: bool = False) -> list[str]:
         """The lines of what a step arrives at."""

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sympy import Integer
 
+from derive.calculus.affine import axes_in
 from derive.calculus.derivation import Derivation
 from derive.calculus.step import Equal, Phrase, listing
-from derive.calculus.straight import straight
+from derive.calculus.straight import recurrences, straight
 from derive.calculus.unrolling import Parts, unrolled
 from derive.language.symbols import Access, Tensor
 from derive.prose.formula import Formula
@@ -30,6 +31,28 @@ def through_time(derivation: Derivation, printer: Formula) -> tuple[tuple[Passag
         )
         for one in unrolled(derivation)
     )
+
+
+def step_places(derivation: Derivation) -> dict[str, int]:
+    """By the names of tensors, cotangents too: which of their indices a recurrence runs over."""
+    targets = [s.target for s in derivation.forward]
+    moving = {
+        axis
+        for loop in recurrences(derivation)
+        for entry in targets if entry.tensor in loop.place
+        for axis in axes_in((entry.index[loop.place[entry.tensor]],))
+    }  # fmt: skip
+    entries = {*targets, *(a for s in derivation.forward for a in s.entries)}
+    entries |= {a for e in derivation.definition for a in e.right.atoms(Access)}
+    found: dict[str, int] = {}
+    for entry in sorted(entries, key=str):
+        for place, index in enumerate(entry.index):
+            if moving & axes_in((index,)) and not index.has(Access):
+                found.setdefault(entry.tensor.name, place)
+    found |= {bar.name: found[t.name] for t, bar in derivation.cotangent.items() if t.name in found}
+    for one in unrolled(derivation):  # what is said of all states of a step together
+        found |= {tensor.name: 0 for tensor in (one.vector, one.jacobian, one.loss)}
+    return found
 
 
 def straight_rows(derivation: Derivation, printer: Formula) -> tuple[Row, ...]:

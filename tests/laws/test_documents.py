@@ -56,10 +56,11 @@ def says_of_conditions_what_the_formula_does(operation: Operation) -> None:
 
 def has_no_index_in_a_name(operation: Operation) -> None:
     """A letter below a symbol is upright, for it belongs to the name: indices stand in brackets,
-    and below the sign of a sum, of a product or of a maximum. Below what is said with matrices they
-    stand, and in pictures."""
+    and below the sign of a sum, of a product or of a maximum. Below what is said with matrices and
+    columns they stand, and in pictures."""
     text = latex(operation)
-    for begin, end in (("tikzpicture", "tikzpicture"), ("With matrices", "align*")):
+    columns = (r"\\begin\{pmatrix\}", "align*")
+    for begin, end in (("tikzpicture", "tikzpicture"), ("With matrices", "align*"), columns):
         begin = rf"\\begin\{{{begin}\}}" if begin == end else begin
         text = re.sub(rf"{begin}.*?\\end\{{{re.escape(end)}\}}", "", text, flags=re.DOTALL)
     below = re.findall(r"(\S{0,9})_\{([a-zA-Z]'*)\}", text)

@@ -82,6 +82,7 @@ def test_options_stand_upright_with_axis_and_side():
         (-(sympy.Integer(10) ** 30), "−1030"),
         (3 * sympy.Integer(10) ** 9, "3·109"),
         (1 / H, "1H"),
+        (sympy.sqrt(H + 1), "H+1"),
         (log(1 + exp(H)), "log(exp(H)+1)"),
     ],
 )

@@ -83,11 +83,27 @@ def test_every_format_has_every_notation(kind, notation, mark):
     assert mark in show(SHIPPED["linear"], kind, notation=notation)
 
 
+def test_what_stop_means_is_said_where_it_stands():
+    text = lines("softmax")
+    place = text.index("    top[n] = stop(max_{c} x[n,c])")
+    assert text[place + 1] == "      stop(…) counts as a constant when it is differentiated"
+    assert "\n".join(text).count("counts as a constant") == 1
+    assert r"& \quad\text{stop(\ldots{}) counts as" in show(SHIPPED["softmax"], "latex")
+
+
+@pytest.mark.parametrize(
+    ("kind", "root"),
+    [("text", "1/√(var[n]"), ("latex", r"\sqrt{\mathit{var}[n"), ("html", "<msqrt>")],
+)
+def test_roots_are_drawn_in_every_format(kind, root):
+    assert root in show(SHIPPED["layer_norm"], kind)
+
+
 def test_tensors_go_by_the_names_of_a_lecture():
     text = "\n".join(lines("rnn", names={"weight_ih": "U", "weight_hh": "W", "h": "s"}))
     assert "s[t,n,j] = tanh(Σ_{i} U[j,i]·x[t,n,i] + Σ_{k} W[j,k]·s[t − 1, n, k]" in text
     assert "weight" not in text and "W_bar[j,k] = Σ_{t,n} a_bar[t,n,j]·s[t − 1, n, k]" in text
-    with pytest.raises(DefinitionError, match="no tensor that is called weights"):
+    with pytest.raises(DefinitionError, match="no tensor, index or row that is called weights"):
         lines("rnn", names={"weights": "U"})
     with pytest.raises(DefinitionError, match="name of two things"):
         lines("rnn", names={"weight_ih": "x"})

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from sympy import Max, Piecewise, Rational, Sum, exp, floor, tanh
+from sympy import Max, Piecewise, Rational, Sum, exp, floor, sqrt, tanh
 
 from derive.calculus.lift import to_system
 from derive.calculus.statements import Guard, Statement
@@ -43,6 +43,9 @@ label = integers("label", N, below=K)
         ((h - 1) / 2, "(h − 1)/2"),
         (P.formula, "floor((H + 2·pad − d·(U − 1) − 1)/s) + 1"),
         (x[n, h] ** 2, "x[n,h]²"),
+        (sqrt(x[n, h]), "√x[n,h]"),
+        (1 / sqrt(x[n, h] + 1), "1/√(x[n,h] + 1)"),
+        (sqrt(x[n, h]) ** 3, "x[n,h]^(3/2)"),
         (1 - tanh(x[n, h]) ** 2, "1 − tanh(x[n,h])²"),
         (-x[n, h], "−x[n,h]"),
         (x[n, h] * (1 + w[k, u]), "x[n,h]·(w[k,u] + 1)"),

@@ -21,7 +21,7 @@ from derive.prose.pictures.frames import frames_picture
 from derive.prose.pictures.grammar import Picture
 from derive.prose.pictures.matrix import matrix_picture
 from derive.prose.pictures.planes import drawn, sized
-from derive.prose.pictures.recurrence import recurrence_picture
+from derive.prose.pictures.recurrence import recurrence_picture, steps_above
 from derive.prose.pictures.relation import windows
 from derive.prose.pictures.svg import svg
 from derive.prose.pictures.tikz import tikz
@@ -29,7 +29,7 @@ from derive.prose.pictures.unrolling import unrolled
 from derive.prose.pictures.windows import window_picture
 from derive.prose.pictures.winner import contest_sizes, contests, winner_picture
 
-__all__ = ["Picture", "pictures", "svg", "tikz"]
+__all__ = ["Picture", "pictures", "steps_above", "svg", "tikz"]
 
 _TAPS = 3  # of a window
 

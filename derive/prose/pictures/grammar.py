@@ -132,6 +132,8 @@ class Picture:
         The order of factors that nobody wrote, as `Formula` takes it.
     below : float
         From which height on there are words alone, which a wide page has room for beside the rest.
+    steps : tuple of (str, int)
+        By the names of tensors: which of their indices stands above the name, as a step of time.
     """
 
     kind: str
@@ -142,3 +144,4 @@ class Picture:
     items: tuple[Item, ...]
     order: tuple[Tensor, ...] = ()
     below: float = 0
+    steps: tuple[tuple[str, int], ...] = ()

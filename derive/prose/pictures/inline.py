@@ -47,6 +47,9 @@ class Inline(Text):
             return self.relation("+=", left, right)
         return self.statements([part]) if isinstance(part, Statement) else super().part(part)
 
+    def at_step(self, name: str, step: str) -> str:
+        return f"{name}{ABOVE}⟨{step.replace(' ', '')}⟩{BACK}"
+
     def power(self, base: str, exponent) -> str:
         return f"{base}{ABOVE}{self.expression(exponent)}{BACK}"
 

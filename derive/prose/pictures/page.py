@@ -48,7 +48,7 @@ class Page:
         """What is on the page; its description goes on with everything that the page says."""
         words = tuple(part for text in self.said for part in ("\n", *text))
         size, items = (self.width, self.y), tuple(self.items)
-        return Picture(kind, title, (*description, *words), *size, items, order, self.below)
+        return Picture(kind, title, (*description, *words), *size, items, order, below=self.below)
 
 
 def breadth(text: Phrase) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from sympy import Expr, Integer
@@ -75,6 +76,14 @@ def recurrence_picture(graph: Unrolled, adjoint: Adjoint) -> Picture | None:
         ),
         short.order,
     )  # fmt: skip
+
+
+def steps_above(picture: Picture) -> Picture:
+    """The same with steps of time above the names: no other index but that of rows is left."""
+    if picture.kind != "recurrence":
+        return picture
+    steps = ((t.name, [not extent.is_number for extent in t.shape]) for t in picture.order)
+    return replace(picture, steps=tuple((n, moves.index(True)) for n, moves in steps if any(moves)))
 
 
 def aside(wide: float) -> float:

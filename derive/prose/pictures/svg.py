@@ -50,7 +50,7 @@ def svg(picture: Picture, printer: Formula | None = None) -> str:
     printer : Formula, optional
         Writes the formulas, with the marks of `derive.prose.pictures.inline`.
     """
-    return _Drawing(picture, printer or Inline(picture.order)).text()
+    return _Drawing(picture, printer or Inline(picture.order, steps=dict(picture.steps))).text()
 
 
 class _Drawing:

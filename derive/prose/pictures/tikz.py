@@ -67,7 +67,7 @@ def tikz(picture: Picture, printer: Formula | None = None) -> str:
     printer : Formula, optional
         Writes the formulas as LaTeX.
     """
-    printer = printer or Short(picture.order)
+    printer = printer or Short(picture.order, steps=dict(picture.steps))
     room = _WIDEST - _WORDS - _GAP if picture.below else _WIDEST
     beside = bool(picture.below) and room / picture.width >= _LEAST
     height = picture.below if beside else picture.height
