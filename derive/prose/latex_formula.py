@@ -57,7 +57,7 @@ class Latex(Typeset):
         return rf"\,{BREAK}".join(pieces) if pieces else "1"
 
     def quotient(self, over: Piece, under: Piece, in_index: bool) -> Piece:
-        if in_index:
+        if in_index or self.flat:
             return f"{self.bracketed(over, PRODUCT)} / {self.bracketed(under, ATOM)}", PRODUCT
         if width(over[0]) > LONG:  # a fraction cannot be broken, and a product can
             one = joined(rf"\frac{{1}}{{{under[0]}}}")
@@ -182,7 +182,7 @@ class Latex(Typeset):
         """Lines of one ``align*``."""
         found = [*rows]
         equations = [_signs((row.left, row.sign, row.right)) for row in found]
-        if not any(row.conditions for row in found) and (pairs := in_pairs(equations)):
+        if not any(row.words for row in found) and (pairs := in_pairs(equations)):
             return ended(pairs)
         lines = wrapped(equations)
         for row, above in zip(found, lines, strict=True):

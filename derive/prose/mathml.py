@@ -77,7 +77,7 @@ class MathML(Typeset):
         return text
 
     def quotient(self, over: Piece, under: Piece, in_index: bool) -> Piece:
-        if in_index:
+        if in_index or self.flat:
             return f"{self.bracketed(over, PRODUCT)}{_SLASH}{self.bracketed(under, ATOM)}", PRODUCT
         if width(over[0]) > _LONG:  # a fraction cannot be broken, and a product can
             one = f"<mfrac><mn>1</mn>{_one(under[0])}</mfrac>"

@@ -78,7 +78,10 @@ def tikz(picture: Picture, printer: Formula | None = None) -> str:
     items = [item for item in picture.items if item not in words]
     lines = [f"  {line}" for item in items for line in drawing.item(item)]
     lines += [f"  {drawing.column(words, picture.width + _GAP / unit)}"] if words else []
-    head = rf"\begin{{tikzpicture}}[x={unit:.3f}cm, y=-{unit:.3f}cm, inner sep=1pt, font=\small]"
+    head = (
+        rf"\begin{{tikzpicture}}[x={unit:.3f}cm, y=-{unit:.3f}cm, inner sep=1pt, font=\small, "
+        "baseline=(current bounding box.north)]"
+    )
     return "\n".join([head, *lines, r"\end{tikzpicture}", ""])
 
 
