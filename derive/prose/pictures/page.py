@@ -11,6 +11,7 @@ from derive.prose.pictures.inline import Inline, broken, width
 
 LETTER = 0.375  # height of a letter, in cells
 LINE = 0.55  # from one line of words to the next
+_SAFE = 0.9  # of the width: some fonts are wider than others
 
 
 class Page:
@@ -37,7 +38,7 @@ class Page:
         if not text:
             return
         self.said.append(text)
-        room = self.width - x if wide is None else wide
+        room = (self.width - x) * _SAFE if wide is None else wide
         lines = len(broken(Inline(), text, room / LETTER))
         self.items.append(Note(x, self.y + LINE / 2, text, "start", wide=room))
         self.y += LINE * lines + 0.15
