@@ -21,7 +21,7 @@ from derive.calculus.checks import check, check_system
 from derive.calculus.derivation import Derivation, derivation, outline
 from derive.calculus.example import given_numbers
 from derive.calculus.lift import equations_of, lifted, outputs_apart, to_system
-from derive.calculus.plain import distinction, plain, renamed, special
+from derive.calculus.plain import ABSENT, distinction, plain, renamed, special
 from derive.calculus.statements import System
 from derive.errors import DefinitionError
 from derive.language.dictionary import Dictionary
@@ -38,7 +38,7 @@ from derive.prose.gallery import index, shared
 from derive.prose.html import render_html
 from derive.prose.latex import render_latex
 from derive.prose.numbers import tables
-from derive.prose.pictures import Picture, pictures, steps_above
+from derive.prose.pictures import WITH_NUMBERS, Picture, pictures, steps_above
 from derive.prose.terminal import render_text
 from derive.prose.typeset import Notation
 from derive.verification.example import Example, worked
@@ -228,12 +228,18 @@ def _cases(operation: Operation, general: Derivation) -> list[Case]:
     narrow = plain(operation)
     derived = _derived(narrow)[1]
     where = distinction(operation, narrow, {})
-    # Where the example leaves a bias out, its numbers are not those of the plain case.
-    shown, steps = (
-        (operation, general) if operation.example and not narrow.example else (narrow, derived)
-    )
+    shown, steps = narrow, derived
+    if operation.example and not narrow.example:  # it leaves a bias out
+        spare = [t.name for t in operation.inputs if not t.required]
+        left_out = [name for name in spare if name not in operation.example]
+        shown = special(operation, dict.fromkeys(left_out, ABSENT))
+        steps = _derived(shown)[1] if shown.example else general
+        shown = shown if shown.example else operation
     example = worked(shown, steps) if shown.example else None
-    case = Case(derived, "", where, _drawn(shown, to_system(shown), example))
+    drawn = _drawn(shown, to_system(shown), example)
+    if shown is not narrow and not {picture.kind for picture in drawn} & WITH_NUMBERS:
+        drawn = _drawn(narrow, to_system(narrow), None)
+    case = Case(derived, "", where, drawn)
     if example:
         bars = (steps.cotangent.get(t) for t in example.given.arriving)
         arriving = (bar for bar in bars if bar is not None)

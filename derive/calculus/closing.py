@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 from sympy import Expr
 
@@ -268,6 +269,14 @@ class _Lines:
             self.known[key] = self._flat(bar, relevant)
         return self.known[key]
 
+    def reused(self, relevant: frozenset[Tensor]) -> Iterator[Any]:
+        """What was known from forward in the lines that are put in."""
+        flat = [self.flat(b, frozenset(self.behind(b, relevant))) for b in self.final
+                if b in relevant]  # fmt: skip
+        steps = [step for line in flat if line for step in line.steps if step.rule == _REUSE]
+        for because in dict.fromkeys(step.because for step in steps):
+            yield from ("; ", *because)
+
     def _flat(self, bar: Tensor, relevant: frozenset[Tensor]) -> Closing | None:
         trail = self.trail(bar, (), self.final[bar].shown)
         inner = {}
@@ -280,7 +289,8 @@ class _Lines:
         after = put_in(trail.terms, inner)
         if after is None or (inner and len(after) > MOST_TERMS):
             return None
-        words = (*listing(b for b in self.final if b in relevant), " put in")
+        words = (*listing(b for b in self.final if b in relevant), " put in",
+                 *self.reused(relevant))  # fmt: skip
         trail.add("put in", after, words)
         trail.each("solve for an index", sift_bound, ("one of the summed indices is known",))
         trail.each("no empty axis", at_a_point, ("there is an entry, so there is an index",))
@@ -297,7 +307,7 @@ class _Lines:
                 used.append(entry)
 
         after = tuple(map(known, trail.terms))
-        trail.add("reuse forward values", after, (*listing(dict.fromkeys(used)), _KNOWN))
+        trail.add(_REUSE, after, (*listing(dict.fromkeys(used)), _KNOWN))
         return Closing(bar, trail.terms, tuple(trail.steps))
 
 
@@ -307,6 +317,7 @@ def _moved(reads: Iterable[Access]) -> set[Tensor]:
 
 
 _COMMON = "what terms have in common, and what does not depend on a summed index, stands in front"
+_REUSE = "reuse forward values"
 _KNOWN = " is known from forward"
 
 

@@ -14,6 +14,7 @@ from sympy import Expr, Integer
 
 from derive.calculus.statements import Guard
 from derive.calculus.step import Form, Phrase, listing
+from derive.language.options import Setting
 from derive.language.symbols import Access, Axis, Tensor
 
 ONE = Integer(1)
@@ -129,7 +130,8 @@ class Sliding(Form):
             name = "the full convolution of "
         else:
             pads = [self.padding(s) for s in self.slides]
-            image += [" (padded by ", *_axes(pads), ")"] if _differ(pads, 0) else []
+            where = " in front" if any(pad.atoms(Setting) for pad in pads) else ""
+            image += [f" (padded{where} by ", *_axes(pads), ")"] if _differ(pads, 0) else []
             name = "the correlation of "
         return (*_sign(self.factor), name, *image, " with ", *kernel, *places)
 

@@ -177,7 +177,7 @@ def _because(value: Matrix) -> tuple[Phrase, ...]:
     for product in (n for n in found if isinstance(n, Product)):
         for left, right in itertools.pairwise(product.factors):
             words.append(_meeting(left, right))
-    if any(isinstance(n, Product) and isinstance(n.factors[-1], Ones) for n in found):
+    if any(isinstance(n, Product) and any(isinstance(f, Ones) for f in n.factors) for n in found):
         words.append(("a product with a column of ones is a sum",))
     for axis in dict.fromkeys(n.rows for n in found if isinstance(n, Diagonal)):
         if axis is not None:

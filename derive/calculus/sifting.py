@@ -160,7 +160,23 @@ def _sift(term: Statement, outputs: frozenset[Tensor], choose: Choose) -> Rewrit
         solved[axis] = solution
     if not solved:
         return None
-    return term, listing(Equal(axis, solution) for axis, solution in solved.items())
+    equal = listing(Equal(axis, solution) for axis, solution in solved.items())
+    return term, (*equal, *_turning(solved, bound(term)))
+
+
+def _turning(solved: dict[Expr, Expr], summed: tuple[Axis, ...]) -> Phrase:
+    """That one index falls as another grows, which is why a kernel turns round."""
+    pairs = [
+        (tap, axis)
+        for axis, solution in solved.items()
+        for tap in summed
+        if tap in solution.free_symbols and sympy.diff(solution, tap).is_negative
+    ]
+    if not pairs:
+        return ()
+    taps, falling = (tuple(dict.fromkeys(side)) for side in zip(*pairs, strict=True))
+    return ("; as ", *listing(taps), " grow" + "s" * (len(taps) == 1), ", ", *listing(falling),
+            " fall" + "s" * (len(falling) == 1))  # fmt: skip
 
 
 def _bare(term: Statement, outputs: frozenset[Tensor]) -> Choice | None:

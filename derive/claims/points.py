@@ -10,7 +10,8 @@ import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import product
+from functools import cached_property
+from itertools import combinations, permutations, product
 from typing import Any
 
 import numpy as np
@@ -75,14 +76,18 @@ def calls(claim: Claim) -> tuple[Case, ...]:
     fixed = _fixed(claim)
     source = random.Random(2**31 - 1)
     named = named_options(claim)
-    found: dict[tuple, tuple] = {}
+    found: dict[tuple, _Candidate] = {}
     bound = max(_WORK, _plain_work(formulas, fixed))
     refusals: list[str] = []
-    for _ in range(_ATTEMPTS):
-        sizes = {
-            s.name: fixed.get(s.name, max(s.minimum, source.choice(_LENGTHS)))
-            for s in formulas.free
-        }
+    free = [s.name for s in formulas.free]
+    least = {s.name: fixed.get(s.name, max(s.minimum, 1)) for s in formulas.free}
+    drawn = [
+        {s.name: max(s.minimum, source.choice(_LENGTHS)) for s in formulas.free}
+        for _ in range(_ATTEMPTS)
+    ]
+    two = [least | {a: 2, b: 3} for a, b in permutations(free, 2)]
+    for sizes in (*drawn, *two, *({**least, name: 2} for name in free)):
+        sizes |= {name: fixed[name] for name in free if name in fixed}
         options = {
             o.name: fixed.get(o.name, _value(o, source) if o.name in named else o.default)
             for o in operation.options
@@ -92,27 +97,59 @@ def calls(claim: Claim) -> tuple[Case, ...]:
         except Unmet as unmet:
             refusals.append(str(unmet))
             continue
-        room = (*sizes.values(), *(values[s.name] for s in formulas.derived))
-        work = formulas.work(values)
-        worth = (work <= bound, sum(n > 1 for n in room), len(set(room)), -work)
+        lengths = sizes | {s.name: values[s.name] for s in formulas.derived}
+        tried = {(name, str(options[name])) for name in named}
         key = (*sizes.values(), *map(str, options.values()))
-        found[key] = worth, work, sizes | options
+        found[key] = _Candidate(lengths, formulas.work(values), sizes | options, tried)
     if not found:
         raise DefinitionError(
             operation.name,
             f"there is no call for which the claim is made: {(refusals or ['no sizes'])[0]}",
             remedy="Give other sizes and options, or fewer of them.",
         )
-    fitting = [f for f in found.values() if f[0][0]] or [min(found.values(), key=lambda f: f[1])]
-    best = sorted(fitting, key=lambda f: f[0], reverse=True)
-    # Every value of an option that the claim names is tried once at least.
-    chosen = best[:1]
-    values = {(name, str(f[2][name])) for f in best for name in sorted(named)}
-    for value in sorted(values):
-        if not any(str(f[2][value[0]]) == value[1] for f in chosen):
-            chosen.append(next(f for f in best if str(f[2][value[0]]) == value[1]))
-    chosen += [f for f in best if f not in chosen][: max(_CALLS - len(chosen), 0)]
-    return tuple(call(claim, said) for _, _, said in sorted(chosen, key=lambda f: f[1]))
+    fitting = [c for c in found.values() if c.work <= bound]
+    fitting = fitting or [min(found.values(), key=lambda c: c.work)]
+    chosen = _covering(sorted(fitting, key=lambda c: c.room, reverse=True))
+    return tuple(call(claim, c.said) for c in sorted(chosen, key=lambda c: c.work))
+
+
+@dataclass(frozen=True, eq=False)
+class _Candidate:
+    """Sizes and options of a call.
+
+    A claim may be wrong where two sizes are exchanged, or where one of them is more than 1; `seen`
+    are these circumstances, and the values of options that the claim names.
+    """
+
+    lengths: Mapping[str, int]
+    work: int
+    said: dict[str, Any]
+    tried: set[tuple[str, str]]
+
+    @property
+    def room(self) -> tuple:
+        """How much can go wrong in it."""
+        lengths = self.lengths.values()
+        return sum(n > 1 for n in lengths), len(set(lengths)), -self.work
+
+    @cached_property
+    def seen(self) -> set:
+        several = [name for name, n in self.lengths.items() if n > 1]
+        unlike = {
+            (a, b) for a, b in combinations(several, 2) if self.lengths[a] != self.lengths[b]
+        }
+        return {*several, *unlike, *self.tried}
+
+
+def _covering(best: Sequence[_Candidate]) -> list[_Candidate]:
+    """The best one, and others until all that is to be seen in any of them has been seen."""
+    chosen = list(best[:1])
+    open_ = set().union(*(c.seen for c in best)) - best[0].seen
+    while open_:
+        more = max(best, key=lambda c: len(c.seen & open_))
+        chosen.append(more)
+        open_ -= more.seen
+    return [*chosen, *(c for c in best if c not in chosen)][: max(_CALLS, len(chosen))]
 
 
 def _plain_work(formulas: Formulas, fixed: Mapping[str, Any]) -> int:

@@ -28,7 +28,7 @@ from derive.prose.legend import printer_of
 from derive.prose.mathml import MathML
 from derive.prose.mathml_boxes import unparted
 from derive.prose.numbers import Table, short, tables
-from derive.prose.pictures import Picture, svg
+from derive.prose.pictures import WITH_NUMBERS, Picture, svg
 from derive.prose.pictures.colours import DARK, properties
 from derive.prose.sections import SOLVED, Depth
 from derive.prose.typeset import Row
@@ -36,7 +36,6 @@ from derive.prose.views import Display, Document, Meaning, Section
 from derive.templating import environment, template_source
 from derive.verification.example import Example, worked
 
-_WITH_NUMBERS = {"frames", "winner"}  # kinds of pictures
 _CITED = re.compile(r" \(\w+\.\d+(?:, \w+\.\d+)*\)")  # steps
 _DRAWN, _PLACE = re.compile("<svg .*?</svg>", re.DOTALL), re.compile(r"picture-[0-9a-f]+")
 
@@ -183,7 +182,7 @@ def drawn(shown: Shown) -> tuple[Picture, ...]:
     """The pictures of an operation shown, of all kinds that are drawn with those asked for."""
     if not shown.pictures:
         return ()
-    if _WITH_NUMBERS & {*shown.pictures}:
+    if WITH_NUMBERS & {*shown.pictures}:
         return illustrate(example(shown), **shown.case)
     return illustrate(replace(shown.operation, example={}), **shown.case)
 

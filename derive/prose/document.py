@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from sympy import Integer
 
 from derive.calculus.derivation import Derivation
+from derive.calculus.folding import folded
 from derive.calculus.statements import Statement
 from derive.calculus.step import bound, listing
 from derive.language.symbols import Tensor
@@ -111,15 +112,17 @@ def _chapter(
         sections=tuple(sections.sections()),
         known=tuple(sections.ends()),
         blocks=tuple(sections.blocks()),
-        through_time=tuple(_through_time(derivation, printer)) if lecture else (),
+        through_time=tuple(_through_time(derivation, printer, whole)) if lecture else (),
         pictures=case.pictures,
         numbers=tuple(map(printer.table, case.tables)),
         numbers_given=printer.phrase(listing(case.given)),
     )
 
 
-def _through_time(derivation: Derivation, printer: Typeset) -> Iterable[Display]:
-    for passages in through_time(derivation, printer):
+def _through_time(
+    derivation: Derivation, printer: Typeset, labelled: bool
+) -> Iterable[Display]:
+    for passages in through_time(derivation, printer, labelled):
         for passage in passages:
             rows = [Row(*row) for row in passage.rows]
             lines = tuple(printer.display(rows)) if rows else ()
@@ -137,18 +140,35 @@ def _conventions(printer: Typeset, derivations: Sequence[Derivation], depth: Dep
     words = f"We look for its derivative by each entry, such as {printer.inline(slope)}."
     if meant:
         words = f"We write {printer.inline(printer.relation('=', meant, slope))}."
-    equal, same = printer.equality(i, j), printer.relation("=", i, j)
+    said = [f"Let {printer.inline(loss)} be a number that depends on the outputs. {words}"]
     one, zero = (printer.inline(printer.number(Integer(n))) for n in (1, 0))
-    said = [
-        f"Let {printer.inline(loss)} be a number that depends on the result. {words}",
-        f"{printer.inline(equal)} is {one} where {printer.inline(same)}, and {zero} elsewhere.",
+    steps = [
+        step
+        for derivation in derivations
+        for line in (*derivation.gradients.values(), *derivation.jacobians.values())
+        for step in (line if depth.all_steps else (told.step for told in folded(line)))
     ]
-    steps = [step for derivation in derivations for step in derivation.steps]
-    if any(s.where and not bound(s) for step in steps for s in step.shown):
-        said.append(f"So is a condition in brackets: {one} where it holds.")
+    guards = [
+        (guard, step.deltas, not bound(term))
+        for step in steps for term in step.shown for guard in term.where
+    ]  # fmt: skip
+    if any(deltas and guard.kind == "eq" for guard, deltas, _ in guards):
+        equal, same = printer.equality(i, j), printer.relation("=", i, j)
+        said.append(f"{printer.inline(equal)} is {one} where {printer.inline(same)}, and {zero} "
+                    "elsewhere; of a sum, the terms are left in which it is not "
+                    f"{zero}.")  # fmt: skip
+    if any(alone for *_, alone in guards):
+        said.append(f"A condition in brackets is {one} where it holds, and {zero} elsewhere; what "
+                    f"is said only where a condition holds is {zero} elsewhere.")  # fmt: skip
+    if any(guard.kind == "divides" for guard, *_ in guards):
+        divides = printer.inline(printer.relation("|", i, j))
+        said.append(f"{divides} says that {printer.inline(i)} divides {printer.inline(j)}.")
+    tensors = (t for d in derivations for t in (*d.operation.inputs, *d.operation.outputs))
+    if any(len(factors) > 1 for tensor in tensors for factors in tensor.axes_of):
+        said.append("An axis whose length is a product has an index for each factor.")
     if not depth.all_steps:
-        said.append("Partial derivatives that are not written are 0. A number that is missing is "
-                    "that of a step told together with the next.")  # fmt: skip
+        said.append(f"Partial derivatives that are not written are {zero}. Steps that follow from "
+                    "definitions alone are told as one, under the number of the last.")  # fmt: skip
     return " ".join(said)
 
 

@@ -110,3 +110,8 @@ def setting_names(options: Iterable[Option], used: set[str]) -> dict[Setting, Na
             below = ",".join(part for part in parts[: -1 if above else None] if part)
             found[setting] = replace(letter, below=below, above=above)
     return found
+
+
+def cited(label: str, labelled: bool) -> str:
+    """How a step is cited; where another case bears the labels, by its tensor and its number."""
+    return label if labelled else label.replace(".", " ")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import groupby
 
+from derive.calculus.bounds import inside
 from derive.calculus.closing import Closing, closing_lines
 from derive.calculus.derivation import Derivation
 from derive.calculus.folding import Told, folded
@@ -16,6 +17,7 @@ from derive.calculus.partials import partials
 from derive.calculus.step import Equal, Phrase, Step, TotalDerivative, listing
 from derive.language.symbols import Axis, Tensor
 from derive.prose.matrix import sides_of
+from derive.prose.names import cited
 from derive.prose.typeset import Row, Typeset
 from derive.prose.views import Block, Display, Section, StepView
 
@@ -161,7 +163,7 @@ class Sections:
         first, through = lines[0].steps[0], self.way(lines[0])
         of = [printer.bars[line.bar] for line in lines]
         words: Phrase = ("each of ", *listing(of), " reaches the result through ", through,
-                         " alone (here ", of[0], ")")  # fmt: skip
+                         " alone; below for ", of[0])  # fmt: skip
         chain = StepView(
             (self.label(first),), first.rule, "", printer.phrase(words),
             tuple(printer.lines(first.shown)),
@@ -247,8 +249,7 @@ class Sections:
 
     def label(self, step: Step) -> str:
         """A step's label; where another case bears the labels that modules cite, its number."""
-        name, _, number = step.label.rpartition(".")
-        return self.printer.plain(step.label if self.labelled else f"{name} ({number})")
+        return self.printer.plain(cited(step.label, self.labelled))
 
     # ---- what else is to be said ---------------------------------------------------------
 
@@ -259,11 +260,13 @@ class Sections:
                 if isinstance(s, Equal)]  # fmt: skip
         if not any(len(found) > 1 for found in axes):
             return  # a shift by a number tells nothing new
+        sent = [s for s in steps[0].before if s.target.tensor == steps[0].target]
+        beyond = any(not inside(s.target, s.domain, s.where) for s in sent)
         words: Phrase = (
             "This gathers, for each entry, the terms that were sent to it. The chain rule itself "
             "scatters them: begin with zeros, and for all values of the indices add",
+            " (what falls outside the range is dropped)" * beyond,
         )  # fmt: skip
-        sent = [s for s in steps[0].before if s.target.tensor == steps[0].target]
         rows = [
             Row(
                 *self.printer.sent(statement),
@@ -280,7 +283,7 @@ class Sections:
         slopes = [slope for closing in closings for slope in closing.slopes]
         named = [row for c in closings if c.slopes for row in self.printer.rows(c.by_slope)]
         if slopes and named:
-            yield self.display(("By the names of slopes, where ", *listing(slopes), ":"), named)
+            yield self.display(("With the slopes by name, where ", *listing(slopes), ":"), named)
 
     def matrices(self, lines: Sequence[_Line], said: set[Phrase]) -> Iterable[Display]:
         """The matrix forms of lines, and where what stands in them comes from, if that was not

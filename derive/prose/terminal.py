@@ -18,8 +18,8 @@ from derive.prose.views import Chapter, Document, Meaning, StepView
 _SIDES = {"−": "⁻", "+": "⁺"}
 _ONE_STEP = (
     "How does a state depend on the states one step before? What is computed within the step "
-    "follows its arguments, hence d and not ∂. Inputs, parameters and every state of a step before "
-    "that is not differentiated by are held fixed."
+    "changes with its arguments, which d says, and not ∂. Inputs, parameters and the other states "
+    "of the step before are held fixed."
 )
 
 

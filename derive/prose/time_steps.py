@@ -38,8 +38,11 @@ class Passage:
 class TimeSteps:
     """A recurrence, and a printer for its formulas."""
 
-    def __init__(self, one: Unrolling, derivation: Derivation, printer: Formula) -> None:
+    def __init__(
+        self, one: Unrolling, derivation: Derivation, printer: Formula, labelled: bool = True
+    ) -> None:
         self.one, self.derivation, self.printer = one, derivation, printer
+        self.labelled = labelled
         self.now, self.early = one.time, one.earlier
         self.before, self.after = one.time - one.ahead, one.time + one.ahead
 

@@ -17,17 +17,20 @@ from derive.calculus.straight import recurrences, straight
 from derive.calculus.unrolling import Parts, unrolled
 from derive.language.symbols import Access, Tensor
 from derive.prose.formula import Formula
+from derive.prose.names import cited
 from derive.prose.time_steps import Passage, Row, TimeSteps
 from derive.prose.vanishing import Vanishing
 
 
-def through_time(derivation: Derivation, printer: Formula) -> tuple[tuple[Passage, ...], ...]:
-    """What is to be said of each loop."""
+def through_time(
+    derivation: Derivation, printer: Formula, labelled: bool = True
+) -> tuple[tuple[Passage, ...], ...]:
+    """What is to be said of each loop; steps are cited by their labels, or by their numbers."""
     return tuple(
         tuple(
             passage
             for part in (Recursion, Vanishing)
-            for passage in part(one, derivation, printer).passages()
+            for passage in part(one, derivation, printer, labelled).passages()
         )
         for one in unrolled(derivation)
     )
@@ -82,21 +85,19 @@ class Recursion(TimeSteps):
         loss: Phrase = ("how the loss ", one.loss, " depends on ", whole)
         if len(states) == 1:
             row = Access(one.parts[0].bar, now)
-            yield self.passage("Unknown", (total, ", ", *loss, ": ", row, " as a row."))
+            yield self.passage("What we look for", (total, ", ", *loss, ": ", row, " as a row."))
         else:
             together = ("A step leaves the states ", *listing(states), ", together ", whole, ". ")
-            yield self.passage("Unknown", (*together, total, " is ", *loss, ", as a row."))
+            yield self.passage("What we look for", (*together, total, " is ", *loss, ", as a row."))
         for part in one.parts:
             if part.within:
                 yield self.passage("", self.left_out(part))
-        direct = (
-            "What reaches the loss without another step of this recurrence is ",
-            one.share(now),
-        )
-        labels = _labels(part.label for part in one.parts)
+        direct = ("Let ", Access(one.loss, now), " be the part of the loss that ", whole,
+                  " reaches without another step of this recurrence")  # fmt: skip
+        labels = self.labels(part.label for part in one.parts)
         entries = [row for part in one.parts for row in self.entries(part)]
         yield self.passage("", (*direct, labels, ":"), entries)
-        labels = _labels(block.last.label for block in one.blocks)
+        labels = self.labels(block.last.label for block in one.blocks)
         across: Phrase = ("Across one step, inputs and parameters held fixed", labels)
         if len(one.blocks) < len(one.states) ** 2:
             across += ("; every other block is 0",)
@@ -111,7 +112,8 @@ class Recursion(TimeSteps):
         others = dict.fromkeys(primal[bar] for bar in read if bar in primal)
         return ("Its part for ", Access(part.state, self.now), " is ", Access(part.bar, self.now),
                 " less what goes through ", *listing(others), " of the same step",
-                _labels([part.label]), ": that leaves the step with another state.")  # fmt: skip
+                self.labels([part.label]),
+                ": that leaves the step with another state.")  # fmt: skip
 
     def entries(self, part: Parts) -> list[Row]:
         if part.direct:
@@ -120,16 +122,17 @@ class Recursion(TimeSteps):
         return [(self.printer.derivative("∂", of, by), "=", self.text(Integer(0)))]
 
     def boundary(self) -> Passage:
-        labels = _labels(part.ending for part in self.one.parts)
+        labels = self.labels(part.ending for part in self.one.parts)
         rows = [self.row(self.one.total(self.one.end), Integer(0))]
-        return self.passage("Boundary", ("Behind the last step there is none", labels, ":"), rows)
+        words = ("After the last step there is nothing more", labels, ":")
+        return self.passage("Boundary", words, rows)
 
     def recursion(self) -> Passage:
         one = self.one
         onwards = self.product(one.total(self.after), one.across(self.after))
         right = self.printer.sum_of([(False, self.text(one.share(self.now))), (False, onwards)])
         way = "backwards" if one.ahead == 1 else "forwards"
-        labels = _labels(part.label for part in one.parts)
+        labels = self.labels(part.label for part in one.parts)
         words = (
             "Directly, or through the step after; it runs ",
             way,
@@ -142,7 +145,7 @@ class Recursion(TimeSteps):
 
     def weights(self) -> Passage:
         one, bars = self.one, self.derivation.cotangent
-        labels = _labels(self.derivation.label_of(bars[w]) for w in one.weights)
+        labels = self.labels(self.derivation.label_of(bars[w]) for w in one.weights)
         words = ("Every step reads the same parameters, so that the derivative by one of them is a "
                  "sum over all steps", labels, ". Let ", one.weight, " be ",
                  *_any_of(one.weights), "; in ", one.immediate(self.now),
@@ -150,6 +153,9 @@ class Recursion(TimeSteps):
         steps = self.sign("sum", self.text(self.now))
         right = self.product(steps, one.total(self.now), one.immediate(self.now))
         return self.passage("Weights", words, [(self.by_weight(), "=", right)])
+
+    def labels(self, labels: Iterable[str]) -> str:
+        return f" ({', '.join(cited(label, self.labelled) for label in dict.fromkeys(labels))})"
 
     # The double sum ---------------------------------------------------------------------------
 
@@ -178,10 +184,6 @@ class Recursion(TimeSteps):
                              one.share(now), self.printer.brackets(self.between()),
                              one.immediate(early))  # fmt: skip
         return self.passage("Double sum", words, [(self.by_weight(), "=", right)])
-
-
-def _labels(labels: Iterable[str]) -> str:
-    return f" ({', '.join(dict.fromkeys(labels))})"
 
 
 def _any_of(tensors: Sequence[Tensor]) -> Phrase:

@@ -1,15 +1,20 @@
 """The calls that claims are tried on, and the numbers."""
 
 from fractions import Fraction
+from itertools import combinations
 
 import numpy as np
 import pytest
 from sympy import Eq, Sum, oo
 
 from derive import Claim, Operation, axes, cotangent, option, parameter, size, sizes, tensor
+from derive.claims import Answer, audit
 from derive.claims.known import known_of
 from derive.claims.points import call, calls, entries, generic, small, smaller, with_entry
 from derive.errors import DefinitionError
+from derive.language.symbols import Access, Axis
+from derive.ops import find
+from derive.verification.sizes import formulas_of
 
 stride = option("stride", 1, minimum=1, samples=(2, 3), meaning="step")
 scale = option("scale", 0.5, integer=False, samples=(0.25,), meaning="factor")
@@ -116,3 +121,32 @@ def test_a_claim_of_no_size_has_a_call():
     double = Operation("double", ".", (z,), (r,), (Eq(r[()], 2 * z[()]),))
     assert len(calls(Claim(double, Eq(r[()], 2 * z[()])))) == 1
     assert N not in calls(Claim(double, Eq(r[()], 2 * z[()])))[0].values
+
+
+
+
+@pytest.mark.parametrize("name", ["correlate2d", "linear", "lstm", "max_pool2d", "cross_entropy"])
+def test_each_size_counts_in_some_call(name):
+    """Each is more than 1 somewhere, and any two of an input are unlike somewhere."""
+    _, operation = find(name)
+    y = operation.outputs[0]
+    index = [Axis(f"q{place}", extent) for place, extent in enumerate(y.shape)]
+    claim = Claim(operation, Eq(Access(y, *index), 0))
+    found = values(claim)
+    free = [s.name for s in formulas_of(operation).free]
+    for length in free:
+        assert any(v[length] > 1 for v in found), length
+    for one, other in combinations(free, 2):
+        assert any(v[one] > 1 < v[other] != v[one] for v in found), (one, other)
+
+
+def test_filters_in_the_wrong_order_are_noticed():
+    """A gradient by the bias that belongs to another filter."""
+    _, operation = find("correlate2d")
+    bias, (y,) = operation.inputs[-1], operation.outputs
+    n, (g, k) = y.axes_of[0][0], bias.axes_of[0]
+    images, group, one, p, q = axes("n g k p q", n, g, k, *y.shape[-2:])
+    for filter_, answer in ((one, Answer.equal), (k - 1 - one, Answer.wrong)):
+        right = Sum(cotangent(y)[images, (group, filter_), p, q], images, p, q)
+        claim = Claim(operation, Eq(cotangent(bias)[(group, one)], right))
+        assert audit(claim).answer is answer

@@ -29,7 +29,9 @@ from derive.prose.pictures.unrolling import unrolled
 from derive.prose.pictures.windows import window_picture
 from derive.prose.pictures.winner import contest_sizes, contests, winner_picture
 
-__all__ = ["Picture", "pictures", "steps_above", "svg", "tikz"]
+__all__ = ["WITH_NUMBERS", "Picture", "pictures", "steps_above", "svg", "tikz"]
+
+WITH_NUMBERS = frozenset({"frames", "winner"})  # kinds that show those of a worked example
 
 _TAPS = 3  # of a window
 

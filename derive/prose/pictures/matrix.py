@@ -44,7 +44,7 @@ def matrix_picture(one: Drawn) -> Picture | None:
     wide, high = len(columns) + _HEAD, len(rows) + _HEAD
     beside = wide + 1 + high <= _WIDE
     page = Page(wide + 1 + high if beside else max(wide, high))
-    page.say((entry(target, ()), " = C ", entry(source, ())))
+    page.say((entry(target, ()), " = C ", entry(source, ()), ", entry below entry"))
     top = page.y
     page.add(_matrix([(entry(target, p),) for p in rows], [(entry(source, p),) for p in columns],
                      [[held(r, c) for c in columns] for r in rows], 0, top))  # fmt: skip
