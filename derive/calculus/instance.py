@@ -16,7 +16,7 @@ import sympy
 from sympy import Expr, Integer, Symbol
 
 from derive.calculus.statements import Guard, Statement, System
-from derive.language.symbols import Access, Axis, Tensor
+from derive.language.symbols import Access, Axis, Tensor, entries_in
 
 Place = tuple[int, ...]
 
@@ -141,7 +141,7 @@ class Instance:
         """Every integer that is read; those inside indices of others are put in by the way."""
         return {
             access: self._integer(self.entry(access, here))
-            for access in sorted(expression.atoms(Access), key=str)
+            for access in sorted(entries_in(expression), key=str)
             if access.tensor.integer
         }
 

@@ -16,7 +16,7 @@ from derive.language.notes import order_of
 from derive.language.numbers import exact, understood
 from derive.language.options import Option
 from derive.language.order import Order
-from derive.language.symbols import Access, Axis, Size, Tensor
+from derive.language.symbols import Access, Axis, Size, Tensor, entries_in
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ class Operation(Displayed):
     @property
     def tensors(self) -> tuple[Tensor, ...]:
         """Inputs, outputs, and whatever else the equations name, in a fixed order."""
-        named = {a.tensor for e in self.equations for s in sides(e) for a in s.atoms(Access)}
+        named = {a.tensor for e in self.equations for s in sides(e) for a in entries_in(s)}
         others = sorted(named - {*self.inputs, *self.outputs}, key=str)
         return tuple(dict.fromkeys((*self.inputs, *self.outputs, *others)))
 
@@ -194,7 +194,7 @@ class Operation(Displayed):
         alone, those of a longer index that begins with the same names.
         """
         found: dict[tuple[Tensor, int], Sequence[str]] = {}
-        entries = (a for e in self.equations for s in sides(e) for a in s.atoms(Access))
+        entries = (a for e in self.equations for s in sides(e) for a in entries_in(s))
         for entry in sorted(entries, key=str):
             for place, index in enumerate(entry.index):
                 own = self.rows.get(index.name, ()) if isinstance(index, Axis) else ()
@@ -221,7 +221,7 @@ class Operation(Displayed):
         tensors = [*self.inputs, *self.outputs]
         for equation in self.equations:
             for side in sides(equation):
-                tensors += sorted((a.tensor for a in side.atoms(Access)), key=str)
+                tensors += sorted((a.tensor for a in entries_in(side)), key=str)
                 for axis in sorted(side.atoms(Axis), key=str):
                     visit(axis.extent)
         for tensor in tensors:
