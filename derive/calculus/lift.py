@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, lru_cache
 from itertools import chain, count
 
 import sympy
@@ -37,6 +37,7 @@ value of an equation. It does so, too, where both sides are the same."""
 _TEMPORARY_NAMES = ("a", "z", "s", "r", "m", "g")
 
 
+@lru_cache(maxsize=64)  # asked by every stage
 def equations_of(operation: Operation) -> tuple[Equation, ...]:
     """The operation's equations in one form, with SymPy's ``Idx`` turned into axes.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from sympy import Basic, Eq, Expr, sympify
@@ -173,14 +174,14 @@ class Operation(Displayed):
         rights = [right for e in self.equations if isinstance(right := _right(e), Expr)]
         object.__setattr__(self, "order", order_of(rights))
 
-    @property
+    @cached_property
     def tensors(self) -> tuple[Tensor, ...]:
         """Inputs, outputs, and whatever else the equations name, in a fixed order."""
         named = {a.tensor for e in self.equations for s in sides(e) for a in entries_in(s)}
         others = sorted(named - {*self.inputs, *self.outputs}, key=str)
         return tuple(dict.fromkeys((*self.inputs, *self.outputs, *others)))
 
-    @property
+    @cached_property
     def axes(self) -> tuple[Axis, ...]:
         """Every index of the equations, in a fixed order."""
         found = {axis for e in self.equations for s in sides(e) for axis in s.atoms(Axis)}
@@ -206,7 +207,7 @@ class Operation(Displayed):
             found[tensor, place] = next(whole, own)
         return found
 
-    @property
+    @cached_property
     def sizes(self) -> tuple[Size, ...]:
         """Every size that the definition names, in a fixed order: behind those it is made of."""
         found: dict[Size, None] = {}
