@@ -67,5 +67,6 @@ def put(term: Statement, values: dict[Expr, Expr]) -> Statement:
 
 
 def _with_tidy_indices(expression: Expr) -> Expr:
-    tidied = {a: Access(a.tensor, *map(tidy, a.index)) for a in entries_in(expression)}
+    entries = entries_in(expression)
+    tidied = {a: b for a in entries if (b := Access(a.tensor, *map(tidy, a.index))) != a}
     return expression.xreplace(tidied)

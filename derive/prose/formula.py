@@ -330,7 +330,7 @@ class Formula(ABC):
                 return 0, 0, ""
             if factor in beside:
                 return 4, 2, beside[factor] + " beside"
-            if 1 - factor in beside:
+            if beside and 1 - factor in beside:
                 return 4, 2, beside[1 - factor] + " beside it"
             base = factor.base if isinstance(factor, Pow) else factor
             if isinstance(base, Sum):
