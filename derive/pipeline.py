@@ -26,7 +26,7 @@ from derive.calculus.statements import System
 from derive.errors import DefinitionError
 from derive.language.dictionary import Dictionary
 from derive.language.operation import Operation
-from derive.language.symbols import Access, Axis
+from derive.language.symbols import Axis, entries_in
 from derive.output.files import Output, body, intact, is_current, with_header
 from derive.passes import after_passes, equations
 from derive.passes.separate_windows import with_separate_windows
@@ -338,7 +338,7 @@ def definition_hash(operation: Operation) -> str:
     """A short hash of everything a definition says."""
     parts = [operation.name, operation.summary, operation.notes, operation.source]
     equations = equations_of(operation)
-    named = (a.tensor for e in equations for side in (e.left, e.right) for a in side.atoms(Access))
+    named = (a.tensor for e in equations for side in (e.left, e.right) for a in entries_in(side))
     ends = (operation.inputs, operation.outputs)
     parts.append(" → ".join(", ".join(t.name for t in tensors) for tensors in ends))
     tensors = {*operation.inputs, *operation.outputs, *named}

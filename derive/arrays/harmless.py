@@ -25,7 +25,7 @@ from sympy.logic.boolalg import And, Boolean, Not, Or
 from derive.calculus.statements import Statement
 from derive.language.order import Order
 from derive.language.scalars import BOUNDED, SCALARS, TOTAL, expm1
-from derive.language.symbols import Access, Axis, Tensor
+from derive.language.symbols import Access, Axis, Tensor, entries_in
 
 Conditions = tuple[Boolean, ...]
 
@@ -103,7 +103,7 @@ class Harmless:
         rest = pieces[1:] if first else pieces[:-1]
         if pieces[-1][1] != sympy.true or any(piece == 0 for piece, _ in rest):
             return None
-        compared = set().union(*(condition.atoms(Access) for _, condition in pieces))
+        compared = set().union(*(entries_in(condition) for _, condition in pieces))
         there = Or(*(condition for _, condition in rest))
         hidden = (*excluded, zeros[0] if first else Not(there))
         bounds = _bounds(hidden)
@@ -118,7 +118,7 @@ class Harmless:
             below = [part for part in Mul.make_args(free) if _is_quotient(part)]
             free = self.value(free / Mul(*below), hidden)
             # What is not compared may be NaN, which 0 does not take away.
-            if not free.atoms(Access) <= compared or free.has(spared) or not self.is_settled(free):
+            if not entries_in(free) <= compared or free.has(spared) or not self.is_settled(free):
                 continue
             zero, taken = (Integer(0), zeros[0]), (carrier, there)
             ends = [zero, (carrier, True)] if first else [taken, (Integer(0), True)]

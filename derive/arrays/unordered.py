@@ -14,7 +14,7 @@ from sympy.core.relational import Relational
 
 from derive.arrays.harmless import clipped, spared
 from derive.language.scalars import SCALARS
-from derive.language.symbols import Access
+from derive.language.symbols import Access, entries_in
 
 Entries = frozenset[Access]
 
@@ -22,7 +22,7 @@ Entries = frozenset[Access]
 def compared(cases: Piecewise) -> Entries:
     """The real numbers that conditions compare."""
     conditions = (condition for _, condition in cases.args)
-    return frozenset(a for c in conditions for a in c.atoms(Access) if not a.tensor.integer)
+    return frozenset(a for c in conditions for a in entries_in(c) if not a.tensor.integer)
 
 
 def handed_on(value: Expr, asking: bool = True) -> Entries:

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from sympy import Expr, Integer, Symbol, expand
 
-from derive.language.symbols import Access, Axis
+from derive.language.symbols import Access, Axis, entries_in
 
 
 class NotAffine(ValueError):
@@ -33,7 +33,7 @@ class Affine:
     @property
     def reads(self) -> frozenset[Access]:
         """Entries of integer tensors in the constant."""
-        return frozenset(self.constant.atoms(Access))
+        return frozenset(entries_in(self.constant))
 
     def coefficient(self, symbol: Expr) -> Expr:
         return dict(self.coefficients).get(symbol, Integer(0))
@@ -79,7 +79,7 @@ def affine(expression: Expr) -> Affine:
 
 
 def _reads(expression: Expr) -> list[Access]:
-    return sorted(expression.atoms(Access), key=str)
+    return sorted(entries_in(expression), key=str)
 
 
 def axes_in(expressions: Iterable[Expr]) -> set[Axis]:

@@ -23,11 +23,11 @@ from sympy import Add, Expr, Integer, Max, Min, Mod, Mul, Pow, Symbol, ceiling, 
 from derive.calculus.affine import NotAffine, affine, axes_in
 from derive.calculus.statements import Guard, Statement, accesses
 from derive.language.options import Setting
-from derive.language.symbols import Access, Axis, Bound, Size
+from derive.language.symbols import Access, Axis, Bound, Size, entries_in
 
 # Atoms by number, sorted, repeated for powers; every atom is one that is at least 0, or unsigned.
 Monomial = tuple[int, ...]
-Polynomial = dict[Monomial, Fraction]
+Polynomial = dict[Monomial, Any]  # integers, or where they must be, fractions, which are slow
 
 _DEPTH = 4  # how many facts one proof may combine; four suffice for every shipped operation
 _CORNERS = 64  # corners tried where the sign of a coefficient is unknown
@@ -81,7 +81,7 @@ def _in_turn(
 
 
 def _read_in(expression: Expr) -> list[Access]:
-    return sorted(expression.atoms(Access), key=str)
+    return sorted(entries_in(expression), key=str)
 
 
 def _relevant(
@@ -194,7 +194,7 @@ def _on_box(expression: Expr, domain: tuple[Axis, ...]) -> bool:
         far = _product(slope, facts.polynomial(last))
         if facts.proves(slope):
             continue
-        if facts.proves(_scaled(slope, Fraction(-1))):
+        if facts.proves(_scaled(slope, -1)):
             corners = [_sum(corner, far) for corner in corners]
         else:
             corners += [_sum(corner, far) for corner in corners]
@@ -229,14 +229,14 @@ class _Facts:
     def __post_init__(self) -> None:
         self.bare = {axis.extent for axis in self.domain}
         for extent in sorted(self.bare, key=str):
-            fact = _sum(self.polynomial(extent), {(): Fraction(-1)})
+            fact = _sum(self.polynomial(extent), {(): -1})
             if _negative(fact, self.signed):
                 self.known.append(fact)
 
     def polynomial(self, expression: Any) -> Polynomial:
         """Write an expression in atoms that are at least 0, where a minimum is known."""
         if expression.is_Rational:
-            value = Fraction(int(expression.p), int(expression.q))
+            value = _ratio(int(expression.p), int(expression.q))
             return {(): value} if value else {}
         if expression in self.atoms:
             return self.atoms[expression]
@@ -246,7 +246,7 @@ class _Facts:
                 total = _sum(total, self.polynomial(term))
             return total
         if isinstance(expression, Mul):
-            result: Polynomial = {(): Fraction(1)}
+            result: Polynomial = {(): 1}
             for factor in expression.args:
                 result = _product(result, self.polynomial(factor))
             return result
@@ -263,7 +263,7 @@ class _Facts:
             return self.new(expression.minimum)
         if isinstance(expression, Bound):
             found = self.new(0)
-            gap = _sum(self.polynomial(expression.extent), _scaled(found, Fraction(-1)))
+            gap = _sum(self.polynomial(expression.extent), _scaled(found, -1))
             self.known.append(gap)
             return found
         if isinstance(expression, floor | ceiling):
@@ -271,16 +271,14 @@ class _Facts:
         if isinstance(expression, Max | Min):
             extremum, sign = self.new(None), 1 if isinstance(expression, Max) else -1
             for argument in expression.args:
-                gap = _sum(extremum, _scaled(self.polynomial(argument), Fraction(-1)))
-                self.known.append(_scaled(gap, Fraction(sign)))
+                gap = _sum(extremum, _scaled(self.polynomial(argument), -1))
+                self.known.append(_scaled(gap, sign))
             return extremum
         if isinstance(expression, Mod):
             modulus = self.polynomial(expression.args[1])
-            if expression.is_integer and self.proves(_sum(modulus, {(): Fraction(-1)})):
+            if expression.is_integer and self.proves(_sum(modulus, {(): -1})):
                 rest = self.new(0)
-                self.known.append(
-                    _sum(modulus, _scaled(_sum(rest, {(): Fraction(1)}), Fraction(-1)))
-                )
+                self.known.append(_sum(modulus, _scaled(_sum(rest, {(): 1}), -1)))
                 return rest
         if isinstance(expression, Symbol) and not isinstance(expression, Axis):
             return self.new(0 if expression.is_nonnegative else None)
@@ -293,12 +291,12 @@ class _Facts:
         constant, rest = size.formula.as_coeff_Add()
         if isinstance(rest, floor | ceiling) and constant.is_Integer:
             found = self.new(least)
-            value = _sum(found, {(): -Fraction(int(constant))})
+            value = _sum(found, {(): -int(constant)})
             self.atoms[size], self.atoms[rest] = found, value
             self.rounded(rest, value)
             return found
         found = self.polynomial(size.formula)
-        fact = _sum(found, {(): -Fraction(least)})
+        fact = _sum(found, {(): -least})
         if _negative(fact, self.signed):
             self.known.append(fact)
         return found
@@ -313,19 +311,19 @@ class _Facts:
             num, den = self.polynomial(numerator), self.polynomial(denominator)
         except _NotPolynomial:
             return value
-        if not self.proves(_sum(den, {(): Fraction(-1)})):
+        if not self.proves(_sum(den, {(): -1})):
             return value
-        if self.proves(_scaled(num, Fraction(sign))):
+        if self.proves(_scaled(num, sign)):
             self.known.append(value)
-        rest = _sum(num, _scaled(_product(den, value), Fraction(-sign)))  # num - den * floor
+        rest = _sum(num, _scaled(_product(den, value), -sign))  # num - den * floor
         self.known.append(rest)
-        self.known.append(_sum(_sum(den, {(): Fraction(-1)}), _scaled(rest, Fraction(-1))))
+        self.known.append(_sum(_sum(den, {(): -1}), _scaled(rest, -1)))
         return value
 
     def new(self, minimum: int | None) -> Polynomial:
         self.signed.append(minimum is not None)
-        atom: Polynomial = {(len(self.signed) - 1,): Fraction(1)}
-        return _sum(atom, {(): Fraction(minimum)}) if minimum else atom
+        atom: Polynomial = {(len(self.signed) - 1,): 1}
+        return _sum(atom, {(): minimum}) if minimum else atom
 
     def proves(self, goal: Polynomial, depth: int = _DEPTH) -> bool:
         """Whether `goal` is a sum of products of things known to be at least 0."""
@@ -344,8 +342,8 @@ class _Facts:
                 factor = _quotient(term, paying)
                 if factor is None or not all(self.signed[a] for a in factor):
                     continue
-                multiple = _product(fact, {factor: goal[term] / coefficient})
-                if self.proves(_sum(goal, _scaled(multiple, Fraction(-1))), depth - 1):
+                multiple = _product(fact, {factor: _ratio(goal[term], coefficient)})
+                if self.proves(_sum(goal, _scaled(multiple, -1)), depth - 1):
                     return True
         self.failed.add(attempt)
         return False
@@ -368,16 +366,22 @@ def _negative(polynomial: Polynomial, signed: list[bool]) -> list[Monomial]:
     ]
 
 
+def _ratio(whole: Any, part: Any) -> Any:
+    """A quotient, an integer where it is one."""
+    quotient, rest = divmod(whole, part)
+    return Fraction(whole) / part if rest else quotient
+
+
 def _sum(left: Polynomial, right: Polynomial) -> Polynomial:
     total = dict(left)
     for monomial, coefficient in right.items():
-        value = total.pop(monomial, Fraction(0)) + coefficient
+        value = total.pop(monomial, 0) + coefficient
         if value:
             total[monomial] = value
     return total
 
 
-def _scaled(polynomial: Polynomial, factor: Fraction) -> Polynomial:
+def _scaled(polynomial: Polynomial, factor: int) -> Polynomial:
     return {monomial: coefficient * factor for monomial, coefficient in polynomial.items()}
 
 
@@ -386,7 +390,7 @@ def _product(left: Polynomial, right: Polynomial) -> Polynomial:
     for m, a in left.items():
         for n, b in right.items():
             key = tuple(sorted(m + n))
-            value = result.pop(key, Fraction(0)) + a * b
+            value = result.pop(key, 0) + a * b
             if value:
                 result[key] = value
     return result

@@ -28,7 +28,7 @@ from derive.language.names import checked_module_name, checked_name
 from derive.language.operation import Equation, Operation
 from derive.language.options import Setting
 from derive.language.scalars import SCALARS
-from derive.language.symbols import Access, Axis, Size, Tensor
+from derive.language.symbols import Access, Axis, Size, Tensor, entries_in
 
 _INTEGER_FUNCTIONS = (sympy.floor, sympy.ceiling, sympy.Mod, sympy.Abs, Max, Min)
 _ARITHMETIC = (Add, Mul, Pow, Sum, Maximum, Piecewise, Max, Min)
@@ -369,7 +369,7 @@ def _check_functions(operation: Operation, equation: Equation, value: Expr) -> N
             "Give it a tensor of its own, made by integers(...): Eq(k[n], ArgMaximum(...)), and "
             "read k[n].",
         )
-    plain = all(access.tensor.integer for access in value.atoms(Access))
+    plain = all(access.tensor.integer for access in entries_in(value))
     allowed = isinstance(value, _ARITHMETIC) or value.func in SCALARS
     if not allowed and not (plain and isinstance(value, _INTEGER_FUNCTIONS)):
         raise _error(
@@ -382,7 +382,7 @@ def _check_functions(operation: Operation, equation: Equation, value: Expr) -> N
         _check_functions(operation, equation, value.function)
         return
     if isinstance(value, Piecewise):
-        read = {access for _, condition in value.args for access in condition.atoms(Access)}
+        read = {access for _, condition in value.args for access in entries_in(condition)}
         about_integers = all(access.tensor.integer for access in read)
         if not about_integers:
             _check_one_term(operation, equation, value)
@@ -428,7 +428,7 @@ def check_system(operation: Operation, system: System) -> None:
 def _check_one_term(operation: Operation, equation: Equation, cases: Piecewise) -> None:
     """Cases that data decide are one term, which goes with what is left out: the slope of a case
     that does not read it would stay."""
-    read = [{a.tensor for a in piece.atoms(Access) if a.tensor.optional} for piece, _ in cases.args]
+    read = [{a.tensor for a in entries_in(piece) if a.tensor.optional} for piece, _ in cases.args]
     if some := sorted(set.union(*read) - set.intersection(*read), key=str):
         raise _error(
             operation,

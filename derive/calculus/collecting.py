@@ -22,7 +22,7 @@ from derive.calculus.putting_in import plainly, renamed
 from derive.calculus.statements import Guard, Statement
 from derive.calculus.step import Equal, bound, free_axes
 from derive.calculus.totals import Totals, axes_of
-from derive.language.symbols import Access, Axis, Tensor
+from derive.language.symbols import Access, Axis, Tensor, entries_in
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def _split(term: Statement, totals: Totals, cotangents: frozenset[Tensor]) -> _P
         guards = [g for g in term.where if axes_of(g) & set(axes)]
         value: Any = product(Integer(1), inner)
         known = None
-        if not guards and not value.atoms(Access) & _reads(term, cotangents):
+        if not guards and not entries_in(value) & _reads(term, cotangents):
             known = totals.of(value, axes)
         if known is not None:
             more, factors = powers(known)
@@ -105,7 +105,7 @@ def _split(term: Statement, totals: Totals, cotangents: frozenset[Tensor]) -> _P
 
 
 def _reads(term: Statement, cotangents: frozenset[Tensor]) -> set[Access]:
-    return {a for a in term.value.atoms(Access) if a.tensor in cotangents}
+    return {a for a in entries_in(term.value) if a.tensor in cotangents}
 
 
 def _components(term: Statement, summed: tuple[Axis, ...], found: Powers) -> list[tuple[Axis, ...]]:

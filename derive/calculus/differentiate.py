@@ -90,8 +90,9 @@ def with_cases(slope: Expr) -> Expr:
     return Piecewise((with_cases(rest), above), (0, True))
 
 
-def _extrema(value: Expr) -> list[Expr]:
-    return sorted(value.atoms(Max, Min), key=str)
+@lru_cache(maxsize=4096)  # asked of a value for each entry that it reads
+def _extrema(value: Expr) -> tuple[Expr, ...]:
+    return tuple(sorted(value.atoms(Max, Min), key=str))
 
 
 def extrema(value: Expr, access: Access) -> tuple[Expr, ...]:

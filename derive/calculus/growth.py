@@ -24,7 +24,7 @@ from derive.calculus.statements import Statement
 from derive.calculus.step import bound, factors
 from derive.calculus.unrolling import Block, Unrolling
 from derive.language.scalars import SCALARS
-from derive.language.symbols import Access, Axis
+from derive.language.symbols import Access, Axis, entries_in
 
 _UNIT = Dummy("unit")  # stands for the index of any unit
 
@@ -70,7 +70,7 @@ class Growth:
     @property
     def constant(self) -> bool:
         """Whether the bound is the same for all steps, whatever the data."""
-        return all(a.tensor.parameter for a in self.most.atoms(Access))
+        return all(a.tensor.parameter for a in entries_in(self.most))
 
     @property
     def least(self) -> Expr:
@@ -266,7 +266,7 @@ def _is_chain(edges: Sequence[Sequence[Axis]], ends: Sequence[Axis], inner: Sequ
 def _together(values: Sequence[Expr]) -> list[list[Expr]]:
     groups: list[tuple[set[Expr], list[Expr]]] = []
     for value in values:
-        read, group = value.atoms(Access), [value]
+        read, group = entries_in(value), [value]
         near = [g for g in groups if g[0] & read]
         groups = [g for g in groups if g not in near]
         groups.append(

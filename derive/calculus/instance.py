@@ -16,7 +16,7 @@ import sympy
 from sympy import Expr, Integer, Symbol
 
 from derive.calculus.statements import Guard, Statement, System
-from derive.language.symbols import Access, Axis, Tensor
+from derive.language.symbols import Access, Axis, Tensor, entries_in
 
 Place = tuple[int, ...]
 
@@ -85,8 +85,9 @@ class Instance:
         Unknown
             If it reads an integer that only a caller knows.
         """
-        here = self.values if here is None else here
-        found = expression.xreplace(self._entries(expression, here) | dict(here))
+        if expression.is_Integer:
+            return int(expression)
+        found = self.valued(expression, self.values if here is None else here)
         if not found.is_Integer:
             found = sympy.simplify(found)
         if not found.is_Integer:
@@ -135,13 +136,14 @@ class Instance:
     def valued(self, expression: Expr, here: Mapping[Symbol, Expr]) -> Expr:
         """An expression at a point, its integers and sizes put in; real entries have numbers as
         indices."""
-        return expression.xreplace(self._entries(expression, here) | dict(here))
+        entries = self._entries(expression, here)
+        return expression.xreplace({**entries, **here} if entries else here)
 
     def _entries(self, expression: Expr, here: Mapping[Symbol, Expr]) -> dict[Access, Integer]:
         """Every integer that is read; those inside indices of others are put in by the way."""
         return {
             access: self._integer(self.entry(access, here))
-            for access in sorted(expression.atoms(Access), key=str)
+            for access in sorted(entries_in(expression), key=str)
             if access.tensor.integer
         }
 

@@ -30,7 +30,7 @@ from derive.calculus.sifting import possible
 from derive.calculus.statements import Guard, Statement, System
 from derive.calculus.step import PartialDerivative, Phrase, TotalDerivative, listing
 from derive.language.names import fresh
-from derive.language.symbols import Access, Axis, Tensor
+from derive.language.symbols import Access, Axis, Tensor, entries_in
 
 MOST_TERMS = 100  # of the derivative of a state by a state; a longer sum explains nothing
 
@@ -295,5 +295,5 @@ def _read(line: Line, block: _Block) -> None:
 
 def leads_past(slope: Slope, value: Expr) -> bool:
     """Whether a read counts as it is, with a factor `value`: past every weight and function."""
-    weighted = any(a.tensor.parameter for a in value.atoms(Access))
+    weighted = any(a.tensor.parameter for a in entries_in(value))
     return not weighted and not slope.slope.has(slope.read)

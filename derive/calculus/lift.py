@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, lru_cache
 from itertools import chain, count
 
 import sympy
@@ -29,7 +29,7 @@ from derive.language.numbers import decimals, understood
 from derive.language.operation import Equation, Operation
 from derive.language.order import Order
 from derive.language.scalars import SCALARS, with_numbers
-from derive.language.symbols import Access, Axis, Tensor
+from derive.language.symbols import Access, Axis, Tensor, entries_in
 
 _DECIDED = """
 SymPy decides an Eq by itself where its right side is nan or infinite (x*nan, x + oo): neither is a
@@ -37,6 +37,7 @@ value of an equation. It does so, too, where both sides are the same."""
 _TEMPORARY_NAMES = ("a", "z", "s", "r", "m", "g")
 
 
+@lru_cache(maxsize=64)  # asked by every stage
 def equations_of(operation: Operation) -> tuple[Equation, ...]:
     """The operation's equations in one form, with SymPy's ``Idx`` turned into axes.
 
@@ -438,7 +439,7 @@ def _is_long(value: Expr) -> bool:
 
 
 def _reads_optional(value: Expr) -> bool:
-    return any(access.tensor.optional for access in value.atoms(Access))
+    return any(access.tensor.optional for access in entries_in(value))
 
 
 def _goes_with(value: Expr) -> Tensor | None:
@@ -461,7 +462,7 @@ def _rounds(value: Expr) -> bool:
 
 def _about_indices(cases: Piecewise) -> bool:
     """Whether the conditions compare integers alone."""
-    read = {access for _, condition in cases.args for access in condition.atoms(Access)}
+    read = {access for _, condition in cases.args for access in entries_in(condition)}
     return all(access.tensor.integer for access in read)
 
 

@@ -34,7 +34,7 @@ from derive.calculus.matrices import (
 from derive.calculus.pairing import Build, NoForm, accesses_in, added
 from derive.calculus.statements import Statement
 from derive.calculus.step import PartialDerivative, Phrase, listing
-from derive.language.symbols import Access, Axis, Tensor
+from derive.language.symbols import Access, Axis, Tensor, entries_in
 
 Positions = frozenset[tuple[Tensor, int]]  # of the indices that are subscripts
 _LEFT_OVER = 2  # subscripts at most that nothing else says are some
@@ -98,7 +98,7 @@ def subscripts(derivation: Derivation, lines: Iterable[Closing] = ()) -> Positio
     terms = [*derivation.forward, *(s for step in steps if step for s in step.shown)]
     terms += [s for line in lines for s in line.terms]
     named = [[(access.tensor, position, index)
-              for access in (term.target, *term.value.atoms(Access))
+              for access in (term.target, *entries_in(term.value))
               if not isinstance(access.tensor, PartialDerivative)
               for position, index in enumerate(access.index) if not index.has(Access)]
              for term in terms]  # fmt: skip

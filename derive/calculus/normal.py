@@ -12,7 +12,7 @@ from sympy import Expr, Integer, Pow
 from derive.calculus.affine import Affine, NotAffine, affine
 from derive.calculus.bounds import nonnegative
 from derive.calculus.statements import Statement
-from derive.language.symbols import Access
+from derive.language.symbols import Access, entries_in
 
 
 @lru_cache(maxsize=65536)
@@ -67,5 +67,6 @@ def put(term: Statement, values: dict[Expr, Expr]) -> Statement:
 
 
 def _with_tidy_indices(expression: Expr) -> Expr:
-    tidied = {a: Access(a.tensor, *map(tidy, a.index)) for a in expression.atoms(Access)}
+    entries = entries_in(expression)
+    tidied = {a: b for a in entries if (b := Access(a.tensor, *map(tidy, a.index))) != a}
     return expression.xreplace(tidied)

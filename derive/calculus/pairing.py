@@ -33,7 +33,7 @@ from derive.calculus.matrices import (
 )
 from derive.calculus.statements import Statement
 from derive.calculus.step import bound
-from derive.language.symbols import Access, Axis, Tensor
+from derive.language.symbols import Access, Axis, Tensor, entries_in
 
 
 class NoForm(Exception):
@@ -268,4 +268,4 @@ def _to(matrix: Matrix, axis: Axis) -> Matrix:
 
 def accesses_in(value: Any) -> list[Access]:
     """Every entry that is read, in a fixed order."""
-    return sorted(value.atoms(Access), key=str)
+    return sorted(entries_in(value), key=str)

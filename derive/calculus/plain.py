@@ -31,7 +31,7 @@ from derive.language.notes import order_of, rewritten
 from derive.language.operation import Equation, Operation
 from derive.language.options import Option, Setting, is_word
 from derive.language.order import Order
-from derive.language.symbols import Access, Axis, Size, Tensor
+from derive.language.symbols import Access, Axis, Size, Tensor, entries_in
 
 GIVEN, ABSENT = "given", "absent"  # what may be said of an input that may be left out
 
@@ -235,7 +235,7 @@ def _neutral(option: Option) -> Any:
 def _read(equations: Sequence[Equation], outputs: Sequence[Tensor]) -> set[Tensor]:
     """Every tensor that an output depends on."""
     needed = compose("", "", (), outputs=outputs, equations=equations).equations
-    return {a.tensor for e in needed for a in e.right.atoms(Access)}
+    return {a.tensor for e in needed for a in entries_in(e.right)}
 
 
 def _without(
@@ -299,7 +299,7 @@ def _decided(condition: Any) -> Any:
         return condition.func(large, 0)
     domain = tuple(sorted(condition.atoms(Axis), key=str))
     over = left - right
-    if over.has(Mod) or not all(s.is_integer for s in over.free_symbols | over.atoms(Access)):
+    if over.has(Mod) or not all(s.is_integer for s in over.free_symbols | entries_in(over)):
         return condition
     above, below = (nonnegative(e, domain) for e in (over - 1, -over - 1))
     least, most = (nonnegative(e, domain) for e in (over, -over))

@@ -17,7 +17,7 @@ from sympy import Add, Expr, Function, Integer, Mul, Piecewise, Pow, exp, floor
 from derive.calculus.bounds import inside
 from derive.calculus.measure import measure
 from derive.calculus.statements import Statement
-from derive.language.symbols import Access, Axis
+from derive.language.symbols import Access, Axis, entries_in
 
 Powers = dict[Expr, Expr]  # from a base to its exponent, a number
 
@@ -144,7 +144,7 @@ def _shorter(
     for one in known:
         for values, times in one.within(loose):
             entry: Any = one.entry.xreplace(values)
-            if not all(inside(a, term.domain, term.where) for a in entry.atoms(Access)):
+            if not all(inside(a, term.domain, term.where) for a in entries_in(entry)):
                 continue
             left = dict(given)
             for base, exponent in one.factors:

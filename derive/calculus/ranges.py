@@ -24,7 +24,7 @@ from derive.errors import DefinitionError
 from derive.language.maximum import ArgMaximum
 from derive.language.operation import Operation
 from derive.language.options import Setting
-from derive.language.symbols import Access, Tensor
+from derive.language.symbols import Access, Tensor, entries_in
 
 _TRIED = 6  # values of all sizes
 _LIMIT = 2**63  # what the integers of an array are below
@@ -78,7 +78,7 @@ def check_integers(operation: Operation, system: System) -> None:
         for part in _computed(statement):
             for node in sympy.postorder_traversal(part):
                 if isinstance(node, Expr) and node.has(Access) and reach.of(node) >= _LIMIT:
-                    reads = sorted(node.atoms(Access), key=str)
+                    reads = sorted(entries_in(node), key=str)
                     bounds = ", ".join(f"{r} up to {reach.of(r)}" for r in reads)
                     raise DefinitionError(
                         operation.name,

@@ -47,7 +47,10 @@ def reuse_forward(definitions: tuple[Statement, ...], order: Order) -> Callable[
         value: Any = term.value
         used = []
         for definition in definitions:
-            for node in sorted(value.atoms(definition.value.func), key=str):
+            kind = definition.value.func
+            if not value.has(kind):  # SymPy remembers that
+                continue
+            for node in sorted(value.atoms(kind), key=str):
                 found: dict[Any, Any] = {}
                 if not _matches(definition.value, node, found):
                     continue

@@ -13,7 +13,7 @@ from derive.calculus.lift import equations_of
 from derive.calculus.statements import Guard, Statement
 from derive.language.maximum import Maximum
 from derive.language.operation import Equation, Operation
-from derive.language.symbols import Access, Axis, Size
+from derive.language.symbols import Access, Axis, Size, entries_in
 
 _SAMPLES = 40
 _POINTS = 2000
@@ -79,8 +79,8 @@ def _may_hold(guard: Guard, here: dict) -> bool:
 
 
 def every_access(equation: Equation) -> Iterator[Access]:
-    yield from sorted(equation.left.atoms(Access), key=str)
-    yield from sorted(equation.right.atoms(Access), key=str)
+    yield from sorted(entries_in(equation.left), key=str)
+    yield from sorted(entries_in(equation.right), key=str)
 
 
 def symbols_of(equation: Equation) -> set[Symbol]:

@@ -20,7 +20,7 @@ from typing import Literal
 from sympy import Expr, Integer
 
 from derive.language.order import Order
-from derive.language.symbols import Access, Axis, Tensor
+from derive.language.symbols import Access, Axis, Tensor, entries_in
 
 ONE = Integer(1)
 
@@ -89,7 +89,7 @@ class Statement:
     def entries(self) -> tuple[Access, ...]:
         """Every entry that is looked at: the value's, and those inside indices and guards."""
         places = (*self.target.index, *(e for g in self.where for e in (g.expression, g.modulus)))
-        found = {a for part in (self.value, *places) for a in part.atoms(Access)}
+        found = {a for part in (self.value, *places) for a in entries_in(part)}
         return tuple(sorted(found, key=str))
 
     def __str__(self) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from sympy import Expr, Symbol
 
 from derive.calculus.statements import Guard, Statement
-from derive.language.symbols import Access, Axis, Tensor
+from derive.language.symbols import Access, Axis, Tensor, entries_in
 
 
 @dataclass(frozen=True)
@@ -169,11 +169,11 @@ def free_axes(statement: Statement) -> tuple[Axis, ...]:
 @lru_cache(maxsize=4096)
 def every_access(statement: Statement) -> tuple[Access, ...]:
     """Every entry read, those inside indices and conditions too."""
-    found = set(statement.value.atoms(Access))
+    found = set(entries_in(statement.value))
     for index in statement.target.index:
-        found |= index.atoms(Access)
+        found |= entries_in(index)
     for guard in statement.where:
-        found |= guard.expression.atoms(Access)
+        found |= entries_in(guard.expression)
     return tuple(sorted(found, key=str))
 
 

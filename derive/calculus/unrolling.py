@@ -30,7 +30,7 @@ from derive.calculus.statements import Statement, names_in
 from derive.calculus.step import ImmediateDerivative, PartialDerivative, Step, TotalDerivative
 from derive.calculus.straight import recurrences, straight_in
 from derive.language.names import fresh
-from derive.language.symbols import Access, Axis, Tensor
+from derive.language.symbols import Access, Axis, Tensor, entries_in
 
 
 @dataclass(frozen=True)
@@ -260,7 +260,7 @@ def _parts(loop: Loop, tensor: Tensor, lag: int, derivation: Derivation) -> Part
     for term in final.shown:
         now = term.target.index[loop.place[tensor]]
         if isinstance(now, Axis):  # else what comes before the beginning
-            read = [a for a in term.value.atoms(Access) if a.tensor in bars]
+            read = [a for a in entries_in(term.value) if a.tensor in bars]
             distances = {tidy(a.index[loop.place[bars[a.tensor]]] - now) for a in read}
             name = "direct" if not read else "within" if distances == {0} else "later"
             parts[name].append(term)

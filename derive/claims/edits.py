@@ -24,7 +24,7 @@ from derive.language.maximum import Maximum
 from derive.language.operation import Equation
 from derive.language.options import Setting
 from derive.language.order import Order
-from derive.language.symbols import Access, Axis, Size
+from derive.language.symbols import Access, Axis, Size, entries_in
 
 _ABSURD = (nan, zoo, oo, -oo)
 _TWO, _PAIRS = 90, 1500  # two tensors exchanged at once
@@ -73,7 +73,7 @@ def edits(line: Line, pieces: Pieces, order: Order) -> list[Edit]:
                 exchanged.append((edit.old, edit.new))
     del found[line.equations]
     # Of equal ranks, what the derivation reads as well is the likelier.
-    derived = {a for term in pieces.terms for a in term.atoms(Access)}
+    derived = {a for term in pieces.terms for a in entries_in(term)}
     singles = sorted(found.values(), key=lambda e: (e.rank, e.new not in derived))
     return [*singles, *_pairs(line, exchanged, order)]
 
@@ -95,7 +95,7 @@ def _everywhere(
 ) -> Iterator[Edit]:
     """One entry is another one wherever it stands, in conditions as well."""
     right = line.equations[number].right
-    for read in sorted(right.atoms(Access), key=str):
+    for read in sorted(entries_in(right), key=str):
         new = [(rank, Access(read.tensor, *i)) for rank, i in indices(read, scope, set(scope))]
         new += [(TENSOR, Access(t, *read.index)) for t in pieces.ends_alike(read.tensor)]
         for rank, other in new:

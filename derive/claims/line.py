@@ -23,7 +23,7 @@ from derive.language.maximum import Maximum
 from derive.language.operation import Equation, Operation
 from derive.language.order import Order
 from derive.language.scalars import relu, step
-from derive.language.symbols import Access, Axis, Tensor
+from derive.language.symbols import Access, Axis, Tensor, entries_in
 from derive.verification.number import Number
 from derive.verification.reference import Evaluation, written
 
@@ -57,7 +57,7 @@ class Line:
     def read(self) -> set[Tensor]:
         """Whatever is known of the operation already."""
         sides = (side for e in self.equations for side in (e.left, e.right))
-        return {a.tensor for side in sides for a in side.atoms(Access)} - self.own
+        return {a.tensor for side in sides for a in entries_in(side)} - self.own
 
 
 @dataclass(frozen=True)
@@ -256,7 +256,7 @@ def kinked(values: Iterable[Expr]) -> bool:
     """Whether a slope may jump: at a tie, or where a case ends."""
     jumps = (sympy.Max, sympy.Min, sympy.Abs, sympy.sign, relu, step, Maximum)
     real = any(
-        any(not a.tensor.integer for a in condition.atoms(Access))
+        any(not a.tensor.integer for a in entries_in(condition))
         for value in values
         for cases in value.atoms(sympy.Piecewise)
         for _, condition in cases.args

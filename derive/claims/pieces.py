@@ -20,7 +20,7 @@ from derive.claims.line import Line
 from derive.language.claim import Cotangent, Derivative
 from derive.language.operation import sides
 from derive.language.scalars import SCALARS
-from derive.language.symbols import Access, Axis, Tensor
+from derive.language.symbols import Access, Axis, Tensor, entries_in
 
 _FEW = 4  # ways to index a tensor that are tried
 
@@ -48,7 +48,7 @@ class Pieces:
         if any(isinstance(t, Cotangent) for t in line.read):
             pairs = known.adjoint.cotangent
             bars = [Cotangent(t) for t in pairs if t in {*real, *known.system.outputs}]
-            read = {a.tensor for term in self.terms for a in term.atoms(Access)} | line.read
+            read = {a.tensor for term in self.terms for a in entries_in(term)} | line.read
             others = (t for t in read if isinstance(t, Cotangent) and t not in bars)
             bars += sorted(others, key=str)
         slopes = sorted((t for t in line.read if isinstance(t, Derivative)), key=str)
@@ -90,7 +90,7 @@ class Pieces:
     def _reads(self) -> list[Access]:
         """Entries as the operation and its derivation read them."""
         values = [s.value for s in self.known.system.statements]
-        found = {a: None for v in (*values, *self.terms) for a in sorted(v.atoms(Access), key=str)}
+        found = {a: None for v in (*values, *self.terms) for a in sorted(entries_in(v), key=str)}
         return [*found]
 
     @property

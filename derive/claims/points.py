@@ -21,7 +21,7 @@ from derive.language.claim import Claim
 from derive.language.numbers import exact
 from derive.language.operation import sides
 from derive.language.options import Option, is_word
-from derive.language.symbols import Access, Size, Tensor
+from derive.language.symbols import Size, Tensor, entries_in
 from derive.verification.case import Case
 from derive.verification.cases import stated
 from derive.verification.closures import fraction
@@ -165,7 +165,7 @@ def _plain_work(formulas: Formulas, fixed: Mapping[str, Any]) -> int:
 def absent(claim: Claim) -> list[Tensor]:
     """The inputs that are left out: those of which the claim says so, and integers that have a
     default, unless it reads them."""
-    read = {a.tensor for e in claim.equations for s in sides(e) for a in s.atoms(Access)}
+    read = {a.tensor for e in claim.equations for s in sides(e) for a in entries_in(s)}
 
     def is_absent(tensor: Tensor) -> bool:
         if tensor in claim.given:

@@ -24,7 +24,7 @@ from derive.claims.pieces import Pieces, Scope
 from derive.language.options import Setting
 from derive.language.order import Order, operand
 from derive.language.scalars import SCALARS
-from derive.language.symbols import Access, Axis, Size
+from derive.language.symbols import Access, Axis, Size, entries_in
 
 # Ranks: the sign of an index or of all, a range, another tensor, a shift, a case, a factor or term
 # less, a number, a coefficient, a factor or term more, another piece, a function, an operation.
@@ -186,7 +186,7 @@ def _conditions(node: Any) -> Iterator[Change]:
         inner, modulus = left.args
         for shift in (1, -1):
             yield _exchange(_RANGE, node, node.func(Mod(inner + shift, modulus), right))
-    elif not any(not a.tensor.integer for a in node.atoms(Access)):
+    elif not any(not a.tensor.integer for a in entries_in(node)):
         for shift in (1, -1):
             yield _exchange(_RANGE, node, node.func(left + shift, right))
     else:

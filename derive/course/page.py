@@ -223,6 +223,7 @@ def numbers(shown: Shown) -> tuple[Table, ...]:
     return tuple(tables(dict(arrays[name] for name in shown.numbers)))
 
 
+@cache
 def example(shown: Shown) -> Example:
     """The worked example of an operation shown."""
     if not shown.example:

@@ -19,7 +19,7 @@ from sympy import Basic
 from derive.errors import DefinitionError
 from derive.language.inlining import Inlining
 from derive.language.operation import Equation, Operation, sides
-from derive.language.symbols import Access, Axis, Tensor
+from derive.language.symbols import Access, Axis, Tensor, entries_in
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,6 +163,6 @@ def _reaching(outputs: Iterable[Tensor], equations: Sequence[Any]) -> tuple[Any,
         for equation in equations:
             left, right = sides(equation)
             if not isinstance(left, Access) or left.tensor in needed:
-                needed |= {a.tensor for side in (left, right) for a in side.atoms(Access)}
+                needed |= {a.tensor for side in (left, right) for a in entries_in(side)}
     kept = ((e, sides(e)[0]) for e in equations)
     return tuple(e for e, left in kept if not isinstance(left, Access) or left.tensor in needed)

@@ -153,8 +153,12 @@ _AUTHORS = ("ops", "course")  # folders of derive in which operations are define
 
 def _by_author() -> bool:
     """Whether the call that may be noted stands in an author's module."""
-    name = sys._getframe(2).f_globals.get("__name__") or ""
-    package, _, rest = name.partition(".")
+    return _authored(sys._getframe(2).f_globals.get("__name__") or "")
+
+
+@functools.lru_cache(maxsize=1024)
+def _authored(module: str) -> bool:
+    package, _, rest = module.partition(".")
     return package != "sympy" and (package != "derive" or rest.partition(".")[0] in _AUTHORS)
 
 

@@ -50,7 +50,9 @@ def understood(thing: Any) -> Any:
 
 def decimals(thing: Any) -> dict[Float, Rational]:
     """The decimal of each float in an expression."""
-    return {number: _rational(number) for number in understood(thing).atoms(Float)}
+    thing = understood(thing)
+    floats = thing.atoms(Float) if thing.has(Float) else ()  # SymPy remembers what has none
+    return {number: _rational(number) for number in floats}
 
 
 def _rational(number: Float) -> Rational:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from sympy import Basic, Eq, Expr, sympify
@@ -17,7 +18,7 @@ from derive.language.notes import order_of
 from derive.language.numbers import exact, understood
 from derive.language.options import Option
 from derive.language.order import Order
-from derive.language.symbols import Access, Axis, Size, Tensor
+from derive.language.symbols import Access, Axis, Size, Tensor, entries_in
 
 
 @dataclass(frozen=True)
@@ -189,14 +190,14 @@ class Operation(Displayed):
         rights = [right for e in self.equations if isinstance(right := _right(e), Expr)]
         object.__setattr__(self, "order", order_of(rights))
 
-    @property
+    @cached_property
     def tensors(self) -> tuple[Tensor, ...]:
         """Inputs, outputs, and whatever else the equations name, in a fixed order."""
-        named = {a.tensor for e in self.equations for s in sides(e) for a in s.atoms(Access)}
+        named = {a.tensor for e in self.equations for s in sides(e) for a in entries_in(s)}
         others = sorted(named - {*self.inputs, *self.outputs}, key=str)
         return tuple(dict.fromkeys((*self.inputs, *self.outputs, *others)))
 
-    @property
+    @cached_property
     def axes(self) -> tuple[Axis, ...]:
         """Every index of the equations, in a fixed order."""
         found = {axis for e in self.equations for s in sides(e) for axis in s.atoms(Axis)}
@@ -210,7 +211,7 @@ class Operation(Displayed):
         alone, those of a longer index that begins with the same names.
         """
         found: dict[tuple[Tensor, int], Sequence[str]] = {}
-        entries = (a for e in self.equations for s in sides(e) for a in s.atoms(Access))
+        entries = (a for e in self.equations for s in sides(e) for a in entries_in(s))
         for entry in sorted(entries, key=str):
             for place, index in enumerate(entry.index):
                 own = self.rows.get(index.name, ()) if isinstance(index, Axis) else ()
@@ -240,7 +241,7 @@ class Operation(Displayed):
             "It has none: say names one by one, such as x=u,y=v.",
         )  # fmt: skip
 
-    @property
+    @cached_property
     def sizes(self) -> tuple[Size, ...]:
         """Every size that the definition names, in a fixed order: behind those it is made of."""
         found: dict[Size, None] = {}
@@ -255,7 +256,7 @@ class Operation(Displayed):
         tensors = [*self.inputs, *self.outputs]
         for equation in self.equations:
             for side in sides(equation):
-                tensors += sorted((a.tensor for a in side.atoms(Access)), key=str)
+                tensors += sorted((a.tensor for a in entries_in(side)), key=str)
                 for axis in sorted(side.atoms(Axis), key=str):
                     visit(axis.extent)
         for tensor in tensors:

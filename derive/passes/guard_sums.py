@@ -16,7 +16,7 @@ from sympy import Mul
 
 from derive.calculus.affine import axes_in
 from derive.calculus.statements import Guard, Statement
-from derive.language.symbols import Access, Axis, Tensor
+from derive.language.symbols import Axis, Tensor, entries_in
 from derive.program.grammar import Module, Program, computes, statements_of
 
 
@@ -60,7 +60,7 @@ def guarded(statement: Statement, infinite: set[Tensor]) -> Statement:
     if statement.op != "add" or statement.target.tensor.integer:
         return statement
     factors = Mul.make_args(statement.value)
-    far = [f for f in factors if any(a.tensor in infinite for a in f.atoms(Access))]
+    far = [f for f in factors if any(a.tensor in infinite for a in entries_in(f))]
     axes = [a for a in _empty(statement) if any(a not in f.atoms(Axis) for f in far)]
     some = tuple(Guard("ge", axis.extent - 1) for axis in axes)
     return replace(statement, where=(*statement.where, *some)) if some else statement

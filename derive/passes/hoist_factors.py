@@ -17,7 +17,7 @@ from derive.calculus.affine import affine, axes_in
 from derive.calculus.bounds import disjoint
 from derive.calculus.statements import Statement, names_in
 from derive.language.names import fresh
-from derive.language.symbols import Access, Axis, Tensor
+from derive.language.symbols import Access, Axis, Tensor, entries_in
 from derive.program.dependences import in_order
 from derive.program.facts import walks_whole
 from derive.program.grammar import Compute, Loop, Module, adding, computes, statements_of
@@ -68,7 +68,7 @@ def _known(statement: Statement, written: set[Tensor]) -> tuple[Expr, Expr]:
     """The factors that read nothing of the loop, and the others."""
     known, rest = [], []
     for factor in Mul.make_args(statement.value):
-        read = {a.tensor for a in factor.atoms(Access)}
+        read = {a.tensor for a in entries_in(factor)}
         (known if read and not read & written else rest).append(factor)
     return Mul(*known), Mul(*rest)
 
@@ -161,7 +161,7 @@ def _factored(blocks: Computes) -> Computes:
 
 
 def _axes(statement: Statement, known: Expr) -> tuple[Axis, ...]:
-    read = axes_in(i for access in known.atoms(Access) for i in access.index)
+    read = axes_in(i for access in entries_in(known) for i in access.index)
     return tuple(a for a in statement.domain if a in read)
 
 

@@ -21,7 +21,7 @@ from derive.calculus.statements import Statement, System, names_in
 from derive.language.names import fresh
 from derive.language.order import Order
 from derive.language.scalars import SCALARS, TOTAL
-from derive.language.symbols import Access, Axis, Tensor
+from derive.language.symbols import Access, Axis, Tensor, entries_in
 from derive.program.grammar import Module, adding, statements_of
 
 Statements = tuple[Statement, ...]
@@ -79,7 +79,7 @@ def _repeated(statements: Statements, taken: set[str]) -> Statement | None:
 def _named(statement: Statement, value: Expr, taken: set[str]) -> Statement | None:
     """The statement that computes a value for all of its axes, if they are those of `statement`."""
     axes = tuple(a for a in statement.domain if a in axes_in((value,)) | _axes(value))
-    if any(not _covers(read, axes) for read in value.atoms(Access)):
+    if any(not _covers(read, axes) for read in entries_in(value)):
         return None
     shape = tuple((a.extent,) for a in axes)
     return Statement(axes, Access(Tensor(_name(value, taken), shape), *axes), value)
@@ -105,7 +105,7 @@ def _nested(node: Expr) -> bool:
 
 
 def _axes(value: Expr) -> set[Axis]:
-    return {a for read in value.atoms(Access) for a in axes_in(read.index)}
+    return {a for read in entries_in(value) for a in axes_in(read.index)}
 
 
 def _covers(read: Access, axes: tuple[Axis, ...]) -> bool:

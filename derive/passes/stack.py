@@ -29,7 +29,7 @@ from derive.errors import DefinitionError
 from derive.language.names import fresh
 from derive.language.order import Order
 from derive.language.scalars import SCALARS
-from derive.language.symbols import Access, Axis, Tensor
+from derive.language.symbols import Access, Axis, Tensor, entries_in
 from derive.program.dependences import in_order
 from derive.program.grammar import Compute, Loop, Module, adding, computes, statements_of
 
@@ -193,7 +193,7 @@ def _applied(statement: Statement) -> frozenset[tuple[str, Tensor]]:
     return frozenset(
         (node.func.__name__, read.tensor)
         for node in statement.value.atoms(*SCALARS)
-        for read in node.atoms(Access)
+        for read in entries_in(node)
     )
 
 

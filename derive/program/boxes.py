@@ -120,8 +120,7 @@ def _names(span: Span, symbols: set[Expr]) -> bool:
 
 def with_boxes(written: Written, tensor: Tensor, boxes: Iterable[Box], scope: Scope) -> Written:
     """What is known with some more boxes, neighbours joined."""
-    ends = zip(tensor.offset, tensor.shape, strict=True)
-    whole = Box(tuple((first + ZERO, expand(first + extent - 1)) for first, extent in ends))
+    whole = _whole(tensor)
     known, waiting = list(written.get(tensor, ())), list(boxes)
     while waiting:
         new = waiting.pop()
@@ -135,6 +134,13 @@ def with_boxes(written: Written, tensor: Tensor, boxes: Iterable[Box], scope: Sc
         known = [b for b in known if not (new.contains(b, scope) and {*new.held} <= {*b.held})]
         known.append(new)
     return written | {tensor: tuple(known)}
+
+
+@lru_cache(maxsize=4096)
+def _whole(tensor: Tensor) -> Box:
+    """Every entry of a tensor."""
+    ends = zip(tensor.offset, tensor.shape, strict=True)
+    return Box(tuple((first + ZERO, expand(first + extent - 1)) for first, extent in ends))
 
 
 def implied(held: Iterable[Held], known: tuple[Held, ...]) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from sympy import Expr
 
 from derive.calculus.statements import Statement, accesses
-from derive.language.symbols import Access, Axis, Bound, Tensor
+from derive.language.symbols import Axis, Bound, Tensor, entries_in
 from derive.program.assignment import Assignment
 from derive.program.facts import writes_apart
 from derive.program.grammar import (
@@ -64,7 +64,7 @@ def _kinds(program: Program) -> Iterator[str]:
     for statement in (b.statement for b in blocks):
         places = [i for a in (statement.target, *statement.entries) for i in a.index]
         places += [e for g in statement.where for e in (g.expression, g.modulus)]
-        for read in {a for place in places for a in place.atoms(Access)}:
+        for read in {a for place in places for a in entries_in(place)}:
             if not read.tensor.integer:
                 yield f"{read} is real, in an index or a condition of {statement}"
         real = next((a for a in accesses(statement.value) if not a.tensor.integer), None)

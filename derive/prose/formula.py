@@ -41,7 +41,7 @@ from derive.language.numbers import decimal
 from derive.language.operation import Equation
 from derive.language.options import Setting
 from derive.language.order import Operand, Order, Written
-from derive.language.symbols import Access, Axis, Size, Tensor
+from derive.language.symbols import Access, Axis, Size, Tensor, entries_in
 from derive.prose.order import (
     by_target,
     chained,
@@ -356,7 +356,7 @@ class Formula(ABC):
         """
         given = factors(value)
         parts = [f.base if isinstance(f, Pow) else f for f in given]
-        handed = any(_is_bar(a.tensor) for f in parts for a in f.atoms(Access))
+        handed = any(_is_bar(a.tensor) for f in parts for a in entries_in(f))
         late_weights = not handed and any(isinstance(f, Add) and f.has(Access) for f in parts)
         beside = {1 - f: str(f) for f in given if isinstance(f, Add) and 1 - f in given}
 
@@ -365,7 +365,7 @@ class Formula(ABC):
                 return 0, 0, ""
             if factor in beside:
                 return 4, 2, beside[factor] + " beside"
-            if 1 - factor in beside:
+            if beside and 1 - factor in beside:
                 return 4, 2, beside[1 - factor] + " beside it"
             base = factor.base if isinstance(factor, Pow) else factor
             if isinstance(base, Sum):
@@ -581,4 +581,4 @@ def _joined(condition: Any) -> list[Any]:
 
 def _by_index(expression: Expr) -> bool:
     """Whether indices occur beside entries: t + 1, but not lengths[n]."""
-    return expression.xreplace({entry: Integer(0) for entry in expression.atoms(Access)}).has(Axis)
+    return expression.xreplace({entry: Integer(0) for entry in entries_in(expression)}).has(Axis)

@@ -10,7 +10,7 @@ from derive.calculus.growth import Growth, growth, norm, past_weights
 from derive.calculus.intervals import Interval
 from derive.calculus.statements import Statement
 from derive.calculus.step import Phrase, TotalDerivative, listing
-from derive.language.symbols import Access, Axis, Tensor
+from derive.language.symbols import Access, Axis, Tensor, entries_in
 from derive.prose.formula import ATOM
 from derive.prose.time_steps import Passage, Row, TimeSteps
 
@@ -116,7 +116,7 @@ class Vanishing(TimeSteps):
 
 def _without_places(value: Expr) -> Expr:
     """1 − h[t,n,j]²  →  1 − h²        if all is read where it is written"""
-    entries = value.atoms(Access)
+    entries = entries_in(value)
     if any(not isinstance(index, Axis) for entry in entries for index in entry.index):
         return value
     return value.xreplace({entry: Access(entry.tensor) for entry in entries})

@@ -19,7 +19,7 @@ from derive.calculus.selection import attains
 from derive.calculus.statements import Guard
 from derive.language.maximum import ArgMaximum, Maximum
 from derive.language.order import Order
-from derive.language.symbols import Access, Tensor
+from derive.language.symbols import Access, Tensor, entries_in
 from derive.verification.arithmetic import NUMBERS, Arithmetic, largest
 
 Environment = Mapping[str, Any]  # of sizes, settings and indices, by name
@@ -184,7 +184,7 @@ class Compiler:
     def sides(self, condition: Any) -> list[Evaluate]:
         """The real numbers that a condition compares."""
         sides = {s for relation in condition.atoms(Relational) for s in relation.args}
-        real = (s for s in sides if any(not a.tensor.integer for a in s.atoms(Access)))
+        real = (s for s in sides if any(not a.tensor.integer for a in entries_in(s)))
         return [self.compiled(side) for side in real]
 
     def cases(self, value: Piecewise, nothing: Any) -> list[tuple[Evaluate, Evaluate]]:
@@ -269,7 +269,7 @@ def _by_index(value: Any) -> bool:
     """Whether a value has cases that compare integers alone: each of them is a term."""
     if not isinstance(value, Piecewise):
         return False
-    read = {a for _, condition in value.args for a in condition.atoms(Access)}
+    read = {a for _, condition in value.args for a in entries_in(condition)}
     return all(access.tensor.integer for access in read)
 
 

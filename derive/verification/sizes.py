@@ -17,7 +17,7 @@ from derive.calculus.lift import to_system
 from derive.errors import VerificationError
 from derive.language.operation import Operation, sides
 from derive.language.options import is_word
-from derive.language.symbols import Access, Axis, Size, Tensor
+from derive.language.symbols import Access, Axis, Size, Tensor, entries_in
 from derive.verification.closures import holds_when
 
 Values = Mapping[str, Any]
@@ -187,7 +187,7 @@ def _compared_with_integers(operation: Operation) -> list[Expr]:
         for relation in sides(equation)[1].atoms(Relational):
             left, right = relation.args
             for read, number in ((left, right), (right, left)):
-                whole = any(a.tensor.integer for a in read.atoms(Access))
+                whole = any(a.tensor.integer for a in entries_in(read))
                 if whole and not number.has(Axis, Access) and not number.has(sympy.oo, -sympy.oo):
                     found[number] = None
     return sorted(found, key=str)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,12 @@ from derive.verification.matrix import Matrices
 from derive.verification.number import evaluation
 from derive.verification.reference import evaluate, reading
 from tests.programs import differences, entries, inputs_of, values_of
+
+
+@cache
+def closed(operation: Operation) -> Closed:
+    """The same for every test that changes nothing of the engine: to find the lines takes long."""
+    return Closed(operation)
 
 
 class Closed:

@@ -10,12 +10,13 @@ from derive.calculus.closing import closing_lines
 from derive.calculus.measure import measure
 from derive.calculus.plain import plain
 from derive.calculus.step import Step
-from derive.language import axes, tensor
+from derive.language import Operation, axes, tensor
 from derive.language.scalars import SCALARS
 from derive.ops.recurrent import OPERATIONS as RECURRENT
 from derive.prose.text import Text
 from derive.verification.arithmetic import FIELD
 from derive.verification.cases import few
+from tests.calculus import closings
 from tests.calculus.closings import Closed
 from tests.calculus.networks import NETWORKS, N
 from tests.cases import SUBJECT, SUBJECTS
@@ -59,7 +60,11 @@ TEXTBOOK = {
 
 
 def closed(name: str) -> Closed:
-    return Closed(plain(NETWORK.get(name) or SUBJECT[name].operation))
+    return closings.closed(of(name))
+
+
+def of(name: str) -> Operation:
+    return plain(NETWORK.get(name) or SUBJECT[name].operation)
 
 
 def right_sides(found: Closed) -> dict[str, str]:
@@ -96,7 +101,7 @@ def test_what_was_said_is_not_said_again():
 def test_every_name_has_a_line():
     """What a line reads is an input, computed forward, given, or has a line of its own."""
     for operation in (*NETWORKS, *map(plain, RECURRENT)):
-        found = Closed(operation)
+        found = closings.closed(operation)
         bars = {*found.derivation.gradients}
         for line in found.lines.values():
             assert bars & {*line.named} <= found.lines.keys()
@@ -125,7 +130,7 @@ def test_steps_lead_from_the_derivation_to_the_line():
 def test_closing_lines_are_what_the_adjoint_says(subject):
     """Exactly, on small cases of what documents say it of: the plain case, or the only one."""
     for operation in (plain(subject.operation),):
-        found = Closed(operation)
+        found = closings.closed(operation)
         assert found.lines.keys() >= {
             found.derivation.cotangent[t]
             for t in operation.inputs
@@ -137,7 +142,7 @@ def test_closing_lines_are_what_the_adjoint_says(subject):
 
 @pytest.mark.parametrize("name", NETWORK)
 def test_closing_lines_of_networks_are_what_the_adjoint_says(name):
-    found = Closed(NETWORK[name])
+    found = closings.closed(NETWORK[name])
     for case in few(NETWORK[name])[:3]:
         assert not list(found.wrong(case))
 
@@ -211,7 +216,7 @@ MUTANTS = {
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_wrong_rule_is_caught(name, monkeypatch):
     monkeypatch.setattr(*MUTANTS[name])
-    found = [closed(n) for n in ("softmax", "cross_entropy", "classifier")]
+    found = [Closed(of(n)) for n in ("softmax", "cross_entropy", "classifier")]
     assert any(list(c.wrong(case)) for c in found for case in few(c.operation)[-3:])
 
 

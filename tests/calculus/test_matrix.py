@@ -24,6 +24,7 @@ from derive.prose.legend import printer_of
 from derive.prose.matrix import matrix_line, sides_of
 from derive.prose.text import Text
 from derive.verification.cases import few
+from tests.calculus import closings
 from tests.calculus.closings import Closed
 from tests.calculus.networks import NETWORKS
 from tests.cases import SUBJECT, SUBJECTS
@@ -69,7 +70,7 @@ TEXTBOOK = {
 
 
 def closed(name: str) -> Closed:
-    return Closed(plain(NETWORK.get(name) or SUBJECT[name].operation))
+    return closings.closed(plain(NETWORK.get(name) or SUBJECT[name].operation))
 
 
 def printer(found: Closed) -> Text:
@@ -130,7 +131,7 @@ COUNTED: dict[str, tuple[int, int]] = {}
 
 @pytest.mark.parametrize("operation", [*(s.operation for s in SUBJECTS), *NETWORKS], ids=str)
 def test_matrix_forms_are_what_their_lines_say(operation):
-    found = Closed(plain(operation))
+    found = closings.closed(plain(operation))
     forms = found.forms()
     there = [form for own in forms.values() if own for form in own]
     there += [form.diagonal for form in there if form.diagonal]

@@ -5,9 +5,6 @@ import re
 import pytest
 from sympy import Eq, Sum, tanh
 
-from derive.calculus.adjoint import adjoint
-from derive.calculus.derivation import derivation
-from derive.calculus.lift import to_system
 from derive.calculus.plain import plain
 from derive.language import Operation, axes, parameter, sizes, state, tensor
 from derive.ops.recurrent import OPERATIONS
@@ -15,13 +12,9 @@ from derive.ops.recurrent_networks import OPERATIONS as NETWORKS
 from derive.prose.latex_formula import Latex
 from derive.prose.text import Text
 from derive.prose.unrolling import straight_rows, through_time
+from tests.documents import derived
 
 SHIPPED = {operation.name: operation for operation in (*OPERATIONS, *NETWORKS)}
-
-
-def derived(operation):
-    system = to_system(operation)
-    return derivation(operation, system, adjoint(system))
 
 
 def printed(operation, printer=Text):

@@ -33,7 +33,7 @@ from derive.calculus.selection import attains, taken
 from derive.errors import DefinitionError
 from derive.language.numbers import decimal
 from derive.language.order import Operand, Order, Written, arguments, positive
-from derive.language.symbols import Access, Axis, Tensor
+from derive.language.symbols import Access, Axis, Tensor, entries_in
 
 INFINITY, NAN = Attribute(Name("np"), "inf"), Attribute(Name("np"), "nan")
 _EXACT = 2**53  # integers below are numbers of the machine
@@ -414,7 +414,7 @@ def _is_new(node: Node) -> bool:
 
 def _is_rare(test: Boolean) -> bool:
     """Whether a condition is an equality of real numbers that are computed."""
-    return isinstance(test, sympy.Eq) and any(not a.tensor.integer for a in test.atoms(Access))
+    return isinstance(test, sympy.Eq) and any(not a.tensor.integer for a in entries_in(test))
 
 
 def _is_nan(read: Callable[[Access | Axis], Node], entries: list[Access]) -> Node:

@@ -10,7 +10,7 @@ from sympy import Expr, Integer
 from derive.calculus.array import Array
 from derive.calculus.instance import Place
 from derive.calculus.step import Phrase
-from derive.language.symbols import Access, Tensor
+from derive.language.symbols import Access, Tensor, entries_in
 from derive.prose.numbers import short
 from derive.prose.pictures.grammar import Cell, Item, Picture, Role
 from derive.prose.pictures.letters import PLUS, Letters
@@ -99,7 +99,7 @@ class Valued:
     def weight(self, link: Link) -> Expr:
         weight = sympy.sympify(link.weight)
         return weight.xreplace({
-            a: self.at(a.tensor, tuple(int(i) for i in a.index)) for a in weight.atoms(Access)
+            a: self.at(a.tensor, tuple(int(i) for i in a.index)) for a in entries_in(weight)
         })  # fmt: skip
 
     def is_all(self, place: Place, seen: list[Link]) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from sympy import Expr, Integer, Mul
 
 from derive.calculus.step import Phrase
-from derive.language.symbols import Access, Tensor
+from derive.language.symbols import Access, Tensor, entries_in
 
 NARROW, PLUS = "\u2009", " +\u00a0"  # no line ends behind a factor, and none behind a sign
 
@@ -39,7 +39,7 @@ class Letters:
         """A value with each entry written short; of the indices of a tensor, some count."""
         return value.xreplace({
             access: self.entry(access.tensor, [access.index[i] for i in counting[access.tensor]])
-            for access in value.atoms(Access)
+            for access in entries_in(value)
         })  # fmt: skip
 
     def legend(self) -> Phrase:

@@ -17,7 +17,7 @@ from derive.calculus.affine import axes_in
 from derive.calculus.differentiate import partial
 from derive.calculus.instance import Instance, Place
 from derive.calculus.statements import Statement, System
-from derive.language.symbols import Access, Axis, Tensor
+from derive.language.symbols import Access, Axis, Tensor, entries_in
 
 MOST = 2  # dimensions that a plane has
 
@@ -164,7 +164,7 @@ def _handed_on(window: Window, system: System) -> Window:
             break
         ((statement, read),) = reading
         slope = partial(statement.value, read, system.order)
-        if statement.op != "add" or any(not a.tensor.integer for a in slope.atoms(Access)):
+        if statement.op != "add" or any(not a.tensor.integer for a in entries_in(slope)):
             break
         index, written = [read.index[d] for d in window.at], statement.target.index
         if any(not isinstance(i, Axis) or written.count(i) != 1 for i in index):
@@ -204,7 +204,7 @@ def _there(handing: Handing, place: Place, instance: Instance) -> dict:
 def counting(window: Window) -> dict[Tensor, tuple[int, ...]]:
     """Of the indices of each tensor in the weight, those that move."""
     found: dict[Tensor, tuple[int, ...]] = {}
-    for access in (window.weight.atoms(Access) if window.weight is not None else ()):
+    for access in (entries_in(window.weight) if window.weight is not None else ()):
         moving = (d for d, i in enumerate(access.index) if axes_in([i]) & window.axes)
         found[access.tensor] = tuple(moving)
     return found

@@ -9,7 +9,7 @@ from sympy import Expr, Integer
 
 from derive.calculus.instance import Instance
 from derive.calculus.statements import Guard, Statement
-from derive.language.symbols import Access, Axis, Size, Tensor
+from derive.language.symbols import Access, Axis, Size, Tensor, entries_in
 
 
 class Shortened:
@@ -74,10 +74,10 @@ class Shortened:
         """An expression, its entries shortened."""
         found = expression.xreplace({
             a: a.tensor.default
-            for a in expression.atoms(Access)
+            for a in entries_in(expression)
             if a.tensor.integer and a.tensor.default is not None
         })  # fmt: skip
-        return found.xreplace({a: self.access(a) for a in found.atoms(Access)})
+        return found.xreplace({a: self.access(a) for a in entries_in(found)})
 
     def access(self, access: Access) -> Access:
         """An entry, without the indices that can only be one number."""

@@ -17,7 +17,7 @@ from derive.calculus.loops import Loop, loops
 from derive.calculus.sizes import completed, symbols_of
 from derive.calculus.statements import Statement, System
 from derive.language.options import Option
-from derive.language.symbols import Access, Axis, Size, Tensor
+from derive.language.symbols import Axis, Size, Tensor, entries_in
 
 _STEPS = {1: 3, 2: 3}  # by the number of states; of more, two steps fill a page
 
@@ -153,7 +153,7 @@ class _Walk:
             value = self.instance.valued(statement.value, point.here)
             reads = (
                 self.instance.entry(a, point.here)
-                for a in sorted(value.atoms(Access), key=str)
+                for a in sorted(entries_in(value), key=str)
                 if not a.tensor.integer
             )
             inside = [e for e in reads if self.instance.inside(e)]
