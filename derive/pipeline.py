@@ -230,7 +230,7 @@ def _cases(operation: Operation, general: Derivation) -> list[Case]:
     where = distinction(operation, narrow, {})
     shown, steps = narrow, derived
     if operation.example and not narrow.example:  # it leaves a bias out
-        spare = [t.name for t in operation.inputs if not t.required]
+        spare = [t.name for t in operation.inputs if t.parameter and not t.required]
         left_out = [name for name in spare if name not in operation.example]
         shown = special(operation, dict.fromkeys(left_out, ABSENT))
         steps = _derived(shown)[1] if shown.example else general

@@ -13,6 +13,7 @@ from dataclasses import replace
 import sympy
 from sympy import Expr, Integer
 
+from derive.calculus.affine import affine
 from derive.calculus.bounds import excluded, inside, nonnegative
 from derive.calculus.normal import divided, fraction, index_form, index_forms, put, sign_of, tidy
 from derive.calculus.statements import Guard, Statement
@@ -170,7 +171,7 @@ def _turning(solved: dict[Expr, Expr], summed: tuple[Axis, ...]) -> Phrase:
         (tap, axis)
         for axis, solution in solved.items()
         for tap in summed
-        if tap in solution.free_symbols and sympy.diff(solution, tap).is_negative
+        if affine(solution).coefficient(tap).is_negative
     ]
     if not pairs:
         return ()
