@@ -75,7 +75,8 @@ def document(
         lecture, labelled = case is cases[0], case is cases[-1]
         sections = Sections(case.derivation, own, depth, labelled, lecture, told)
         chapters.append(_chapter(case, own, sections, chapters[:1]))
-        told = told or sections.told
+        if case is cases[0] and cases[1:]:
+            told = sections.told
     return Document(
         title=printer.plain(operation.name),
         summary=printer.plain(operation.summary),

@@ -86,19 +86,20 @@ class Sections:
     labelled: bool
     lecture: bool
     known: Known = field(default_factory=dict)
+    printed: dict[str, tuple[StepView, ...]] = field(default_factory=dict, init=False)
 
     @cached_property
     def told(self) -> Known:
         """What is told of each cotangent and block, whatever its steps are numbered."""
-        return {title: self.key(views) for title, views in self._views.items()}
+        return {
+            tensor.name: tuple((v.rule, v.assuming, v.because, v.lines) for v in self.views(steps))
+            for tensor, steps in self.lines.items()
+        }
 
-    def key(self, views: Iterable[StepView]) -> tuple:
-        return tuple((v.rule, v.assuming, v.because, v.lines) for v in views)
-
-    @cached_property
-    def _views(self) -> dict[str, tuple[StepView, ...]]:
-        lines = {**self.derivation.gradients, **self.derivation.jacobians}
-        return {tensor.name: self.views(steps) for tensor, steps in lines.items()}
+    @property
+    def lines(self) -> Mapping[Tensor, tuple[Step, ...]]:
+        """The steps of all cotangents and blocks."""
+        return {**self.derivation.gradients, **self.derivation.jacobians}
 
     def is_known(self, tensor: Tensor) -> bool:
         if self.depth.all_steps or not self.known:
@@ -133,7 +134,7 @@ class Sections:
         """The last steps of the gradients that are known."""
         for bar in self.derivation.gradients:
             if self.is_known(bar):
-                last = self._views[bar.name][-1]
+                last = self.views(self.lines[bar])[-1]
                 yield replace(last, rule="", because="", readings=(), parts=())
 
     def blocks(self) -> Iterator[Block]:
@@ -141,13 +142,13 @@ class Sections:
         for whole in self.derivation.jacobians:
             if not self.is_known(whole):
                 of, by = self.printer.plain(whole.of.name), self.printer.plain(whole.by.name)
-                yield Block(of, by, self._views[whole.name])
+                yield Block(of, by, self.views(self.lines[whole]))
 
     # ---- a gradient ----------------------------------------------------------------------
 
     def alone(self, line: _Line) -> Section:
         bar, closing = line.bar, line.closing
-        found = self.views(line.whole) if closing and closing.steps else self._views[bar.name]
+        found = self.views(line.whole)
         if closing:  # what only puts a sum into another form looks the same
             before = (None, *found)
             found = tuple(v for v, b in zip(found, before, strict=False)
@@ -215,9 +216,12 @@ class Sections:
 
     # ---- steps ---------------------------------------------------------------------------
 
-    def views(self, steps: Sequence[Step]) -> tuple[StepView, ...]:
-        found = [Told(s, (s,)) for s in steps] if self.depth.all_steps else folded(steps)
-        return tuple(map(self.view, found))
+    def views(self, steps: tuple[Step, ...]) -> tuple[StepView, ...]:
+        label = steps[-1].label
+        if label not in self.printed:
+            found = [Told(s, (s,)) for s in steps] if self.depth.all_steps else folded(steps)
+            self.printed[label] = tuple(map(self.view, found))
+        return self.printed[label]
 
     def view(self, told: Told) -> StepView:
         step, printer = told.step, self.printer
