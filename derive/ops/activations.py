@@ -8,7 +8,7 @@ Where f has a kink, the module says which slope it takes there. Options have PyT
 from collections.abc import Callable
 
 import sympy
-from sympy import Eq, Expr, Max, Min, Piecewise, Sum, exp, log
+from sympy import Abs, Eq, Expr, Max, Min, Piecewise, Sum, exp, log
 
 from derive.language import (
     Maximum,
@@ -75,6 +75,10 @@ def rectified(x: Expr, at_zero: Expr) -> Expr:
     return relu(x) + at_zero * Piecewise((x, Eq(x, 0)), (0, True))
 
 
+def leaky(x: Expr, slope: Expr) -> Expr:
+    return Piecewise((x, x > 0), (slope * x, True))
+
+
 def exponential_unit(x: Expr, alpha: Expr, scale: Expr | int = 1, width: Expr | int = 1) -> Expr:
     """``x`` above 0, ``alpha*(exp(x/width) - 1)`` below."""
     return Piecewise((scale * x, x > 0), (scale * alpha * expm1(x / width), True))
@@ -95,6 +99,8 @@ SCALE = sympy.Float("1.0507009873554804934193349852946", 32)
 GELU = "Hendrycks and Gimpel, Gaussian error linear units, 2016"
 POSITIVE = "must be above 0"
 BETA = real("beta", 1, "factor of the argument")
+SHRINKS = real("lambd", 0.5, "how near to 0 an entry is to vanish", (0, 2))
+NOT_BELOW_0 = (SHRINKS[0] >= 0, "lambd must not be below 0")
 WIDTH = real("alpha", 1, "what the function approaches at minus infinity, negated")
 
 ELEMENTWISE = (
@@ -104,7 +110,7 @@ ELEMENTWISE = (
                real("at_zero", 0, "slope at 0, where there is none", (0.5, 1)),
                notes="The slope at 0 is at_zero; PyTorch's is 0."),
     activation("leaky_relu", "Scale negative entries down.",
-               lambda x, slope: Piecewise((x, x > 0), (slope * x, True)),
+               leaky,
                real("negative_slope", 0.01, "slope below 0", (0, 0.2)),
                notes="The slope at 0 is negative_slope."),
     activation("elu", "Let negative entries decay to -alpha.", exponential_unit,
@@ -152,6 +158,15 @@ ELEMENTWISE = (
                real("threshold", 0, "what an entry has to exceed", (0.5, -0.5), essential=True),
                real("value", 0, "what stands for the others", (1, -2), essential=True),
                notes="The slope at the threshold is 0."),
+    activation("hardshrink", "Replace entries near 0 by 0.",
+               lambda x, width: Piecewise((x, Abs(x) > width), (0, True)), SHRINKS,
+               requires=(NOT_BELOW_0,), notes="The slope at both kinks, -lambd and lambd, is 0."),
+    activation("softshrink", "Move every entry towards 0, those near to it onto it.",
+               lambda x, width: Piecewise(
+                   (x - width, x > width), (x + width, x < -width), (0, True)), SHRINKS,
+               requires=(NOT_BELOW_0,), notes="The slope at both kinks, -lambd and lambd, is 0.",
+               source="Donoho, De-noising by soft-thresholding, 1995"),
+    activation("tanhshrink", "Take its tanh off every entry.", lambda x: x - sympy.tanh(x)),
     activation("logsigmoid", "Logarithm of the sigmoid.", lambda x: -softplus(-x)),
     activation("exponential", "Exponential of every entry.", exp),
 )  # fmt: skip
@@ -167,10 +182,6 @@ def _prelu() -> tuple[Operation, Operation]:
     x, y, weight = tensor("x", images, C, M), tensor("y", images, C, M), parameter("weight", C)
     every, same, one = tensor("x", N), tensor("y", N), parameter("weight", 1)
     source = "He et al., Delving deep into rectifiers, 2015"
-
-    def leaky(entry: Expr, slope: Expr) -> Expr:
-        return Piecewise((entry, entry > 0), (slope * entry, True))
-
     return (
         Operation(
             name="prelu",
@@ -227,10 +238,65 @@ def _crelu() -> Operation:
     )
 
 
-def _softmax(name: str, summary: str, logarithm: bool) -> Operation:
+def _maxout() -> Operation:
+    pieces = option(
+        "pieces", 2, minimum=1, samples=(3, 1), meaning="entries of which one goes on",
+        essential=True,
+    )  # fmt: skip
+    (k,) = axes("k", pieces[0])
+    x, y = tensor("x", N, (H, pieces[0])), tensor("y", N, H)
+    return Operation(
+        name="maxout",
+        summary="Let the largest of every few entries of the last axis go on.",
+        inputs=(x,),
+        outputs=(y,),
+        equations=(Eq(y[n, h], Maximum(x[n, (h, k)], k)),),
+        options=(pieces,),
+        legend={"n": "vector (any leading axes)", "h": "unit", "k": "piece of a unit"},
+        notes="The pieces of a unit lie side by side. Of equal ones the first has the gradient.",
+        source="Goodfellow et al., Maxout networks, 2013",
+        example={"x": [[1, 3, -2, -4]]},
+    )
+
+
+def _rrelu() -> tuple[Operation, Operation]:
+    """Slopes below 0 that were drawn, and the one that stands for all of them afterwards."""
+    x, slope, y = tensor("x", N), tensor("slope", N), tensor("y", N)
+    source = "Xu et al., Empirical evaluation of rectified activations, 2015"
+    lower = real("lower", sympy.Rational(1, 8), "least slope that was drawn", (0.25,))
+    upper = real("upper", sympy.Rational(1, 3), "largest slope that was drawn", (0.5,))
+    low, high = lower[0], upper[0]
+    mean = option(
+        "mean", "arithmetic", integer=False, numeric=False, meaning="what becomes of the slopes",
+        spellings={"arithmetic": ((low + high) / 2,), "harmonic": (2 / (1 / low + 1 / high),)},
+    )  # fmt: skip
+    return (
+        Operation(
+            name="rrelu",
+            summary="Scale negative entries by slopes that were drawn, as in training.",
+            inputs=(x, slope),
+            outputs=(y,),
+            equations=(Eq(y[n], leaky(x[n], slope[n])),),
+            legend=ENTRY,
+            notes="Draw the slopes as rng.uniform(1/8, 1/3, x.shape), anew for every call. The "
+            "slope at 0 is the drawn one.",
+            source=source,
+            example={"x": [-2, -1, 0, 1, 2], "slope": [0.25, 0.125, 0.25, 0.25, 0.25]},
+        ),
+        activation("rrelu_evaluation", "Scale negative entries by the mean of the slopes that "
+                   "were drawn, as after training.", lambda x, low, high, mean: leaky(x, mean),
+                   lower, upper, mean,
+                   notes="The mean is arithmetic in PyTorch. The paper draws divisors, and divides "
+                   "by their mean in the end: that is the harmonic mean of the slopes.",
+                   source=source),
+    )  # fmt: skip
+
+
+def _softmax(name: str, summary: str, logarithm: bool = False, sign: int = 1) -> Operation:
     x, y = tensor("x", N, C), tensor("y", N, C)
     top, total, e = tensor("top", N), tensor("total", N), tensor("e", N, C)
-    shifted = x[n, c] - top[n]
+    entry = sign * x[n, c]
+    shifted = entry - top[n]
     values = (
         (Eq(total[n], Sum(exp(shifted), c)), Eq(y[n, c], shifted - log(total[n])))
         if logarithm
@@ -245,7 +311,7 @@ def _softmax(name: str, summary: str, logarithm: bool) -> Operation:
         summary=summary,
         inputs=(x,),
         outputs=(y,),
-        equations=(Eq(top[n], stop(Maximum(x[n, c], c))), *values),
+        equations=(Eq(top[n], stop(Maximum(entry, c))), *values),
         legend={"n": "vector (any leading axes)", "c": "class"},
         notes="The largest entry is taken off first, which changes nothing but the range.",
         source="Goodfellow, Bengio and Courville, Deep Learning, section 6.2.2.3",
@@ -258,6 +324,10 @@ OPERATIONS = (
     *_prelu(),
     _glu(),
     _crelu(),
-    _softmax("softmax", "Probabilities from logits, over the last axis.", False),
+    _maxout(),
+    *_rrelu(),
+    _softmax("softmax", "Probabilities from logits, over the last axis."),
     _softmax("log_softmax", "Logarithms of probabilities from logits, over the last axis.", True),
-)
+    _softmax("softmin", "Probabilities from logits that are negated before, over the last axis.",
+             sign=-1),
+)  # fmt: skip

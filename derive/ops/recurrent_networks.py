@@ -234,7 +234,7 @@ def layers(kind: str) -> Operation:
 
 OPERATIONS = (
     *(both(kind) for kind in KINDS),
-    both("lstm", "sum"),
+    *(both(kind, "sum") for kind in KINDS),
     both("lstm", "stack"),
     *(layers(kind) for kind in KINDS),
     stacked(
