@@ -5,7 +5,8 @@
 Where f has a kink, the module says which slope it takes there. Options have PyTorch's names.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import sympy
 from sympy import Abs, Eq, Expr, Max, Min, Piecewise, Sum, exp, log
@@ -38,6 +39,7 @@ C = size("C", minimum=1)
 (H,) = sizes("H")
 n, m, c, h = axes("n m c h", N, M, C, H)
 ENTRY = {"n": "entry (any axes)"}
+FIVE = {"x": [-2, -1, 0, 1, 2]}
 
 
 def real(name: str, default: float, meaning: str, samples=(0.5, 2), **more) -> Option:
@@ -50,7 +52,7 @@ def real(name: str, default: float, meaning: str, samples=(0.5, 2), **more) -> O
 
 def activation(
     name: str, summary: str, function: Callable[..., Expr], *options: Option, notes: str = "",
-    source: str = "", requires=(),
+    source: str = "", requires=(), example: Mapping[str, Any] = FIVE,
 ) -> Operation:  # fmt: skip
     """``y[n] = f(x[n])``; `function` takes the entry and the options' numbers."""
     x, y = tensor("x", N), tensor("y", N)
@@ -66,7 +68,7 @@ def activation(
         legend=ENTRY,
         notes=notes,
         source=source,
-        example={"x": [-2, -1, 0, 1, 2]},
+        example=example,
     )
 
 
@@ -160,11 +162,13 @@ ELEMENTWISE = (
                notes="The slope at the threshold is 0."),
     activation("hardshrink", "Replace entries near 0 by 0.",
                lambda x, width: Piecewise((x, Abs(x) > width), (0, True)), SHRINKS,
-               requires=(NOT_BELOW_0,), notes="The slope at both kinks, -lambd and lambd, is 0."),
+               requires=(NOT_BELOW_0,), notes="The slope at both kinks, -lambd and lambd, is 0.",
+               example=FIVE | {"lambd": 1}),
     activation("softshrink", "Move every entry towards 0, those near to it onto it.",
                lambda x, width: Piecewise(
                    (x - width, x > width), (x + width, x < -width), (0, True)), SHRINKS,
                requires=(NOT_BELOW_0,), notes="The slope at both kinks, -lambd and lambd, is 0.",
+               example=FIVE | {"lambd": 1},
                source="Donoho, De-noising by soft-thresholding, 1995"),
     activation("tanhshrink", "Take its tanh off every entry.", lambda x: x - sympy.tanh(x)),
     activation("logsigmoid", "Logarithm of the sigmoid.", lambda x: -softplus(-x)),
@@ -203,7 +207,7 @@ def _prelu() -> tuple[Operation, Operation]:
             legend=ENTRY,
             notes="The slope at 0 is the learned one.",
             source=source,
-            example={"x": [-2, -1, 0, 1, 2], "weight": [0.25]},
+            example=FIVE | {"weight": [0.25]},
         ),
     )
 
@@ -263,13 +267,17 @@ def _rrelu() -> tuple[Operation, Operation]:
     """Slopes below 0 that were drawn, and the one that stands for all of them afterwards."""
     x, slope, y = tensor("x", N), tensor("slope", N), tensor("y", N)
     source = "Xu et al., Empirical evaluation of rectified activations, 2015"
-    lower = real("lower", sympy.Rational(1, 8), "least slope that was drawn", (0.25,))
-    upper = real("upper", sympy.Rational(1, 3), "largest slope that was drawn", (0.5,))
-    low, high = lower[0], upper[0]
+    lower = real("lower", 1 / 8, "least slope that was drawn", (0.25,))
+    upper = real("upper", 1 / 3, "largest slope that was drawn", (0.5,))
     mean = option(
-        "mean", "arithmetic", integer=False, numeric=False, meaning="what becomes of the slopes",
-        spellings={"arithmetic": ((low + high) / 2,), "harmonic": (2 / (1 / low + 1 / high),)},
+        "mean", "arithmetic", numeric=False, spellings={"arithmetic": (0,), "harmonic": (1,)},
+        meaning="which mean of both bounds is the slope",
     )  # fmt: skip
+
+    def scaled(x: Expr, low: Expr, high: Expr, harmonic: Expr) -> Expr:
+        return Piecewise((x, x > 0), (2 * x / (1 / low + 1 / high), harmonic >= 1),
+                         ((low + high) * x / 2, True))  # fmt: skip
+
     return (
         Operation(
             name="rrelu",
@@ -281,10 +289,10 @@ def _rrelu() -> tuple[Operation, Operation]:
             notes="Draw the slopes as rng.uniform(1/8, 1/3, x.shape), anew for every call. The "
             "slope at 0 is the drawn one.",
             source=source,
-            example={"x": [-2, -1, 0, 1, 2], "slope": [0.25, 0.125, 0.25, 0.25, 0.25]},
+            example=FIVE | {"slope": [0.25, 0.125, 0.25, 0.25, 0.25]},
         ),
         activation("rrelu_evaluation", "Scale negative entries by the mean of the slopes that "
-                   "were drawn, as after training.", lambda x, low, high, mean: leaky(x, mean),
+                   "were drawn, as after training.", scaled,
                    lower, upper, mean,
                    notes="The mean is arithmetic in PyTorch. The paper draws divisors, and divides "
                    "by their mean in the end: that is the harmonic mean of the slopes.",
