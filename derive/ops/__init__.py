@@ -18,6 +18,7 @@ FAMILIES = (
     "pooling",
     "recurrent",
     "recurrent_networks",
+    "encoder_decoder",
 )
 
 

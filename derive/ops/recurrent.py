@@ -303,8 +303,8 @@ RECTIFIED = (
 MASKED = (
     "The mask says which units see which: mask[j,k] is 1 where unit j sees what unit k was a step "
     "ago. Feedback is direct on the diagonal (a unit sees itself), lateral beside it within a "
-    "layer, and indirect where a unit of a lower layer sees one of an upper layer; a layer sees the "
-    "one below it in the same way.",
+    "layer, and indirect where a unit of a lower layer sees one of an upper layer. A layer sees "
+    "the one below it in the same way.",
 )
 SIMPLE = "Run a simple recurrent network (Elman) over sequences"
 SIMPLE_STEP = "Run a simple recurrent network (Elman) for one step"

@@ -80,7 +80,7 @@ def states(arrays: Arrays, number: int, ending: str) -> Arrays:
     "name, merge",
     [
         *((f"{kind}_bidirectional", "concat") for kind in KINDS),
-        ("lstm_bidirectional_sum", "sum"),
+        *((f"{kind}_bidirectional_sum", "sum") for kind in KINDS),
         ("lstm_bidirectional_stack", "stack"),
     ],
 )
