@@ -52,7 +52,7 @@ def real(name: str, default: float, meaning: str, samples=(0.5, 2), **more) -> O
 
 def activation(
     name: str, summary: str, function: Callable[..., Expr], *options: Option, notes: str = "",
-    source: str = "", requires=(), example: Mapping[str, Any] = FIVE,
+    source: str = "", requires=(), aliases=(), example: Mapping[str, Any] = FIVE,
 ) -> Operation:  # fmt: skip
     """``y[n] = f(x[n])``; `function` takes the entry and the options' numbers."""
     x, y = tensor("x", N), tensor("y", N)
@@ -68,6 +68,7 @@ def activation(
         legend=ENTRY,
         notes=notes,
         source=source,
+        aliases=aliases,
         example=example,
     )
 
@@ -147,7 +148,7 @@ ELEMENTWISE = (
                lambda x, low, high: Max(low, Min(high, x)),
                real("min_val", -1, "least value", (-2, -0.5)),
                real("max_val", 1, "largest value"),
-               notes="The slope at both ends is 0."),
+               notes="The slope at both ends is 0.", aliases=("clip_by_value",)),
     activation("hardsigmoid", "Squash every entry to 0 .. 1 along straight lines.", hard_sigmoid,
                notes="The slope at both kinks, -3 and 3, is 0."),
     activation("hardswish", "Weigh every entry by its hard sigmoid.", hard_swish,
