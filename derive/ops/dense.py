@@ -1,6 +1,7 @@
 """Dense layers, and what stands around layers.
 
 linear        y[n,o] = bias[o] + Σ_i x[n,i]·weight[o,i]
+bilinear      y[n,o] = bias[o] + Σ_ij left[n,i]·weight[o,i,j]·right[n,j]
 embedding     y[n,d] = weight[indices[n], d]
 dropout       y[n] = x[n]·mask[n] / (1 − p)
 """
@@ -39,6 +40,27 @@ linear = Operation(
     source="Goodfellow, Bengio and Courville, Deep Learning, section 6.5",
     example={"x": [[1, 2]], "weight": [[3, -1], [0, 2], [1, 1]], "bias": [1, -1, 0]},
 )
+
+
+def _bilinear() -> Operation:
+    (J,) = sizes("J")
+    (j,) = axes("j", J)
+    left, right = tensor("x1", N, I), tensor("x2", N, J)
+    meeting = parameter("weight", O, I, J)
+    return Operation(
+        name="bilinear",
+        summary="Let two vectors meet in a matrix for each output, and add a bias.",
+        inputs=(left, right, meeting, bias),
+        outputs=(y,),
+        equations=(Eq(y[n, o], bias[o] + Sum(left[n, i] * meeting[o, i, j] * right[n, j], i, j)),),
+        legend={
+            "n": "pair of vectors (any leading axes)",
+            "i": "feature of the first",
+            "j": "feature of the second",
+            "o": "output feature",
+        },
+        example={"x1": [[1, 2]], "x2": [[3, 1]], "weight": [[[1, 0], [0, -1]]], "bias": [1]},
+    )
 
 
 def _embedding() -> Operation:
@@ -135,4 +157,12 @@ def _concatenate() -> Operation:
     )  # fmt: skip
 
 
-OPERATIONS = (linear, _embedding(), _flatten(), _dropout(), _add(), _concatenate())
+OPERATIONS = (
+    linear,
+    _bilinear(),
+    _embedding(),
+    _flatten(),
+    _dropout(),
+    _add(),
+    _concatenate(),
+)
