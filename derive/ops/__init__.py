@@ -21,6 +21,8 @@ FAMILIES = (
     "convolution",
     "pooling",
     "regions",
+    "images",
+    "attention",
     "recurrent",
     "recurrent_networks",
     "encoder_decoder",
