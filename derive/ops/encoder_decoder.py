@@ -58,7 +58,7 @@ def decoder(operation: Operation, name: str, summary: str) -> Operation:
         operation, "", T=count, I=O, y=h, lengths=lambda n: count,
         x=lambda t, n, i: fed[t - 1, n, i],
     )  # fmt: skip
-    last = {state.name for state in States(operation, 1).first}
+    last = {state.name for state in States(operation).first}
     given = sorted((start, *network.inputs, WEIGHT, BIAS), key=lambda tensor: tensor.name in last)
     return compose(
         name, summary, (network,),
@@ -80,7 +80,7 @@ def decoder(operation: Operation, name: str, summary: str) -> Operation:
 
 def encoder_decoder(operation: Operation, name: str, summary: str) -> Operation:
     """Two networks, of which the second one begins where the first one ends."""
-    states = States(operation, 1)
+    states = States(operation)
     kinds = [state.name.removesuffix("0") for state in states.first]
     between = {kind: tensor(f"{kind}_between", N, H) for kind in kinds}
     h, y = tensor("h_shown", T, N, H), tensor("y", T, N, O)
