@@ -116,7 +116,7 @@ def _multi_head_attention() -> Operation:
         for part, (name, at) in enumerate(zip(given, (l, s, s), strict=True))
     )
     mask, z, y = everything(N), tensor("z", N, many, L, E), tensor("y", L, N, O)
-    seen, equations = attention((n, h), *inner.values(), mask, e)
+    seen, equations = attention((n, h), inner["query"], inner["key"], inner["value"], mask, e)
     return Operation(
         name="multi_head_attention",
         summary="Let queries see values by several heads, each of which has projections of its own "

@@ -74,7 +74,8 @@ def _clip_by_norm() -> Operation:
         options=(most,),
         requires=((most[0] > 0, "max_norm must be above 0"),),
         legend=ENTRY,
-        notes="All entries together are the vector.",
+        notes="All entries together are the vector. PyTorch adds 1e-6 to the length before it "
+        "divides, so that a vector comes out a little shorter.",
         source="Pascanu, Mikolov and Bengio, On the difficulty of training recurrent neural "
         "networks, 2013",
         example={"x": [3, 4], "max_norm": 1},
