@@ -8,10 +8,10 @@ Names, options and shapes are PyTorch's.
 
 from collections.abc import Callable
 
-from sympy import Eq, Piecewise, Sum, sqrt
+from sympy import Eq, Sum
 
 from derive.language import Operation, Option, axes, compose, leading, option, part, sizes, tensor
-from derive.ops.normalization import normalize
+from derive.ops.normalization import normalize, root_of
 
 (D,) = sizes("D")
 M = leading("M")
@@ -38,7 +38,7 @@ def _pairwise_distance() -> Operation:
         equations=(
             Eq(apart[m, d], x1[m, d] - x2[m, d] + ADDED[0]),
             Eq(square[m], Sum(apart[m, d] ** 2, d)),
-            Eq(y[m], Piecewise((sqrt(square[m]), square[m] > 0), (0, True))),
+            Eq(y[m], root_of(square[m])),
         ),
         options=(ADDED,),
         legend=VECTORS,

@@ -10,7 +10,7 @@ Names, options and shapes are PyTorch's, or torchvision's.
 
 from sympy import Eq, Expr, Max, Piecewise, Sum, exp, log, oo
 
-from derive.language import Operation, Option, integers, option, softplus, tensor
+from derive.language import Operation, Option, Tensor, integers, option, softplus, tensor
 from derive.ops.losses import NOTHING, M, N, m, n, reduction
 
 ENTRY = {"m": "entry (any axes)", "l": "losses of the single entries"}
@@ -21,7 +21,9 @@ def real(name: str, default: float, samples, meaning: str, minimum: int | None =
     return option(name, default, integer=False, minimum=minimum, samples=samples, meaning=meaning)
 
 
-def of_entries(name: str, summary: str, inputs, equations, *options: Option, **more) -> Operation:
+def of_entries(
+    name: str, summary: str, inputs, equations, *options: Option, x: Tensor = x, **more
+) -> Operation:
     reduced = reduction(M)
     notes = f"{NOTHING} {more.pop('notes', '')}".strip()
     return Operation(
@@ -43,6 +45,7 @@ WITHOUT = "The term that depends on the target alone, log target!, is left out."
 
 def _poisson() -> tuple[Operation, Operation]:
     eps = real("eps", 1e-8, (0.1, 1), "what is added to a rate under the logarithm")
+    rate = x.like(interval=(0, oo))
     return (
         of_entries(
             "poisson_nll_loss", "Minus the logarithms of the probabilities of counts, by the "
@@ -53,8 +56,8 @@ def _poisson() -> tuple[Operation, Operation]:
         of_entries(
             "poisson_nll_loss_rates", "Minus the logarithms of the probabilities of counts, by "
             "their rates.",
-            (COUNTS,), (Eq(l[m], x[m] - COUNTS[m] * log(x[m] + eps[0])),), eps,
-            notes=WITHOUT, example={"x": [1, 2], "target": [2, 1]},
+            (COUNTS,), (Eq(l[m], rate[m] - COUNTS[m] * log(rate[m] + eps[0])),), eps,
+            x=rate, notes=WITHOUT, example={"x": [1, 2], "target": [2, 1]},
         ),
     )  # fmt: skip
 

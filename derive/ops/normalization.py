@@ -8,7 +8,7 @@ channel. Variances are those of a population; where there is nothing, means are 
 
 from dataclasses import dataclass
 
-from sympy import Eq, Expr, Max, Mul, Sum, floor, oo, sqrt
+from sympy import Eq, Expr, Max, Mul, Piecewise, Sum, floor, oo, sqrt
 
 from derive.language import (
     Access,
@@ -41,6 +41,13 @@ def eps(default: float) -> Option:
 
 
 EPS = eps(1e-5)
+
+
+def root_of(x: Expr) -> Expr:
+    """The root of what is not below 0; where that is 0, its slope is 0, and not infinite."""
+    return Piecewise((sqrt(x), x > 0), (0, True))
+
+
 VECTORS = {"n": "vector (any leading axes)", "h": "feature"}
 # Numbers of worked examples: two entries of either kind have a variance of 9/4.
 PAIRS, ALONE = [1, 1, 4, 4], {"eps": 0, "weight": [1], "bias": [0]}
@@ -222,16 +229,17 @@ def _normalize() -> Operation:
         "eps", 1e-12, integer=False, minimum=0, samples=(0.1, 1), meaning="least length that counts"
     )
     x, y = tensor("x", B, H), tensor("y", B, H)
-    square, scale = tensor("square", B), tensor("scale", B)
+    bound, square, length = tensor("bound"), tensor("square", B), tensor("length", B)
     return Operation(
         name="normalize",
         summary="Divide vectors by their length.",
         inputs=(x,),
         outputs=(y,),
         equations=(
-            Eq(square[b], Max(Sum(x[b, h] ** 2, h), least[0] ** 2)),
-            Eq(scale[b], 1 / sqrt(square[b])),
-            Eq(y[b, h], x[b, h] * scale[b]),
+            Eq(bound[()], least[0] ** 2),
+            Eq(square[b], Max(Sum(x[b, h] ** 2, h), bound[()])),
+            Eq(length[b], sqrt(square[b])),
+            Eq(y[b, h], x[b, h] / length[b]),
         ),
         options=(least,),
         requires=((least[0] > 0, "eps must be above 0"),),

@@ -155,7 +155,10 @@ def roi_pool() -> Operation:
                Maximum(Piecewise((tall[k, c, p, columns.entry], columns.within)), columns.tap)),
         ),
         options=(CELLS,),
-        legend={"k": "box", "c": "channel", "p,q": "cell", "u,v": "entry of a cell", "w": "column"},
+        legend={
+            "n": "image", "k": "box", "c": "channel", "p,q": "cell", "u,v": "entry of a cell",
+            "h": "row", "w": "column",
+        },
         notes="Box k is a part of image[k]: of the rows from rows[k,0] to rows[k,1] and of the "
         "columns from columns[k,0] to columns[k,1], these included.",
         source="Girshick, Fast R-CNN, 2015",
@@ -224,7 +227,10 @@ def roi_align() -> Operation:
             Eq(y[k, c, p, q], Sum(wide[k, c, h, q] * rows.weight[k, p, h], h)),
         ),
         options=(CELLS, SCALE, POINTS, ALIGNED),
-        legend={"k": "box", "c": "channel", "p,q": "cell", "i": "point of a cell", "h,w": "pixel"},
+        legend={
+            "n": "image", "k": "box", "c": "channel", "p,q": "cell", "i": "point of a cell",
+            "h,w": "pixel",
+        },
         notes="Box k is a part of image[k], from boxes[k,0] to boxes[k,2] along the width and from "
         "boxes[k,1] to boxes[k,3] along the height. A point between pixels is read from those "
         "around it, whose weights fall linearly; more than a pixel outside the image it is 0. "

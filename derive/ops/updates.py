@@ -8,9 +8,10 @@
 What a step has to remember comes in and goes out, and is 0 at first. Options have PyTorch's names.
 """
 
-from sympy import Eq, Expr, Max, Piecewise, Sum, sqrt
+from sympy import Eq, Expr, Max, Sum, sqrt
 
 from derive.language import Operation, Option, axes, leading, option, parameter, tensor
+from derive.ops.normalization import root_of
 
 M = leading("M")
 (m,) = axes("m", M)
@@ -37,13 +38,10 @@ def share(name: str, default: float, of: str) -> tuple[Option, tuple]:
 
 
 def moved(weight: Expr, direction: Expr, square: Expr) -> tuple[Eq, Eq]:
-    """The new weight, where the direction is divided by the root of a mean square.
-
-    Where that is 0, the slope of the root is 0, and not infinite.
-    """
+    """The new weight, where the direction is divided by the root of a mean square."""
     root = tensor("root", M)[m]
     return (
-        Eq(root, Piecewise((sqrt(square), square > 0), (0, True))),
+        Eq(root, root_of(square)),
         Eq(new, weight - direction / (root + EPS[0])),
     )
 
@@ -60,16 +58,18 @@ EXAMPLE = {"weight": [1, -2], "gradient": [0.5, 2], "lr": 0.5}
 
 def _clip_by_norm() -> Operation:
     most = real("max_norm", 1.0, "largest length that stays", (0.5, 2))
-    x, y, square, length = tensor("x", M), tensor("y", M), tensor("square"), tensor("length")
+    x, y = tensor("x", M), tensor("y", M)
+    bound, square, length = (tensor(name)[()] for name in ("bound", "square", "length"))
     return Operation(
         name="clip_by_norm",
         summary="Shorten a vector that is longer than a number to that length.",
         inputs=(x,),
         outputs=(y,),
         equations=(
-            Eq(square[()], Max(Sum(x[m] ** 2, m), most[0] ** 2)),
-            Eq(length[()], sqrt(square[()])),
-            Eq(y[m], x[m] * most[0] / length[()]),
+            Eq(bound, most[0] ** 2),
+            Eq(square, Max(Sum(x[m] ** 2, m), bound)),
+            Eq(length, sqrt(square)),
+            Eq(y[m], x[m] * most[0] / length),
         ),
         options=(most,),
         requires=((most[0] > 0, "max_norm must be above 0"),),
