@@ -245,7 +245,7 @@ def _crelu() -> Operation:
 
 def _maxout() -> Operation:
     pieces = option(
-        "pieces", 2, minimum=1, samples=(3, 1), meaning="entries of which one goes on",
+        "pieces", 2, minimum=2, samples=(3,), meaning="entries of which one goes on",
         essential=True,
     )  # fmt: skip
     (k,) = axes("k", pieces[0])

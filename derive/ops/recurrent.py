@@ -23,7 +23,6 @@ from derive.language import (
     relu,
     sigmoid,
     stop,
-    tensor,
 )
 from derive.language.scalars import BOUNDED
 from derive.ops.sequences import (
@@ -77,11 +76,11 @@ def elman(
     weight_ih, weight_hh, bias_ih, bias_hh = projections()
     # What has no bound might grow behind the end of a sequence; there it rests at 0 instead.
     rest = 0 if function in BOUNDED or over.single else over.shown(Integer(0), behind=LOW)
-    mask, masked_hh = integers("mask", H, H, below=2), tensor("masked_hh", H, H)
-    recurrent = masked_hh if masked else weight_hh
+    mask = integers("mask", H, H, below=2)
+    recurrent = mask[j, k] * weight_hh[j, k] if masked else weight_hh[j, k]
     seen = (
         Sum(weight_ih[j, i] * within, i)
-        + Sum(recurrent[j, k] * h.before(k), k)
+        + Sum(recurrent * h.before(k), k)
         + bias_ih[j]
         + bias_hh[j]
         + rest
@@ -89,7 +88,6 @@ def elman(
     cell = (*beginning, Eq(h.now[*at, j], function(seen)))
     inputs = (x, weight_ih, weight_hh, bias_ih, bias_hh)
     if masked:
-        cell = (Eq(masked_hh[j, k], mask[j, k] * weight_hh[j, k]), *cell)
         inputs = (*inputs[:3], mask, *inputs[3:])
     source = "Elman, Finding structure in time, Cognitive Science 14, 1990"
     if not output:

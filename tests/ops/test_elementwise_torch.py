@@ -37,7 +37,7 @@ def test_activations(name):
 def test_drawn_slopes_and_the_largest_of_a_few():
     x, slope = normal(3, 4), np.random.default_rng(0).uniform(1 / 8, 1 / 3, (3, 4))
     compare("rrelu", lambda x, slope: torch.where(x > 0, x, slope * x), {"x": x, "slope": slope})
-    for pieces in (1, 2, 3):
+    for pieces in (2, 3):
         compare("maxout", lambda x, pieces: x.unflatten(-1, (-1, pieces)).max(-1).values,
                 {"x": normal(3, 4, 12)}, {"pieces": pieces})  # fmt: skip
 
