@@ -28,8 +28,8 @@ from derive.language import (
     tensor,
 )
 
-L, E, V, I, O = sizes("L E V I O")
-S = size("S", minimum=1)
+L, V, I, O = sizes("L V I O")
+S, E = size("S", minimum=1), size("E", minimum=1)
 l, s, e, v, i, o = axes("l s e v i o", L, S, E, V, I, O)
 CAUSAL = flag("is_causal", meaning="let no query look at keys behind its own place")
 LEGEND = {"l": "query", "s": "key", "e": "feature", "p": "how much of each key a query sees"}
