@@ -28,9 +28,9 @@ from derive.language import (
     tensor,
 )
 
-L, V, I, O = sizes("L V I O")
+L, V, I, F = sizes("L V I F")
 S, E = size("S", minimum=1), size("E", minimum=1)
-l, s, e, v, i, o = axes("l s e v i o", L, S, E, V, I, O)
+l, s, e, v, i, f = axes("l s e v i f", L, S, E, V, I, F)
 CAUSAL = flag("is_causal", meaning="let no query look at keys behind its own place")
 LEGEND = {"l": "query", "s": "key", "e": "feature", "p": "how much of each key a query sees"}
 NOTES = (
@@ -106,8 +106,8 @@ def _multi_head_attention() -> Operation:
     inner = {name: tensor(f"{name}_heads", N, many, extent, E) for name, extent in shapes.items()}
     weight_in = parameter("in_proj_weight", (3, many, E), I)
     bias_in = parameter("in_proj_bias", (3, many, E), optional=True)
-    weight_out = parameter("out_proj_weight", O, (many, E))
-    bias_out = parameter("out_proj_bias", O, optional=True)
+    weight_out = parameter("out_proj_weight", F, (many, E))
+    bias_out = parameter("out_proj_bias", F, optional=True)
     projected = tuple(
         Eq(
             inner[name][n, h, at, e],
@@ -115,7 +115,7 @@ def _multi_head_attention() -> Operation:
         )
         for part, (name, at) in enumerate(zip(given, (l, s, s), strict=True))
     )
-    mask, z, y = everything(N), tensor("z", N, many, L, E), tensor("y", L, N, O)
+    mask, z, y = everything(N), tensor("z", N, many, L, E), tensor("y", L, N, F)
     seen, equations = attention((n, h), inner["query"], inner["key"], inner["value"], mask, e)
     return Operation(
         name="multi_head_attention",
@@ -128,10 +128,10 @@ def _multi_head_attention() -> Operation:
             *projected,
             *equations,
             Eq(z[n, h, l, e], seen),
-            Eq(y[l, n, o], Sum(weight_out[o, (h, e)] * z[n, h, l, e], h, e) + bias_out[o]),
+            Eq(y[l, n, f], Sum(weight_out[f, (h, e)] * z[n, h, l, e], h, e) + bias_out[f]),
         ),
         legend={"n": "sequence", "h": "head", **LEGEND, "i": "input feature",
-                "o": "output feature"},
+                "f": "output feature"},
         notes="Sequences are laid out as (place, batch, features). " + NOTES,
         source=SOURCE,
     )  # fmt: skip
