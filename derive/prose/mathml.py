@@ -61,6 +61,8 @@ class MathML(Typeset):
     def derivative(self, sign: str, of: str, by: str) -> str:
         d = '<mi mathvariant="normal">d</mi>' if sign == "d" else "<mi>∂</mi>"
         over = f"<msup>{d}<mo>+</mo></msup>" if sign == "∂⁺" else d
+        if width(by) > _LONG:
+            return f"{over}{of}{_SLASH}{BREAK}{d}{by}"
         if width(of) > _LONG:
             return f'<mfrac>{over}{_one(d + by)}</mfrac><mspace width="0.17em"/>{BREAK}{of}'
         return f"<mfrac>{_one(over + of)}{_one(d + by)}</mfrac>"
