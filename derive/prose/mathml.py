@@ -23,6 +23,7 @@ _NUMBERS = {sympy.pi: "π", sympy.E: "e", sympy.oo: "∞"}
 _AROUND = {sympy.floor: "⌊⌋", sympy.ceiling: "⌈⌉"}
 _TALL = ("<mfrac", "<munder", "<mtable")
 _LONG = 28  # letters that leave no room for others
+_WIDE = 40  # ... of a left side, below which right sides would have no room
 _BESIDE = 26  # ... and that leave some, as of a case and its condition
 _SLASH = '<mo lspace="0.1em" rspace="0.1em">/</mo>'
 _BAR = '<mo stretchy="false">¯</mo>'
@@ -240,7 +241,8 @@ def _row(row: Row) -> str:
         *others, last = row.conditions or ("",)
         found = " ".join(whole(c) for c in (*(other + COMMA for other in others), last) if c)
         text += f'<div class="where">{row.words} {found}</div>'
-    return f'<div class="equation">{text}</div>'
+    long = " long" * (width(row.left) > _WIDE)
+    return f'<div class="equation{long}">{text}</div>'
 
 
 def _letters(word: str) -> str:
