@@ -98,9 +98,12 @@ def adjoint(system: System, wrt: Iterable[Tensor] | None = None) -> Adjoint:
     return Adjoint(full, system, bars, tuple(statements))
 
 
-def tangent(system: System) -> System:
-    """Forward mode, as a system again: its outputs are the tangents of the primal outputs."""
-    active = _depending_on(system, system.inputs)
+def tangent(system: System, wrt: Iterable[Tensor] | None = None) -> System:
+    """Forward mode, as a system again: its outputs are the tangents of the primal outputs.
+
+    The inputs of `wrt` move, by default every one of real numbers; the others are constant.
+    """
+    active = _depending_on(system, tuple(system.inputs if wrt is None else wrt))
     system = with_selections(system, active)
     dots = _companions(system, active, "dot")
     statements = []

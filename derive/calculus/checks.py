@@ -130,7 +130,7 @@ def _shape(tensor: Tensor) -> str:
 
 def _derived(name: str) -> set[str]:
     """What derivations and generated modules call things that belong to a tensor or a size."""
-    return {f"{name}_bar", f"{name}_kept", f"{name}_bar_kept", f"{name}_axes"}
+    return {f"{name}_kept", f"{name}_axes"}
 
 
 def check_equations(operation: Operation) -> None:
@@ -189,8 +189,8 @@ def check_equations(operation: Operation) -> None:
         _check_equation(operation, equation, known, settings)
 
 
-def _check_read(operation: Operation) -> None:
-    """Every input reaches an output: by its entries, or by the size of an axis."""
+def unread(operation: Operation) -> tuple[Tensor, ...]:
+    """The inputs that reach no output, neither by their entries nor by the size of an axis."""
     equations = equations_of(operation)
     needed = set(operation.outputs)
     before: set[Tensor] = set()
@@ -202,14 +202,12 @@ def _check_read(operation: Operation) -> None:
     read = [t for t in operation.inputs if t in needed and t.required]
     told = {s for tensor in read for extent in tensor.shape for s in extent.atoms(Size)}
     asked = {s for e in equations if e.left.tensor in needed for s in symbols_of(e)} - told
-    for tensor in (t for t in operation.inputs if t not in needed):
+
+    def tells(tensor: Tensor) -> bool:
         own = {s for extent in tensor.shape for s in extent.atoms(Size)}
-        if not (tensor.required and own & asked):
-            raise DefinitionError(
-                operation.name,
-                f"no output depends on the input {tensor.name}",
-                remedy="Remove it from inputs=, or read it in an equation.",
-            )
+        return tensor.required and bool(own & asked)
+
+    return tuple(t for t in operation.inputs if t not in needed and not tells(t))
 
 
 def _check_equation(
@@ -422,7 +420,12 @@ def check_system(operation: Operation, system: System) -> None:
         check_powers(operation, statement)
     check_integers(operation, system)
     _check_once(operation)
-    _check_read(operation)
+    for tensor in unread(operation):
+        raise DefinitionError(
+            operation.name,
+            f"no output depends on the input {tensor.name}",
+            remedy="Remove it from inputs=, or read it in an equation.",
+        )
 
 
 def _check_one_term(operation: Operation, equation: Equation, cases: Piecewise) -> None:
