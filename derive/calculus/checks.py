@@ -103,13 +103,13 @@ def check_names(operation: Operation) -> None:
                     remedy="Choose another name.",
                 )
     for tensor in operation.inputs:
-        packs = [e for e in tensor.shape if isinstance(e, Size) and e.packed]
-        if len(packs) > 1 or any(e.kept for e in packs):
+        packs = [e for e in tensor.shape if isinstance(e, Size) and e.packed and not e.kept]
+        if len(packs) > 1:
             raise DefinitionError(
                 operation.name,
                 f"the shape of {tensor.name} does not tell where the axes "
                 f"{', '.join(map(str, packs))} begin and end",
-                remedy="One axis of an input can be made by leading(...), and none by kept(...).",
+                remedy="One axis of an input can be made by leading(...).",
             )
     seen_optional = None
     for tensor in operation.inputs:
@@ -199,13 +199,13 @@ def unread(operation: Operation) -> tuple[Tensor, ...]:
         for equation in equations:
             if equation.left.tensor in needed:
                 needed |= {access.tensor for access in every_access(equation)}
-    read = [t for t in operation.inputs if t in needed and t.required]
+    read = [t for t in operation.inputs if t in needed and t.tells_sizes]
     told = {s for tensor in read for extent in tensor.shape for s in extent.atoms(Size)}
     asked = {s for e in equations if e.left.tensor in needed for s in symbols_of(e)} - told
 
     def tells(tensor: Tensor) -> bool:
         own = {s for extent in tensor.shape for s in extent.atoms(Size)}
-        return tensor.required and bool(own & asked)
+        return tensor.tells_sizes and bool(own & asked)
 
     return tuple(t for t in operation.inputs if t not in needed and not tells(t))
 
