@@ -431,7 +431,8 @@ def check_system(operation: Operation, system: System) -> None:
 def _check_one_term(operation: Operation, equation: Equation, cases: Piecewise) -> None:
     """Cases that data decide are one term, which goes with what is left out: the slope of a case
     that does not read it would stay."""
-    read = [{a.tensor for a in entries_in(piece) if a.tensor.optional} for piece, _ in cases.args]
+    pieces = [piece for piece, _ in cases.args if piece != 0]  # a term that is dropped is 0, too
+    read = [{a.tensor for a in entries_in(piece) if a.tensor.optional} for piece in pieces]
     if some := sorted(set.union(*read) - set.intersection(*read), key=str):
         raise _error(
             operation,
