@@ -1,8 +1,8 @@
 """From an equation to a derivation, a NumPy module, and checks that the two agree.
 
-The words of a definition (`Operation`, `tensor`, `axes`, ...), `compile`, `gradient`, `tangent` and
-`audit` are imported on first use, so that the command starts without SymPy; ``from derive import *``
-imports them all.
+The words of a definition (`Operation`, `tensor`, `axes`, ...) and what is done with it (`compile`,
+`gradient`, `tangent`, `audit`) are imported on first use, so that the command starts without SymPy;
+``from derive import *`` imports them all.
 """
 
 from importlib import import_module

@@ -484,14 +484,14 @@ def _check_once(operation: Operation) -> None:
     tried: list[dict[Symbol, sympy.Integer]] = []
     for tensor in dict.fromkeys(e.left.tensor for e in equations):
         own = [e for e in equations if e.left.tensor == tensor]
-        if any(e.scatter for e in own) or (len(own) == 1 and _one_to_one(own[0].left)):
+        if any(e.scatter for e in own) or (len(own) == 1 and one_to_one(own[0].left)):
             continue
         tried = tried or list(itertools.islice(samples(operation), 6))
         for values in tried:
             _check_once_for(operation, tensor, own, values)
 
 
-def _one_to_one(access: Access) -> bool:
+def one_to_one(access: Access) -> bool:
     """Whether the indices are distinct axes, each over its whole dimension."""
     bare = [affine(i).bare for i in access.index]
     whole = all(

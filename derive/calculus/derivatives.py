@@ -15,13 +15,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import sympy
-from sympy import And, Expr, Mod, Piecewise, Sum
+from sympy import Add, And, Expr, Mod, Piecewise, Sum
 from sympy.logic.boolalg import Boolean
 
 from derive.calculus.adjoint import adjoint
 from derive.calculus.adjoint import tangent as tangent_of
 from derive.calculus.affine import axes_in
-from derive.calculus.checks import check, check_system, unread
+from derive.calculus.checks import check, check_system, one_to_one, unread
 from derive.calculus.lift import lifted, outputs_apart
 from derive.calculus.selection import reduced
 from derive.calculus.statements import Guard, Statement, System
@@ -235,7 +235,8 @@ def _equations(system: System) -> Iterator[Equation]:
         extrema.setdefault(_extremum(statement), []).append(statement)
     for statement in system.statements:
         if statement.op == "add":
-            yield _scatter(statement, system.order)
+            alone = len(system.writing(statement.target.tensor)) == 1
+            yield _sum(statement, alone and one_to_one(statement.target), system.order)
         elif (cases := extrema.pop(_extremum(statement), None)) is not None:
             yield _largest(cases, system.order)
 
@@ -244,14 +245,18 @@ def _extremum(statement: Statement) -> tuple:
     return statement.op, statement.target, statement.domain
 
 
-def _scatter(statement: Statement, order: Order) -> Equation:
-    """``target += value``; an index that neither of them names is summed aloud."""
+def _sum(statement: Statement, whole: bool, order: Order) -> Equation:
+    """``target = Σ value`` if that is the whole of it, or else ``target += value``.
+
+    A scatter sums over what stands on its right alone, but for an index that nothing names.
+    """
     value = _noted(statement.value, order)
     if statement.where:
         value = Piecewise((value, _condition(statement.where)), (0, True))
-    named = axes_in((*statement.target.index, value))
-    unnamed = [axis for axis in statement.domain if axis not in named]
-    return Equation(statement.target, Sum(value, *unnamed) if unnamed else value, scatter=True)
+    whole &= not isinstance(statement.value, Add)  # whose terms would be summed one by one
+    named = axes_in((*statement.target.index, *(() if whole else (value,))))
+    summed = [axis for axis in statement.domain if axis not in named]
+    return Equation(statement.target, Sum(value, *summed) if summed else value, scatter=not whole)
 
 
 def _largest(cases: Sequence[Statement], order: Order) -> Equation:
