@@ -122,7 +122,7 @@ def tangent(system: System, wrt: Iterable[Tensor] | None = None) -> System:
                     statements.append(Statement(statement.domain, target, value, statement.where))
     arriving = tuple(dots[t] for t in system.inputs if t in dots)
     outputs = tuple(dots[t] for t in system.outputs if t in dots)
-    statements = (*system.statements, *distinct(statements))
+    statements = (*system.statements, *_prune(distinct(statements), outputs))
     return System((*system.inputs, *arriving), outputs, statements, system.order)
 
 

@@ -163,10 +163,8 @@ def _check_moving(operation: Operation, asked: Sequence[Tensor], moving: Sequenc
         by = f"by {_listed(still)}" if still else "by every input"
         raise DefinitionError(
             operation.name,
-            f"its derivative {by} is 0 wherever it has one, so there is nothing to compute",
-            remedy=f"Leave it out of wrt: there is a derivative by {_listed(moving)}."
-            if moving
-            else "Differentiate something that is no constant, or linear only in pieces.",
+            f"its derivative {by} is 0 wherever there is one, so there is nothing to compute",
+            remedy="Name inputs on which the outputs depend otherwise than in steps.",
         )
 
 

@@ -12,16 +12,28 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sympy import Eq, exp
+from sympy import Eq, Sum, exp, tanh
 
 import derive
-from derive.language import Operation, axis, size, tensor
+from derive.errors import DefinitionError
+from derive.language import (
+    Operation,
+    axes,
+    axis,
+    compose,
+    option,
+    parameter,
+    part,
+    size,
+    sizes,
+    tensor,
+)
 from derive.verification.arithmetic import FIELD, NUMBERS
 from derive.verification.cases import Case
 from derive.verification.exact import leaves, like
 from derive.verification.field import Element, as_elements, random_elements, seam
 from derive.verification.reference import as_written, evaluate
-from tests.cases import SUBJECTS, Subject
+from tests.cases import SUBJECT, SUBJECTS, Subject
 
 SAMPLE = {
     "linear", "embedding", "concatenate",
@@ -234,3 +246,92 @@ def test_third_derivatives_are_operations_too():
         given = {t.name: at if t.name == "x" else ones for t in operation.inputs}
         found = derive.compile(operation).apply(**given)
         np.testing.assert_allclose(found, 8 * np.exp(2 * at))
+
+
+@pytest.mark.parametrize("way", ["gtg", "tgg", "gg"])
+def test_a_derivative_may_be_a_part(way):
+    """The penalty Σ ‖∂e/∂x‖² of e = Σ tanh(w·x), and its gradient by w, are operations."""
+    N, I = sizes("N I")
+    n, i = axes("n i", N, I)
+    x, w, e = tensor("x", N, I), parameter("w", I), tensor("e", N)
+    energy = Operation("energy", "E.", (x, w), (e,), (Eq(e[n], tanh(Sum(w[i] * x[n, i], i))),))
+    one, penalty = tensor("one", N), tensor("penalty")
+    slope = part(derive.gradient(energy, ["x"]), "", x=x, w=w, e_bar=one)
+    square = Sum(slope["x_bar"][n, i] ** 2, n, i)
+    equations = (Eq(one[n], 1), Eq(penalty[()], square))
+    whole = compose(
+        "penalty", "P.", (slope,), inputs=(x, w), outputs=(penalty,), equations=equations
+    )
+    rng = np.random.default_rng(8)
+    at, weight, step = rng.standard_normal((4, 3)), rng.standard_normal(3), 1e-6
+    module = derive.compile(whole)
+
+    def value(weight: np.ndarray) -> float:
+        return float((((1 - np.tanh(at @ weight) ** 2)[:, None] * weight) ** 2).sum())
+
+    value_found, residuals = module.forward(at, weight)
+    assert abs(value_found - value(weight)) < 1e-12
+    by_hand = [
+        (value(weight + step * u) - value(weight - step * u)) / (2 * step) for u in np.eye(3)
+    ]
+    np.testing.assert_allclose(module.backward(np.array(1.0), residuals).w, by_hand, rtol=1e-6)
+    operation = whole
+    for letter in way:
+        operation = (derive.tangent if letter == "t" else derive.gradient)(operation)
+    derive.compile(operation)
+
+
+def test_what_carries_over():
+    """Options, what is required, the meaning of indices, names of rows; integers, and what may be
+    left out with its direction."""
+    lstm, pool = operation_of("lstm"), operation_of("embedding")
+    gradient, along = derive.gradient(lstm), derive.tangent(lstm)
+    assert gradient.rows == lstm.rows and gradient.legend == lstm.legend
+    assert gradient.options == lstm.options and gradient.requires == lstm.requires
+    spare = {t.name for t in along.inputs if not t.required}
+    assert {"h0", "h0_dot", "bias_ih_dot", "lengths"} <= spare and "x_dot" not in spare
+    assert [t.name for t in derive.gradient(pool).inputs] == ["weight", "indices", "y_bar"]
+    named = derive.gradient(lstm, ["x"], name="lstm_by_x")
+    assert named.name == "lstm_by_x" and [t.name for t in named.outputs] == ["x_bar"]
+
+
+def operation_of(name: str) -> Operation:
+    return SUBJECT[name].operation
+
+
+REFUSED = [
+    (
+        lambda: derive.gradient(operation_of("linear"), ["z"]),
+        "linear: wrt names z, which is no input",
+    ),
+    (lambda: derive.gradient(operation_of("linear"), []), "wrt names no input"),
+    (
+        lambda: derive.tangent(operation_of("embedding"), ["indices"]),
+        "indices, which holds integers",
+    ),
+    (lambda: derive.tangent(derive.gradient(operation_of("relu")), ["x"]), "by x is 0 wherever"),
+    (
+        lambda: derive.tangent(derive.gradient(operation_of("max_pool1d")), ["x"]),
+        "by x is 0 wherever",
+    ),
+    (lambda: derive.gradient(derive.gradient(operation_of("linear"), ["x"]), ["x"]), "no input"),
+]
+
+
+@pytest.mark.parametrize("made, message", REFUSED)
+def test_what_has_no_derivative_is_refused(made, message):
+    with pytest.raises(DefinitionError, match=message):
+        made()
+
+
+def test_a_condition_on_a_real_setting_is_differentiated():
+    """The slope of x**p has a case for p = 0, and the second one, too."""
+    N = size("N")
+    n, x, y = axis("n", N), tensor("x", N, interval=(0, 9)), tensor("y", N)
+    power = option("p", 2, integer=False, samples=(1, 0, 3))
+    raised = Operation("raised", "R.", (x,), (y,), (Eq(y[n], x[n] ** power[0]),), (power,))
+    second = derive.compile(derive.tangent(derive.gradient(raised)))
+    at, one, zero = np.array([0.0, 2.0]), np.ones(2), np.zeros(2)
+    for p, expected in ((0, [0, 0]), (1, [0, 0]), (3, [0, 12])):
+        found = second.apply(at, one, one, zero, p=p)
+        np.testing.assert_allclose(found, expected)
