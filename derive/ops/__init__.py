@@ -13,11 +13,19 @@ FAMILIES = (
     "dense",
     "activations",
     "normalization",
+    "distances",
     "losses",
+    "margins",
+    "likelihoods",
+    "updates",
     "convolution",
     "pooling",
+    "regions",
+    "images",
+    "attention",
     "recurrent",
     "recurrent_networks",
+    "encoder_decoder",
 )
 
 

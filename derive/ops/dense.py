@@ -1,11 +1,13 @@
 """Dense layers, and what stands around layers.
 
 linear        y[n,o] = bias[o] + Σ_i x[n,i]·weight[o,i]
+bilinear      y[n,o] = bias[o] + Σ_ij left[n,i]·weight[o,i,j]·right[n,j]
 embedding     y[n,d] = weight[indices[n], d]
+embedding_bag y[b,d] = Σ_l weight[indices[b,l], d] / L
 dropout       y[n] = x[n]·mask[n] / (1 − p)
 """
 
-from sympy import Eq, Piecewise, Sum
+from sympy import Eq, Max, Piecewise, Sum
 
 from derive.language import (
     Operation,
@@ -41,15 +43,38 @@ linear = Operation(
 )
 
 
+def _bilinear() -> Operation:
+    (J,) = sizes("J")
+    (j,) = axes("j", J)
+    left, right = tensor("x1", N, I), tensor("x2", N, J)
+    meeting = parameter("weight", O, I, J)
+    return Operation(
+        name="bilinear",
+        summary="Let two vectors meet in a matrix for each output, and add a bias.",
+        inputs=(left, right, meeting, bias),
+        outputs=(y,),
+        equations=(Eq(y[n, o], bias[o] + Sum(left[n, i] * meeting[o, i, j] * right[n, j], i, j)),),
+        legend={
+            "n": "pair of vectors (any leading axes)",
+            "i": "feature of the first",
+            "j": "feature of the second",
+            "o": "output feature",
+        },
+        example={"x1": [[1, 2]], "x2": [[3, 1]], "weight": [[[1, 0], [0, -1]]], "bias": [1]},
+    )
+
+
+PADDING = option(
+    "padding_idx", "none", minimum=0, samples=(0, 1), spellings={"none": (-1,)},
+    meaning="row that gets no gradient",
+)  # fmt: skip
+
+
 def _embedding() -> Operation:
     V, D = sizes("V D")
     (d,) = axes("d", D)
     table, index = parameter("weight", V, D), integers("indices", N, below=V)
     rows = tensor("y", N, D)
-    padding = option(
-        "padding_idx", "none", minimum=0, samples=(0, 1), spellings={"none": (-1,)},
-        meaning="row that gets no gradient",
-    )  # fmt: skip
     # One condition on integers is one scatter; "another number" would be two, below and above.
     learns, row = integers("learns", N, below=2), table[index[n], d]
     return Operation(
@@ -58,13 +83,43 @@ def _embedding() -> Operation:
         inputs=(table, index),
         outputs=(rows,),
         equations=(
-            Eq(learns[n], Piecewise((0, Eq(index[n], padding[0])), (1, True))),
+            Eq(learns[n], Piecewise((0, Eq(index[n], PADDING[0])), (1, True))),
             Eq(rows[n, d], Piecewise((row, learns[n] >= 1), (stop(row), True))),
         ),
-        options=(padding,),
+        options=(PADDING,),
         legend={"n": "entry of indices (any axes)", "v": "row of the table", "d": "feature"},
         source="Bengio et al., A neural probabilistic language model, JMLR 3, 2003",
         example={"weight": [[1, 2], [3, 4], [5, 6]], "indices": [2, 0, 2]},
+    )
+
+
+def _embedding_bag() -> Operation:
+    B, L, V, D = sizes("B L V D")
+    b, l, d = axes("b l d", B, L, D)
+    table, index = parameter("weight", V, D), integers("indices", B, L, below=V)
+    share, total = tensor("per_sample_weights", B, L, default=1), tensor("y", B, D)
+    mode = option(
+        "mode", "mean", numeric=False, spellings={"mean": (1,), "sum": (0,)},
+        meaning="what is made of the rows of a bag",
+    )  # fmt: skip
+    counts, divisor = integers("counts", B, L, below=2), integers("divisor", B)
+    number, counted = integers("number", B), counts[b, l] >= 1
+    row = Piecewise((share[b, l] * table[index[b, l], d], counted), (0, True))
+    return Operation(
+        name="embedding_bag",
+        summary="Look rows of a table up, and add those of a bag, or take their mean.",
+        inputs=(table, index, share),
+        outputs=(total,),
+        equations=(
+            Eq(counts[b, l], Piecewise((0, Eq(index[b, l], PADDING[0])), (1, True))),
+            Eq(number[b], Sum(counts[b, l], l)),
+            Eq(divisor[b], Piecewise((Max(1, number[b]), mode[0] >= 1), (1, True))),
+            Eq(total[b, d], Sum(row, l) / divisor[b]),
+        ),
+        options=(mode, PADDING),
+        legend={"b": "bag", "l": "entry of a bag", "v": "row of the table", "d": "feature"},
+        notes="The row padding_idx counts nowhere. Of nothing, the sum and the mean are 0.",
+        example={"weight": [[1, 2], [3, 4], [5, 6]], "indices": [[2, 0], [1, 1]]},
     )
 
 
@@ -135,4 +190,13 @@ def _concatenate() -> Operation:
     )  # fmt: skip
 
 
-OPERATIONS = (linear, _embedding(), _flatten(), _dropout(), _add(), _concatenate())
+OPERATIONS = (
+    linear,
+    _bilinear(),
+    _embedding(),
+    _embedding_bag(),
+    _flatten(),
+    _dropout(),
+    _add(),
+    _concatenate(),
+)

@@ -8,7 +8,7 @@ channel. Variances are those of a population; where there is nothing, means are 
 
 from dataclasses import dataclass
 
-from sympy import Eq, Expr, Max, Mul, Sum, oo, sqrt
+from sympy import Eq, Expr, Max, Mul, Piecewise, Sum, floor, oo, sqrt
 
 from derive.language import (
     Access,
@@ -41,6 +41,13 @@ def eps(default: float) -> Option:
 
 
 EPS = eps(1e-5)
+
+
+def root_of(x: Expr) -> Expr:
+    """The root of what is not below 0; where that is 0, its slope is 0, and not infinite."""
+    return Piecewise((sqrt(x), x > 0), (0, True))
+
+
 VECTORS = {"n": "vector (any leading axes)", "h": "feature"}
 # Numbers of worked examples: two entries of either kind have a variance of 9/4.
 PAIRS, ALONE = [1, 1, 4, 4], {"eps": 0, "weight": [1], "bias": [0]}
@@ -217,6 +224,69 @@ def _instance_norm() -> Operation:
     )  # fmt: skip
 
 
+def _normalize() -> Operation:
+    least = option(
+        "eps", 1e-12, integer=False, minimum=0, samples=(0.1, 1), meaning="least length that counts"
+    )
+    x, y = tensor("x", B, H), tensor("y", B, H)
+    bound, square, length = tensor("bound"), tensor("square", B), tensor("length", B)
+    return Operation(
+        name="normalize",
+        summary="Divide vectors by their length.",
+        inputs=(x,),
+        outputs=(y,),
+        equations=(
+            Eq(bound[()], least[0] ** 2),
+            Eq(square[b], Max(Sum(x[b, h] ** 2, h), bound[()])),
+            Eq(length[b], sqrt(square[b])),
+            Eq(y[b, h], x[b, h] / length[b]),
+        ),
+        options=(least,),
+        requires=((least[0] > 0, "eps must be above 0"),),
+        legend=VECTORS,
+        notes="A vector that is shorter than eps is divided by eps.",
+        example={"x": [[3, 4]], "eps": 1},
+    )
+
+
+def _local_response_norm() -> Operation:
+    width = option(
+        "size", 5, minimum=1, samples=(2, 3), meaning="channels that count, beside each other",
+        essential=True,
+    )  # fmt: skip
+    alpha, beta, k = (
+        option(name, default, integer=False, minimum=0, samples=samples, meaning=meaning,
+               essential=True)
+        for name, default, samples, meaning in (
+            ("alpha", 1e-4, (0.5, 2), "factor of the mean square"),
+            ("beta", 0.75, (0.5, 1), "power of the divisor"),
+            ("k", 1.0, (2, 0.5), "what is added to the mean square"),
+        )
+    )  # fmt: skip
+    (u,) = axes("u", width[0])
+    x = tensor("x", N, C, M, outside=0)
+    total, base, y = (tensor(name, N, C, M) for name in ("total", "base", "y"))
+    return Operation(
+        name="local_response_norm",
+        summary="Divide each channel by a power of the mean square of those beside it.",
+        inputs=(x,),
+        outputs=(y,),
+        equations=(
+            Eq(total[n, c, m], Sum(x[n, c + u - floor(width[0] / 2), m] ** 2, u)),
+            Eq(base[n, c, m], k[0] + alpha[0] * total[n, c, m] / width[0]),
+            Eq(y[n, c, m], x[n, c, m] * base[n, c, m] ** (-beta[0])),
+        ),
+        options=(width, alpha, beta, k),
+        requires=((k[0] > 0, "k must be above 0"),),
+        legend=IMAGES | {"u": "channel beside another one"},
+        notes="Before the first channel and behind the last one there are zeros.",
+        source="Krizhevsky, Sutskever and Hinton, ImageNet classification with deep convolutional "
+        "neural networks, 2012",
+        example={"x": [[[1], [2], [3]]], "size": 3, "alpha": 1, "beta": 1, "k": 1},
+    )  # fmt: skip
+
+
+normalize = _normalize()
 OPERATIONS = (
     _batch_norm(),
     _batch_norm_evaluation(),
@@ -224,4 +294,6 @@ OPERATIONS = (
     _group_norm(),
     _instance_norm(),
     _rms_norm(),
+    _local_response_norm(),
+    normalize,
 )

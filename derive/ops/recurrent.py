@@ -18,6 +18,7 @@ from derive.language import (
     Operation,
     Tensor,
     axis,
+    integers,
     option,
     parameter,
     relu,
@@ -86,26 +87,36 @@ def projections(gates: int | None = None, unit: Axis = j) -> tuple[Tensor, Tenso
 
 
 def elman(
-    name: str, function, summary: str, over: Places = SEQUENCES, output="", notes=()
+    name: str, function, summary: str, over: Places = SEQUENCES, output="", notes=(), masked=False
 ) -> Operation:
-    """The simple recurrent network with any elementwise function, and any layer behind it."""
+    """The simple recurrent network with any elementwise function, and any layer behind it.
+
+    If `masked`, integers say which units see which.
+    """
     at, x, h = over.at, over.given("x", I), over.state("h")
     within, beginning = over.within(x, i)
     weight_ih, weight_hh, bias_ih, bias_hh = projections()
     # What has no bound might grow behind the end of a sequence; there it rests at 0 instead.
     rest = 0 if function in BOUNDED or over.single else over.shown(Integer(0), behind=LOW)
+    mask = integers("mask", H, H, below=2)
+    recurrent = mask[j, k] * weight_hh[j, k] if masked else weight_hh[j, k]
     seen = (
         Sum(weight_ih[j, i] * within, i)
-        + Sum(weight_hh[j, k] * h.before(k), k)
+        + Sum(recurrent * h.before(k), k)
         + bias_ih[j]
         + bias_hh[j]
         + rest
     )
     cell = (*beginning, Eq(h.now[*at, j], function(seen)))
     inputs = (x, weight_ih, weight_hh, bias_ih, bias_hh)
+    if masked:
+        inputs = (*inputs[:3], mask, *inputs[3:])
     source = "Elman, Finding structure in time, Cognitive Science 14, 1990"
     if not output:
         example = {} if over.once else over.numbers([1], [0.5])
+        if masked:
+            weights = {"weight_ih": [[1], [0]], "weight_hh": [[0.5, 1], [1, 0.5]]}
+            example |= weights | {"mask": [[1, 0], [1, 0]]}
         return over.operation(
             name,
             summary,
@@ -320,6 +331,12 @@ RECTIFIED = (
     "With weight_hh the identity and biases 0 at first, this is the IRNN of Le, Jaitly and Hinton "
     "(A simple way to initialize recurrent networks of rectified linear units, 2015).",
 )
+MASKED = (
+    "The mask says which units see which: mask[j,k] is 1 where unit j sees what unit k was a step "
+    "ago. Feedback is direct on the diagonal (a unit sees itself), lateral beside it within a "
+    "layer, and indirect where a unit of a lower layer sees one of an upper layer. A layer sees "
+    "the one below it in the same way.",
+)
 SIMPLE = "Run a simple recurrent network (Elman) over sequences"
 SIMPLE_STEP = "Run a simple recurrent network (Elman) for one step"
 
@@ -335,6 +352,8 @@ OPERATIONS = (
     elman("rnn_batch_first", tanh, f"{SIMPLE}, with tanh and the batch first.", BY_BATCH),
     elman("rnn_truncated", tanh, f"{SIMPLE}, with tanh, and cut its gradients every few steps.",
           TRUNCATED),
+    elman("rnn_masked", tanh, f"{SIMPLE}, with tanh and a mask on the recurrent weights.",
+          notes=MASKED, masked=True),
     elman("rnn_cell", tanh, f"{SIMPLE_STEP}, with tanh.", STEP),
     elman("rnn_relu_cell", relu, f"{SIMPLE_STEP}, with ReLU.", STEP, notes=RECTIFIED),
     lstm("lstm", "Run a long short-term memory over sequences: with forget gates and without "

@@ -259,7 +259,9 @@ def check_routed(operation: Operation, step: Step, form: Routed, case: Case) -> 
     values = arrays | evaluate(System(system.inputs, asked, system.statements), arrays, numbers)
     source, copy = values[origin.name], values[copied.name]
     where = {abs(source[place]): place for place in points(*source.shape)}
-    assert len(where) == source.size
+    if len(where) < source.size:  # one that is computed may hold a number twice
+        assert origin not in system.inputs
+        return
     sent = np.asarray(case.rng("sent").integers(1, 10, copy.shape), dtype=object)
     expected = np.zeros(source.shape, dtype=object)
     kept = conditions(form, values, numbers)

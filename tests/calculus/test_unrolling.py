@@ -26,7 +26,8 @@ t, n, j, k = axes("t n j k", T, N, H, H)
 x, y, u0 = tensor("x", T, N, H), tensor("y", T, N, H), tensor("u0", N, H)
 W, u, back = parameter("W", H, H), state("u", T, N, H), tensor("back", T, N, H, outside=0)
 
-SIZES = {"T": 3, "N": 2, "I": 2, "H": 2, "P": 3, "O": 2, "K": 3, "clip": 1, "steps": 3}
+SIZES = {"T": 3, "N": 2, "I": 2, "H": 2, "P": 3, "O": 2, "K": 3, "clip": 1, "steps": 3, "S": 4}
+SIZES |= {"I_encoder": 2, "I_decoder": 3}
 SHIPPED = {o.name: o for family in shipped().values() for o in family}
 
 

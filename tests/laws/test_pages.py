@@ -21,7 +21,7 @@ def test_a_page_is_whole(subject):
     assert "\x1f" not in output.text  # where a line may end is for the printer alone
 
     cited = set(CITED.findall(said(root.find(".//pre"))))
-    steps = {div.get("id") for div in root.iter("div")}
+    steps = {place.get("id") for place in root.iter("a")}
     assert cited <= steps, "the module cites a step that the page does not show"
     linked = {a.get("href")[1:] for a in root.findall(".//pre//a")}
     assert linked == cited

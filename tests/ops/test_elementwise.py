@@ -47,6 +47,10 @@ LIMITS = {
     "hardswish": ((0, 0), (INFINITY, 1)),
     "relu6": ((0, 0), (6, 0)),
     "threshold": ((0, 0), (INFINITY, 1)),
+    "hardshrink": ((-INFINITY, 1), (INFINITY, 1)),
+    "softshrink": ((-INFINITY, 1), (INFINITY, 1)),
+    "tanhshrink": ((-INFINITY, 1), (INFINITY, 1)),
+    "rrelu_evaluation": ((-INFINITY, 11 / 48), (INFINITY, 1)),
     "logsigmoid": ((-INFINITY, 1), (0, 0)),
     "exponential": ((0, 0), (INFINITY, INFINITY)),
 }
@@ -84,6 +88,13 @@ def test_limits(name, dtype):
         ("relu6", {}, 0, 0),
         ("relu6", {}, 6, 0),
         ("threshold", {"threshold": 0.5}, 0.5, 0),
+        ("hardshrink", {"lambd": 0.25}, 0.25, 0),
+        ("hardshrink", {"lambd": 0.25}, -0.25, 0),
+        ("softshrink", {"lambd": 0.25}, 0.25, 0),
+        ("softshrink", {"lambd": 0.25}, -0.25, 0),
+        ("rrelu_evaluation", {"lower": 0.25, "upper": 0.5}, 0, 0.375),
+        # Draw divisors from 2 to 4, and divide by 3 in the end.
+        ("rrelu_evaluation", {"lower": 0.25, "upper": 0.5, "mean": "harmonic"}, -1, 1 / 3),
     ],
 )
 def test_slopes_at_kinks(name, options, point, slope):
@@ -95,6 +106,9 @@ def test_parameters_that_cannot_be():
     for name, options in (("celu", {"alpha": 0}), ("softplus", {"beta": -1.0})):
         with pytest.raises(ValueError, match="must be above 0"):
             module(name).apply(np.zeros(3), **options)
+    for name in ("hardshrink", "softshrink"):
+        with pytest.raises(ValueError, match="lambd must not be below 0"):
+            module(name).apply(np.zeros(3), lambd=-0.5)
     with pytest.raises(ValueError, match="p must be below 1"):
         module("dropout").apply(np.zeros(3), np.ones(3, int), p=1.0)
 

@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+import derive
 import generated
 from derive.ops import shipped
-from derive.ops.recurrent_networks import stacked
+from derive.ops.recurrent_networks import bidirectional, stacked
 
 OPERATION = {o.name: o for operations in shipped().values() for o in operations}
 KINDS = ("rnn", "lstm", "gru")
@@ -80,7 +81,7 @@ def states(arrays: Arrays, number: int, ending: str) -> Arrays:
     "name, merge",
     [
         *((f"{kind}_bidirectional", "concat") for kind in KINDS),
-        ("lstm_bidirectional_sum", "sum"),
+        *((f"{kind}_bidirectional_sum", "sum") for kind in KINDS),
         ("lstm_bidirectional_stack", "stack"),
     ],
 )
@@ -131,6 +132,42 @@ def test_gradients_of_one_direction_alone(merge):
                 same(value, full[key])
             else:
                 assert value is None
+
+
+@pytest.mark.parametrize("lengths", [None, LENGTHS], ids=["plain", "lengths"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_from_the_end_is_a_run_over_what_is_turned_round(kind, lengths):
+    given = draw(kind)
+    until = np.full(3, 4) if lengths is None else lengths
+    outputs, grads = run(f"{kind}_reverse", given | {"lengths": lengths})
+    bars = cotangents(outputs)
+    turned = given | {"x": reversed_until(given["x"], until), "lengths": lengths}
+    plain, plain_grads = run(kind, turned, bars | {"y": reversed_until(bars["y"], until)})
+    all_same(outputs, plain | {"y": reversed_until(plain["y"], until)})
+    all_same(grads, plain_grads | {"x": reversed_until(plain_grads["x"], until)})
+
+
+@pytest.mark.parametrize("merge", ["concat", "sum", "stack"])
+def test_each_direction_has_a_cell_of_its_own(merge):
+    """States that both have lie side by side; those of one alone have one row."""
+    both = bidirectional(OPERATION["gru"], merge, "both", "Both.", backward=OPERATION["lstm"])
+    module = derive.compile(both)
+    forward, backward = draw("gru"), draw("lstm")
+    x, states = forward.pop("x"), {"h0": np.stack((forward.pop("h0"), backward.pop("h0")))}
+    del backward["x"]
+    states["c0"] = backward.pop("c0")[None]
+    weights = forward | {f"{k}_reverse": v for k, v in backward.items()}
+    found = module.apply(x, **weights, **states, lengths=LENGTHS)
+    first, _ = run("gru", {"x": x, "h0": states["h0"][0], "lengths": LENGTHS} | forward)
+    second, _ = run(
+        "lstm_reverse",
+        {"x": x, "h0": states["h0"][1], "c0": states["c0"][0], "lengths": LENGTHS} | backward,
+    )
+    ys = first["y"], second["y"]
+    merged = {"concat": np.concatenate(ys, -1), "sum": sum(ys), "stack": np.stack(ys, 2)}[merge]
+    same(found.y, merged)
+    same(found.h_n, np.stack((first["h_n"], second["h_n"])))
+    same(found.c_n, second["c_n"][None])
 
 
 # ---- layers --------------------------------------------------------------------------------

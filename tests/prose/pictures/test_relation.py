@@ -14,9 +14,12 @@ from derive.prose.pictures.relation import windows
 from derive.verification.example import worked
 
 OPERATIONS = {o.name: o for family in shipped().values() for o in family}
+WINDOWS = {name: [*windows(to_system(o))] for name, o in OPERATIONS.items() if o.example}
+# Of one sum that is a whole operation, and whose weights no integers decide.
 SUMS = [
-    name for name, operation in OPERATIONS.items()
-    if operation.example and any(w.weight is not None for w in windows(to_system(operation)))
+    name for name, found in WINDOWS.items()
+    if len(found) == 1 and found[0].weight is not None
+    and not any(t.integer for t in OPERATIONS[name].inputs)
 ]  # fmt: skip
 
 
