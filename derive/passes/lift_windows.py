@@ -294,7 +294,8 @@ class _Lift:
             if product is None:
                 body.append(block)
                 continue
-            others = [n for n in range(number + 1, len(self.blocks)) if self.shares(number, n)]
+            left = (n for n in range(number + 1, len(self.blocks)) if n not in done)
+            others = [n for n in left if self.shares(number, n)]
             done |= {*others}
             source = (product.output if self.way.output else product.image).tensor
             name = fresh(f"{source.name}_patches", self.taken)

@@ -5,7 +5,7 @@ import pytest
 from sympy import Eq, Sum, floor
 
 from derive import compile
-from derive.calculus.derivatives import gradient
+from derive.calculus.derivatives import gradient, tangent
 from derive.calculus.lift import to_system
 from derive.language import Operation, axes, option, parameter, size, sizes, tensor
 from derive.ops import find, shipped
@@ -106,6 +106,15 @@ def test_patches_are_shared_whatever_the_order_of_boxes():
     program = explain(gradient(found[1]), "forward", after="lift_windows")
     slide, columns = program.split("strategy columns")
     assert slide.count("y_bar_patches[g, k, v, n, ") == 1 and "y_bar_patches" not in columns
+
+
+def test_a_product_is_in_one_group():
+    """Of three that read the same patches the second cannot join the first; the third did both."""
+    found = find("signal_correlate")
+    assert found is not None
+    twice = tangent(gradient(found[1]))
+    program = explain(twice, "backward", after="lift_windows")
+    assert program.split("strategy columns")[1].count("  kernel_bar[v] +=") == 1
 
 
 def test_a_window_over_nothing_is_nothing():
