@@ -8,6 +8,7 @@ from typing import Any
 import sympy
 from sympy import Expr
 
+from derive.calculus.statements import Statement
 from derive.language.scalars import SCALARS
 from derive.prose.formula import ATOM, POWER, PRODUCT, Piece
 from derive.prose.latex_lines import (
@@ -33,6 +34,8 @@ _KNOWN = (sympy.exp, sympy.log, sympy.tanh, sympy.sinh, sympy.cosh, sympy.sin, s
 
 class Latex(Typeset):
     """Mathematics for amsmath and KaTeX, with marks where a line may be broken."""
+
+    flat = False  # whether what would be a fraction stands in one line, with a slash
 
     def name(self, name: Name) -> str:
         return name_latex(name)
@@ -177,6 +180,18 @@ class Latex(Typeset):
 
     def inline(self, formula: str) -> str:
         return f"${joined(formula)}$"
+
+    def briefly(self, terms: Sequence[Statement]) -> list[str]:
+        """Formulas among words, with a slash where a fraction would be small."""
+        self.flat = True
+        rows = self.rows(terms)
+        self.flat = False
+        return [*map(self._among_words, rows)]
+
+    def _among_words(self, row: Row) -> str:
+        where = " and ".join(map(self.inline, row.conditions))
+        words = f" {row.words} {where}" if where else ""
+        return self.inline(self.relation(row.sign, row.left, row.right)) + words
 
     def display(self, rows: Sequence[Row]) -> list[str]:
         """Lines of one ``align*``."""

@@ -61,8 +61,8 @@ class MathML(Typeset):
     def derivative(self, sign: str, of: str, by: str) -> str:
         d = '<mi mathvariant="normal">d</mi>' if sign == "d" else "<mi>∂</mi>"
         over = f"<msup>{d}<mo>+</mo></msup>" if sign == "∂⁺" else d
-        if self.flat:
-            return f"{_one(over + of)}{_SLASH}{_one(d + by)}"
+        if width(by) > _LONG:
+            return f"{over}{of}{_SLASH}{BREAK}{d}{by}"
         if width(of) > _LONG:
             return f'<mfrac>{over}{_one(d + by)}</mfrac><mspace width="0.17em"/>{BREAK}{of}'
         return f"<mfrac>{_one(over + of)}{_one(d + by)}</mfrac>"
@@ -77,7 +77,7 @@ class MathML(Typeset):
         return text
 
     def quotient(self, over: Piece, under: Piece, in_index: bool) -> Piece:
-        if in_index or self.flat:
+        if in_index:
             return f"{self.bracketed(over, PRODUCT)}{_SLASH}{self.bracketed(under, ATOM)}", PRODUCT
         if width(over[0]) > _LONG:  # a fraction cannot be broken, and a product can
             one = f"<mfrac><mn>1</mn>{_one(under[0])}</mfrac>"

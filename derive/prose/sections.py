@@ -14,6 +14,7 @@ from derive.calculus.folding import Told, folded
 from derive.calculus.matrices import Diagonal, Hadamard, Product, Transpose, nodes
 from derive.calculus.matrix import Positions, matrix_forms, subscripts
 from derive.calculus.partials import partials
+from derive.calculus.statements import Statement
 from derive.calculus.step import Equal, Phrase, Step, TotalDerivative, listing
 from derive.language.symbols import Axis, Tensor
 from derive.prose.matrix import sides_of
@@ -168,7 +169,7 @@ class Sections:
         chain = StepView(
             (self.label(first),), first.rule, "", printer.phrase(words),
             tuple(printer.lines(first.shown)),
-            tuple(slope for line in lines for slope in self.slopes(line.steps[0])),
+            tuple(printer.briefly([s for line in lines for s in self.slopes(line.steps[0])])),
         )  # fmt: skip
         ends = [one[-1].step for one in told]
         rows = [row for end in ends for row in printer.rows(end.shown)]
@@ -233,7 +234,7 @@ class Sections:
             printer.phrase(listing(step.assuming)),
             printer.phrase(step.because),
             tuple(printer.lines(step.shown, step.deltas)),
-            tuple(self.slopes(step)) if chain else (),
+            tuple(printer.briefly(self.slopes(step))) if chain else (),
             (printer.phrase(("This is ", *step.reading, ".")),) if step.reading else (),
             parts=(self.parts(told.parts),) if several else (),
         )
@@ -241,15 +242,9 @@ class Sections:
     def parts(self, steps: Sequence[Step]) -> tuple[StepView, ...]:
         return tuple(self.view(Told(step, (step,))) for step in steps)
 
-    def slopes(self, step: Step) -> Iterator[str]:
+    def slopes(self, step: Step) -> tuple[Statement, ...]:
         """What the partial derivatives are, if that needs no sum."""
-        if isinstance(step.target, TotalDerivative):
-            return
-        printer = self.printer.flattened()
-        for row in printer.rows(partials(step)):
-            where = " and ".join(map(printer.inline, row.conditions))
-            words = f" {row.words} {where}" if where else ""
-            yield printer.inline(printer.relation(row.sign, row.left, row.right)) + words
+        return () if isinstance(step.target, TotalDerivative) else partials(step)
 
     def label(self, step: Step) -> str:
         """A step's label; where another case bears the labels that modules cite, its number."""

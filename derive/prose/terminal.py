@@ -138,8 +138,7 @@ def _steps(steps: Sequence[StepView]) -> list[str]:
         rule = f"  {step.rule}{given}: {step.because}" if step.rule else ""
         lines += paragraph(f"{', '.join(step.labels)}{rule}", Terminal.width, "", "    ")
         lines += _boxed(step.lines) if step.boxed else step.lines
-        for slope in step.slopes:
-            lines += filled(slope, Terminal.width, _DEEP)
+        lines += step.slopes
         for reading in step.readings:
             lines += paragraph(reading, Terminal.width, _DEEP)
     return lines

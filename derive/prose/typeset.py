@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from copy import copy
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any
 
 from derive.calculus.statements import Statement
 from derive.calculus.step import bound
@@ -101,13 +100,6 @@ class Typeset(Formula):
         self.notation = notation
         self.settings = settings or {}
         self.bars = bars or {}
-        self.flat = False  # whether derivatives stand in one line, with a slash
-
-    def flattened(self) -> Self:
-        """A printer of formulas among words, where a fraction would be small."""
-        twin = copy(self)
-        twin.flat = True
-        return twin
 
     @abstractmethod
     def name(self, name: Name) -> str: ...
@@ -176,6 +168,10 @@ class Typeset(Formula):
             found.append(Row(left, sign, right, words if here else ""))
             words = "" if here else words
         return found
+
+    def briefly(self, terms: Sequence[Statement]) -> list[str]:
+        """What is said besides of a line, in less room than `lines` if there is a way."""
+        return self.lines(terms)
 
     def lines(self, terms: Sequence[Statement], deltas: bool = False) -> list[str]:
         """The lines of what a step arrives at."""

@@ -157,7 +157,7 @@ def test_the_gradient_of_a_correlation_is_a_full_convolution():
     assert found["x_bar"][-1].startswith("the full convolution of y_bar with weight")
     _, _, again = found["x_bar"][-1].partition("; that is, ")
     assert again.startswith(
-        "the correlation of y_bar (padded by dilation_h·(U − 1) − padding_h_low"
+        "the correlation of y_bar (padded in front by dilation_h·(U − 1) − padding_h_low"
     )
     assert "with weight rotated by 180 degrees" in again
     assert again.endswith(", summed over k")
@@ -173,7 +173,7 @@ def test_the_gradient_of_a_correlation_is_a_full_convolution():
 def test_the_gradient_of_a_convolution_is_a_correlation():
     found = readings(SHIPPED["convolve1d"])
     assert found["x_bar"][-1].endswith(
-        "that is, the correlation of y_bar (padded by dilation_w·(V − 1) − padding_w_low) "
+        "that is, the correlation of y_bar (padded in front by dilation_w·(V − 1) − padding_w_low) "
         "with weight (dilated by dilation_w), summed over k"
     )
 

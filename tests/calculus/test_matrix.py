@@ -59,7 +59,7 @@ TEXTBOOK = {
     "softmax": {"x_bar": ["x_bar = y ⊙ (y_bar − (y_bar ⊙ y) 1 1ᵀ)"]},
     "attention": {
         "score_bar": ["score_bar = p ⊙ (y_bar vᵀ − (y_bar ⊙ y) 1 1ᵀ)"],
-        "k_bar": ["k_bar = score_barᵀ q/D^(1/2)"],
+        "k_bar": ["k_bar = score_barᵀ q/√D"],
         "v_bar": ["v_bar = pᵀ y_bar"],
     },
     "perceptron": {

@@ -26,7 +26,7 @@ def promises_what_follows(operation: Operation) -> None:
     sections = [f"${printer.tensor(bar)}$" for bar in found.gradients]
     assert wanted
     assert set(wanted) <= set(sections)
-    gradients = latex(operation).partition(r"section*{Gradients}")[2].partition(sentence[1])[2]
+    gradients = latex(operation).partition(r"parthead{Gradients}")[2].partition(sentence[1])[2]
     assert all(name.strip("$") in gradients for name in given)
 
 

@@ -38,7 +38,7 @@ def words(passages, title):
 def test_the_recursion_and_the_double_sum_of_a_network():
     (passages,) = printed(plain(SHIPPED["rnn"]))
     assert rows(passages) == {
-        "Unknown": [
+        "What we look for": [
             "∂L[t]/∂h[t,n,k] = y_bar[t,n,k] + [t = T − 1]·h_n_bar[n,k]",
             "J[t] = dh[t]/dh[t − 1]",
         ],
