@@ -1,7 +1,8 @@
 """From an equation to a derivation, a NumPy module, and checks that the two agree.
 
-The words of a definition (`Operation`, `tensor`, `axes`, ...), `compile` and `audit` are imported
-on first use, so that the command starts without SymPy; ``from derive import *`` imports them all.
+The words of a definition (`Operation`, `tensor`, `axes`, ...) and what is done with it (`compile`,
+`gradient`, `tangent`, `audit`) are imported on first use, so that the command starts without SymPy;
+``from derive import *`` imports them all.
 """
 
 from importlib import import_module
@@ -9,7 +10,12 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_ELSEWHERE = {"compile": "derive.pipeline", "audit": "derive.claims"}
+_ELSEWHERE = {
+    "compile": "derive.pipeline",
+    "audit": "derive.claims",
+    "gradient": "derive.calculus.derivatives",
+    "tangent": "derive.calculus.derivatives",
+}
 
 
 def __getattr__(name: str) -> Any:

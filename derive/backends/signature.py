@@ -213,7 +213,7 @@ def _bindings(operation: Operation) -> tuple[Binding, ...]:
     axes = [
         (tensor, position, factors)
         for tensor in operation.inputs
-        if tensor.required
+        if tensor.tells_sizes
         for position, factors in enumerate(tensor.axes_of)
     ]
     for option in operation.options:

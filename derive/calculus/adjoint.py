@@ -13,7 +13,7 @@ outside it vanish, neither rule needs guards beyond those of the statement.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from sympy import Add, Expr, Mul, Piecewise
@@ -98,11 +98,15 @@ def adjoint(system: System, wrt: Iterable[Tensor] | None = None) -> Adjoint:
     return Adjoint(full, system, bars, tuple(statements))
 
 
-def tangent(system: System) -> System:
-    """Forward mode, as a system again: its outputs are the tangents of the primal outputs."""
-    active = _depending_on(system, system.inputs)
+def tangent(system: System, wrt: Iterable[Tensor] | None = None) -> System:
+    """Forward mode, as a system again: its outputs are the tangents of the primal outputs.
+
+    The inputs of `wrt` move, by default every one of real numbers; the others are constant. An
+    input that may be left out stays where it is if its tangent is left out.
+    """
+    active = _depending_on(system, tuple(system.inputs if wrt is None else wrt))
     system = with_selections(system, active)
-    dots = _companions(system, active, "dot")
+    dots = _companions(system, active, "dot", spare={t for t in system.inputs if not t.required})
     statements = []
     for statement in system.statements:
         written = statement.target.tensor
@@ -118,7 +122,7 @@ def tangent(system: System) -> System:
                     statements.append(Statement(statement.domain, target, value, statement.where))
     arriving = tuple(dots[t] for t in system.inputs if t in dots)
     outputs = tuple(dots[t] for t in system.outputs if t in dots)
-    statements = (*system.statements, *distinct(statements))
+    statements = (*system.statements, *_prune(distinct(statements), outputs))
     return System((*system.inputs, *arriving), outputs, statements, system.order)
 
 
@@ -200,8 +204,11 @@ def _reaching(
     return reaching
 
 
-def _companions(system: System, active: set[Tensor], suffix: str) -> dict[Tensor, Tensor]:
-    """A tensor of the same shape for each active one, with a name nothing else has."""
+def _companions(
+    system: System, active: set[Tensor], suffix: str, spare: Collection[Tensor] = ()
+) -> dict[Tensor, Tensor]:
+    """A tensor of the same shape for each active one, with a name nothing else has; those of what
+    is `spare` may be left out."""
     taken = system.names
     companions = {}
     for primal in system.tensors:
@@ -209,8 +216,9 @@ def _companions(system: System, active: set[Tensor], suffix: str) -> dict[Tensor
             continue
         name = fresh(f"{primal.name}_{suffix}", taken)
         companions[primal] = Tensor(
-            name, primal.axes_of, outside=0, offset=primal.offset, parameter=primal.parameter
-        )
+            name, primal.axes_of, outside=0, offset=primal.offset, parameter=primal.parameter,
+            optional=primal in spare,
+        )  # fmt: skip
     return companions
 
 

@@ -103,13 +103,13 @@ def check_names(operation: Operation) -> None:
                     remedy="Choose another name.",
                 )
     for tensor in operation.inputs:
-        packs = [e for e in tensor.shape if isinstance(e, Size) and e.packed]
-        if len(packs) > 1 or any(e.kept for e in packs):
+        packs = [e for e in tensor.shape if isinstance(e, Size) and e.packed and not e.kept]
+        if len(packs) > 1:
             raise DefinitionError(
                 operation.name,
                 f"the shape of {tensor.name} does not tell where the axes "
                 f"{', '.join(map(str, packs))} begin and end",
-                remedy="One axis of an input can be made by leading(...), and none by kept(...).",
+                remedy="One axis of an input can be made by leading(...).",
             )
     seen_optional = None
     for tensor in operation.inputs:
@@ -130,7 +130,7 @@ def _shape(tensor: Tensor) -> str:
 
 def _derived(name: str) -> set[str]:
     """What derivations and generated modules call things that belong to a tensor or a size."""
-    return {f"{name}_bar", f"{name}_kept", f"{name}_bar_kept", f"{name}_axes"}
+    return {f"{name}_kept", f"{name}_axes"}
 
 
 def check_equations(operation: Operation) -> None:
@@ -189,8 +189,8 @@ def check_equations(operation: Operation) -> None:
         _check_equation(operation, equation, known, settings)
 
 
-def _check_read(operation: Operation) -> None:
-    """Every input reaches an output: by its entries, or by the size of an axis."""
+def unread(operation: Operation) -> tuple[Tensor, ...]:
+    """The inputs that reach no output, neither by their entries nor by the size of an axis."""
     equations = equations_of(operation)
     needed = set(operation.outputs)
     before: set[Tensor] = set()
@@ -199,17 +199,15 @@ def _check_read(operation: Operation) -> None:
         for equation in equations:
             if equation.left.tensor in needed:
                 needed |= {access.tensor for access in every_access(equation)}
-    read = [t for t in operation.inputs if t in needed and t.required]
+    read = [t for t in operation.inputs if t in needed and t.tells_sizes]
     told = {s for tensor in read for extent in tensor.shape for s in extent.atoms(Size)}
     asked = {s for e in equations if e.left.tensor in needed for s in symbols_of(e)} - told
-    for tensor in (t for t in operation.inputs if t not in needed):
+
+    def tells(tensor: Tensor) -> bool:
         own = {s for extent in tensor.shape for s in extent.atoms(Size)}
-        if not (tensor.required and own & asked):
-            raise DefinitionError(
-                operation.name,
-                f"no output depends on the input {tensor.name}",
-                remedy="Remove it from inputs=, or read it in an equation.",
-            )
+        return tensor.tells_sizes and bool(own & asked)
+
+    return tuple(t for t in operation.inputs if t not in needed and not tells(t))
 
 
 def _check_equation(
@@ -422,13 +420,19 @@ def check_system(operation: Operation, system: System) -> None:
         check_powers(operation, statement)
     check_integers(operation, system)
     _check_once(operation)
-    _check_read(operation)
+    for tensor in unread(operation):
+        raise DefinitionError(
+            operation.name,
+            f"no output depends on the input {tensor.name}",
+            remedy="Remove it from inputs=, or read it in an equation.",
+        )
 
 
 def _check_one_term(operation: Operation, equation: Equation, cases: Piecewise) -> None:
     """Cases that data decide are one term, which goes with what is left out: the slope of a case
     that does not read it would stay."""
-    read = [{a.tensor for a in entries_in(piece) if a.tensor.optional} for piece, _ in cases.args]
+    pieces = [piece for piece, _ in cases.args if piece != 0]  # a term that is dropped is 0, too
+    read = [{a.tensor for a in entries_in(piece) if a.tensor.optional} for piece in pieces]
     if some := sorted(set.union(*read) - set.intersection(*read), key=str):
         raise _error(
             operation,
@@ -480,14 +484,14 @@ def _check_once(operation: Operation) -> None:
     tried: list[dict[Symbol, sympy.Integer]] = []
     for tensor in dict.fromkeys(e.left.tensor for e in equations):
         own = [e for e in equations if e.left.tensor == tensor]
-        if any(e.scatter for e in own) or (len(own) == 1 and _one_to_one(own[0].left)):
+        if any(e.scatter for e in own) or (len(own) == 1 and one_to_one(own[0].left)):
             continue
         tried = tried or list(itertools.islice(samples(operation), 6))
         for values in tried:
             _check_once_for(operation, tensor, own, values)
 
 
-def _one_to_one(access: Access) -> bool:
+def one_to_one(access: Access) -> bool:
     """Whether the indices are distinct axes, each over its whole dimension."""
     bare = [affine(i).bare for i in access.index]
     whole = all(

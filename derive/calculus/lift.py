@@ -217,6 +217,8 @@ class _Lift:
         cases = [(function, ())]
         if isinstance(function, Piecewise) and _about_indices(function):
             cases = list(_cases(function, self.name, -sympy.oo))
+        elif isinstance(function, Piecewise) and function.args[-1][1] != sympy.true:
+            self.refuse_settings(function)
         for piece, guards in cases:
             lifted = self.name_reductions(piece, box, where + guards)
             known = where + guards
@@ -366,6 +368,16 @@ class _Lift:
         )  # fmt: skip
         return self.order.rebuilt(value, new)
 
+    def refuse_settings(self, cases: Piecewise) -> None:
+        """Refuse to leave points out of a maximum by a real setting, which all of them share."""
+        for condition in (c for _, c in cases.args if not entries_in(c)):
+            raise DefinitionError(
+                self.name,
+                f"the condition {condition} compares a real setting, and a maximum leaves out "
+                "points by it",
+                remedy="Add a case for all else: (value, True).",
+            )
+
     def refuse_absent(self, value: Expr) -> None:
         """Refuse to name a value that goes with an input which may be left out: its name would
         stay, and be 0."""
@@ -462,8 +474,8 @@ def _rounds(value: Expr) -> bool:
 
 def _about_indices(cases: Piecewise) -> bool:
     """Whether the conditions compare integers alone."""
-    read = {access for _, condition in cases.args for access in entries_in(condition)}
-    return all(access.tensor.integer for access in read)
+    compared = {thing for _, c in cases.args for thing in (*entries_in(c), *c.free_symbols)}
+    return all(thing.is_integer for thing in compared)
 
 
 def _taking_part(value: Expr) -> Iterator[Guard]:
@@ -542,12 +554,6 @@ def _check_affine(condition: Relational, side: Expr, name: str) -> None:
 
 def _relation(condition: Relational, name: str) -> Iterator[tuple[Guard, ...]]:
     left, right = condition.args
-    if not all(s.is_integer for side in (left, right) for s in side.free_symbols):
-        raise DefinitionError(
-            name,
-            f"the condition {condition} compares a real setting; cases need integers",
-            remedy="Compare indices, sizes and integer settings; use Max and Min for real ones.",
-        )
     for side in (left, right):
         _check_affine(condition, side, name)
     difference, scale = sympy.fraction(sympy.together(left - right))

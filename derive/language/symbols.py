@@ -279,6 +279,11 @@ class Tensor(Named):
         """Whether a caller has to give it."""
         return not self.optional and self.default is None
 
+    @property
+    def tells_sizes(self) -> bool:
+        """Whether its shape can tell how large something is: it is there, with all its axes."""
+        return self.required and not any(isinstance(e, Size) and e.kept for e in self.shape)
+
     def __getitem__(self, index) -> Access:
         """``x[n, (g, c), h]``: a tuple indexes a product axis; ``x[()]`` is a scalar."""
         index = index if isinstance(index, tuple | Tuple) else (index,)

@@ -294,7 +294,8 @@ class _Lift:
             if product is None:
                 body.append(block)
                 continue
-            others = [n for n in range(number + 1, len(self.blocks)) if self.shares(number, n)]
+            left = (n for n in range(number + 1, len(self.blocks)) if n not in done)
+            others = [n for n in left if self.shares(number, n)]
             done |= {*others}
             source = (product.output if self.way.output else product.image).tensor
             name = fresh(f"{source.name}_patches", self.taken)
@@ -330,11 +331,12 @@ def _independent(block: Block, earlier: Body) -> bool:
 
 def _in_parts(group: Sequence[Lifted], product: WindowedProduct, names: Iterable[str]) -> Body:
     """Products that share their patches, for a part of the images at a time."""
-    moved: set[Statement] = set()  # what is shared is copied once
+    moved: set[tuple] = set()  # what is shared is copied once, in whatever order its box is walked
     blocks: list[Compute] = []
     for one in group:
-        blocks += [adding(s) for s in one.before if s not in moved]
-        moved |= {*one.before}
+        copies = {(s.target, s.value, frozenset(s.domain)): s for s in one.before}
+        blocks += [adding(s) for copy, s in copies.items() if copy not in moved]
+        moved |= copies.keys()
         blocks.append(adding(one.product))
         blocks += map(adding, one.after)
     ahead = [adding(s) for one in group for s in one.ahead]

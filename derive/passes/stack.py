@@ -16,7 +16,7 @@ to their stack before the loop, and their cotangents are handed back as slices.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import combinations
@@ -78,22 +78,28 @@ def with_stacks(
         Is told of the stacks.
     """
     refused: set[tuple[Tensor, ...]] = set()
-    while families := _families(forward, inputs, outputs, refused):
+    while families := _families(forward, inputs, outputs, refused, _names(forward, backward)):
+        taken = _names(forward, backward) | {family.stack.name for family in families}
         new = (
-            _stacked(forward, families, inputs, {}, order),
-            _stacked(backward, families, inputs, bars, order),
+            _stacked(forward, families, inputs, {}, order, taken),
+            _stacked(backward, families, inputs, bars, order, taken),
         )
         one, two = _merged(new[0]), _merged(new[1])
         if _no_worse(one, forward) and _no_worse(two, backward):
             forward, backward = one, two
         # Once is enough; or something would have to be known before it is computed.
         refused |= {family.tensors for family in families}
-    while families := _families(backward, set(), outputs, refused):
+    while families := _families(backward, set(), outputs, refused, _names(backward)):
         two = _merged(_stacked(backward, families, set(), {}, order))
         if _no_worse(two, backward):
             backward = two
         refused |= {family.tensors for family in families}
     return forward, backward
+
+
+def _names(*directions: Computes) -> set[str]:
+    """The names in one direction, or in both: what forward makes, backward may read."""
+    return {name for blocks in directions for name in names_in(statements_of(blocks))}
 
 
 def _no_worse(blocks: Computes, before: Computes) -> bool:
@@ -114,7 +120,9 @@ def _rounds(blocks: Computes) -> int | None:
 # ---- which tensors are stacked -------------------------------------------------------------
 
 
-def _families(blocks: Computes, inputs: set[Tensor], outputs: set[Tensor], refused) -> list[Family]:
+def _families(
+    blocks: Computes, inputs: set[Tensor], outputs: set[Tensor], refused, taken: set[str]
+) -> list[Family]:
     """The tensors in which some statements of one form differ; products come first."""
     statements = statements_of(blocks)
     loops = [b for b in in_order(blocks, "") if isinstance(b, Loop)]
@@ -133,7 +141,6 @@ def _families(blocks: Computes, inputs: set[Tensor], outputs: set[Tensor], refus
             if not found or set(names) & outputs or any(f in refused for f in found):
                 continue
             if len(set(names)) == len(names) and set(names) <= made | inputs:
-                taken = names_in(statements)
                 return [_family(f, inputs, taken) for f in found]
     return []
 
@@ -272,16 +279,21 @@ def _common(names: Sequence[str]) -> str:
 
 
 def _stacked(
-    blocks: Sequence[Compute], families: Sequence[Family], inputs: set[Tensor], bars, order: Order
+    blocks: Sequence[Compute],
+    families: Sequence[Family],
+    inputs: set[Tensor],
+    bars: Mapping[Tensor, Tensor],
+    order: Order,
+    taken: Collection[str] = (),
 ) -> Computes:
     """Statements that read and write stacks; what enters or leaves is copied to or from them.
 
-    With `bars`, the cotangents of the families are stacked as well.
+    With `bars`, the cotangents of the families are stacked as well, by names that are not `taken`.
     """
     places: dict[Tensor, tuple[Tensor, int, int]] = {}
     copies: list[Statement] = []
     written = {t.statement.target.tensor for t in blocks}
-    taken = names_in(statements_of(blocks))
+    taken = {*taken}
     for family in families:
         for number, tensor in enumerate(family.tensors):
             places[tensor] = family.stack, family.position, number

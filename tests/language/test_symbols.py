@@ -153,7 +153,7 @@ def test_a_state_begins_at_minus_one():
 
 
 def test_axes_that_an_option_keeps():
-    """A kept size is that of the pack or 1; no input can have one, and none two packs."""
+    """A kept size is that of the pack or 1; no input tells one, and none has two packs."""
     m = leading("M")
     how = option("how", "all", spellings={"all": (1,), "one": (0,)}, numeric=False)
     r = kept("R", m, when=how[0] >= 1)
@@ -169,11 +169,19 @@ def test_axes_that_an_option_keeps():
     assert module.apply(array, how="one").shape == () and module.apply(array, how="one") == 15
     _, residuals = module.forward(array, how="one")
     assert np.array_equal(module.backward(np.array(2.0), residuals).x, np.full((2, 3), 2.0))
-    for wrong in (tensor("z", r), tensor("z", m, leading("K"))):
-        with pytest.raises(DefinitionError, match="does not tell where the axes"):
-            indices = axes("p q", *wrong.shape) if wrong.rank > 1 else axes("p", *wrong.shape)
-            equation = Eq(y[j], cases + Sum(wrong[tuple(indices)], *indices))
-            compile(Operation("f", "F.", (x, wrong), (y,), (equation,), (how,)))
+    z = tensor("z", r)
+    module = compile(Operation("f", "F.", (x, z), (y,), (Eq(y[j], cases + z[j]),), (how,)))
+    assert module.apply(array, np.array(1.0), how="one") == 16
+    assert np.array_equal(module.apply(array, array), 2 * array)
+    with pytest.raises(ValueError, match=r"z has shape \(\), expected \(2, 3\)"):
+        module.apply(array, np.array(1.0))
+    with pytest.raises(DefinitionError, match="no input binds the size M"):
+        compile(Operation("f", "F.", (z,), (y,), (Eq(y[j], z[j]),), (how,)))
+    wrong = tensor("z", m, leading("K"))
+    p, q = axes("p q", *wrong.shape)
+    with pytest.raises(DefinitionError, match="does not tell where the axes"):
+        equation = Eq(y[j], cases + Sum(wrong[p, q], p, q))
+        compile(Operation("f", "F.", (x, wrong), (y,), (equation,), (how,)))
 
 
 def test_a_pack_may_stand_in_the_middle():

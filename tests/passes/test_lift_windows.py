@@ -5,9 +5,11 @@ import pytest
 from sympy import Eq, Sum, floor
 
 from derive import compile
+from derive.calculus.derivatives import gradient, tangent
 from derive.calculus.lift import to_system
 from derive.language import Operation, axes, option, parameter, size, sizes, tensor
-from derive.ops import shipped
+from derive.ops import find, shipped
+from derive.pipeline import explain
 from derive.program.windows import windowed_product
 from derive.verification.cases import cases
 from derive.verification.verify import Verification, runs
@@ -95,6 +97,24 @@ def test_a_window_on_itself_or_under_a_function_is_none():
         operation = Operation("f", "F.", (image, w), (y,), (Eq(y[n], Sum(value, k)),))
         assert form_of(operation) is None
         assert failures(operation, count=3) == []
+
+
+def test_patches_are_shared_whatever_the_order_of_boxes():
+    """The gradient's two products walk the same copy in different orders: it is made once."""
+    found = find("correlate1d")
+    assert found is not None
+    program = explain(gradient(found[1]), "forward", after="lift_windows")
+    slide, columns = program.split("strategy columns")
+    assert slide.count("y_bar_patches[g, k, v, n, ") == 1 and "y_bar_patches" not in columns
+
+
+def test_a_product_is_in_one_group():
+    """Of three that read the same patches the second cannot join the first; the third did both."""
+    found = find("signal_correlate")
+    assert found is not None
+    twice = tangent(gradient(found[1]))
+    program = explain(twice, "backward", after="lift_windows")
+    assert program.split("strategy columns")[1].count("  kernel_bar[v] +=") == 1
 
 
 def test_a_window_over_nothing_is_nothing():

@@ -5,8 +5,10 @@ import re
 from sympy import Eq, Sum, cos, sin, tanh
 
 from derive.calculus.adjoint import adjoint
+from derive.calculus.derivatives import gradient
 from derive.calculus.lift import to_system
 from derive.language import Operation, axes, parameter, sizes, state, tensor
+from derive.ops import find
 from derive.passes.stack import with_stacks
 from derive.program.grammar import Compute, adding
 from tests.backends.numpy.building import failures, text_of
@@ -115,6 +117,15 @@ def test_matrices_that_are_read_the_other_way_stay_apart():
     text = loop(operation, "forward")
     assert text.count("np.matmul") == 2 and text.count("np.tanh") == 1
     assert failures(operation, count=3) == []
+
+
+def test_stacks_of_the_two_directions_have_names_of_their_own():
+    """In a gradient forward stacks cotangents, which are called as those of a stack would be."""
+    found = find("lstm_clipped")
+    assert found is not None
+    forward, backward = stacked(gradient(found[1], ["h0"]))
+    names = [{block.target.name for block in blocks} for blocks in (forward, backward)]
+    assert "stacked_gate_bar" in names[0] | names[1] and not names[0] & names[1]
 
 
 def test_nothing_is_stacked_outside_of_loops():

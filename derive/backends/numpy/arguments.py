@@ -104,7 +104,9 @@ def enter(operation: Operation) -> Entry:
 
 
 def _axes(tensor: Tensor) -> tuple[str, ...]:
-    """The axes of an input in words."""
+    """The axes of an input in words; where an option keeps or drops some, it takes any number."""
+    if sum(map(is_packed, tensor.axes_of)) > 1:
+        return ("*",)
     return tuple("*" if is_packed(f) else "*".join(map(str, f)) for f in tensor.axes_of)
 
 
