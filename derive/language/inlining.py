@@ -10,11 +10,12 @@ from sympy import Basic, Expr, Integer, Mul, Piecewise, Sum, expand
 from sympy.logic.boolalg import Boolean
 
 from derive.errors import DefinitionError
+from derive.language.maximum import ArgMaximum, Maximum
 from derive.language.notes import rewritten
 from derive.language.numbers import exact, understood
 from derive.language.operation import Equation, Operation, sides
 from derive.language.options import Option, is_word
-from derive.language.symbols import Access, Axis, Shape, Size, Tensor
+from derive.language.symbols import Access, Axis, Shape, Size, Tensor, entries_in
 
 
 class Inlining:
@@ -22,12 +23,21 @@ class Inlining:
 
     Names of the part and of the whole may be the same ones for different things. So everything is
     replaced once, from the outside in, and never what a replacement brought along.
+
+    A size may become several axes, a product, or none: `split` has a shape for it, that of the axes
+    in its place. What is 1 has no index, so that one axis less is in the equations.
     """
 
     def __init__(
-        self, operation: Operation, rename: Callable[[str], str], bindings: Mapping[str, Any]
+        self,
+        operation: Operation,
+        rename: Callable[[str], str],
+        bindings: Mapping[str, Any],
+        name: str = "",
     ) -> None:
-        self.operation, self.rename = operation, rename
+        self.operation, self.rename, self.name = operation, rename, name
+        self.seen: Any = None  # the equation that is being rebuilt
+        self.called: dict[str, str] = {}  # indices whose names others have in the whole
         self.sizes = operation.sizes
         self.bound: dict[Basic, Expr] = {}  # sizes and settings, in symbols of the whole
         self.words: dict[Basic, Expr] = {}  # settings that are spelled out, in the part's own
@@ -39,7 +49,11 @@ class Inlining:
         self.bind(dict(bindings))
 
     def error(self, what: str, remedy: str) -> DefinitionError:
-        return DefinitionError(self.operation.name, f"as a part: {what}", remedy=remedy)
+        where = f"as the part {self.name}" if self.name else "as a part"
+        equation = "" if self.seen is None else str(self.seen)
+        return DefinitionError(
+            self.operation.name, f"{where}: {what}", equation=equation, remedy=remedy
+        )
 
     # ---- what is bound -------------------------------------------------------------------
 
@@ -51,6 +65,7 @@ class Inlining:
         for size in self.sizes:
             if size.name in bindings:
                 self.bound[size] = exact(bindings.pop(size.name))
+        self.drop_ones()
         for tensor in tensors:
             if tensor.name in bindings:
                 self.given[tensor] = given = bindings.pop(tensor.name)
@@ -66,8 +81,12 @@ class Inlining:
             raise self.error(
                 f"it has nothing that is called {next(iter(bindings))}", f"It has {known}."
             )
-        for size in (s for s in self.sizes if s.kept and s not in self.bound):
-            self.decide(size, *size.kept)  # type: ignore[misc]
+        self.drop_ones()
+        for size in (s for s in self.sizes if s not in self.bound):
+            if size.kept:
+                self.decide(size, *size.kept)
+            elif flat := size.formula in self.split and self.flat(size.formula):
+                self.split[size], self.bound[size] = (flat,), Mul(*flat)
         for extent, expected, where in self.equal:
             if expand(_opened(self.number(extent)) - _opened(expected)) != 0:
                 raise self.error(
@@ -94,12 +113,28 @@ class Inlining:
                 "Give a value that the operation takes, or an option with as many numbers.",
             )
         self.bound |= dict(zip(option.settings, map(exact, numbers), strict=True))
-        self.split |= {s: () for s in option.settings if self.bound[s] == 1 and self.divides(s)}
 
-    def divides(self, extent: Expr) -> bool:
-        """Whether it is only ever one factor of several of an axis, as a number of groups is."""
-        found = [f for t in self.operation.tensors for f in t.axes_of if extent in f]
-        return bool(found) and all(len(factors) > 1 for factors in found)
+    def drop_ones(self) -> None:
+        """What is 1 has no index, if it can do without."""
+        for one in [s for s, number in self.bound.items() if number == 1 and self.vanishes(s)]:
+            self.split.setdefault(one, ((),))
+
+    def vanishes(self, extent: Basic) -> bool:
+        """Whether an axis of this extent has no index where it is 1.
+
+        It is a factor of a product, as a number of groups is, and every index over it is one by
+        itself; another one may lead outside, where there is something else to be read.
+        """
+        tensors = self.operation.tensors
+        if not any(extent in f for t in tensors for f in t.axes_of if len(f) > 1):
+            return False
+        entries = (e for eq in self.operation.equations for s in sides(eq) for e in entries_in(s))
+        return all(
+            place == 0 or (isinstance(place, Axis) and place.extent == factor)
+            for entry in entries
+            for place, factor in zip(entry.index, entry.tensor.shape, strict=True)
+            if factor == extent
+        )
 
     def decide(self, size: Size, whole: Size, condition: Boolean) -> None:
         """Keep the axes of a size, or drop them, where the options say which."""
@@ -110,11 +145,19 @@ class Inlining:
                 self.split[size] = self.split[whole]
         elif holds == sympy.false:
             self.split[size], self.bound[size] = (), Integer(1)
-        elif not isinstance(self.number(whole), Size):
+        elif any(not isinstance(Mul(*axis), Size) for axis in self.shape((whole,))):
             raise self.error(
-                f"an option of the whole decides whether there are axes, and {whole} is several",
+                f"an option of the whole decides whether there are axes, and {whole} is no size",
                 "Give that option a value.",
             )
+        elif whole in self.split:
+            names = self.numbered(size.name, len(self.split[whole]))
+            shape = tuple(
+                (Size(n, Piecewise((e, holds), (1, True)), 0, True, (e, holds)),)
+                for n, (e,) in zip(names, self.split[whole], strict=True)
+            )
+            self.split[size] = shape
+            self.bound[size] = Mul(*(kept for (kept,) in shape))
 
     def unify(self, tensor: Tensor, given: Tensor) -> None:
         """Read the part's sizes off the shape of a tensor of the caller."""
@@ -123,11 +166,12 @@ class Inlining:
                 f"of {tensor.name} and {given.name}, one holds integers", "Give another tensor."
             )
         mine, theirs = list(tensor.axes_of), list(given.axes_of)
-        leading = mine[0][0] if mine else None
-        if isinstance(leading, Size) and leading.packed and len(theirs) >= len(mine) - 1:
-            count = len(theirs) - (len(mine) - 1)
-            self.spread(leading, tuple(theirs[:count]), tensor.name)
-            mine, theirs = mine[1:], theirs[count:]
+        packs = [place for place, (first, *_) in enumerate(mine) if getattr(first, "packed", False)]
+        more = len(theirs) - len(mine)
+        if packs and more >= -1:
+            place, end = packs[0], packs[0] + 1 + more
+            self.spread(mine[place][0], tuple(theirs[place:end]), tensor.name)
+            mine, theirs = mine[:place] + mine[place + 1 :], theirs[:place] + theirs[end:]
         if len(mine) != len(theirs):
             raise self.error(
                 f"{tensor.name} has {len(tensor.axes_of)} axes, and {given.name} has "
@@ -135,8 +179,8 @@ class Inlining:
                 "Give a tensor with as many axes.",
             )
         for factors, found in zip(mine, theirs, strict=True):
-            if len(factors) > len(found):
-                factors = self.longer(factors)
+            if len(factors) > len(found):  # a number of groups often is 1
+                factors = tuple(f for f in factors if self.split.get(f) != ((),)) or factors[-1:]
             if len(factors) == 1 and len(found) > 1 and isinstance(factors[0], Size):
                 self.spread(factors[0], (found,), tensor.name)
                 continue
@@ -150,10 +194,6 @@ class Inlining:
                 if isinstance(factor, Size):
                     self.bound.setdefault(factor, extent)
                 self.equal.append((factor, extent, tensor.name))
-
-    def longer(self, factors: tuple[Expr, ...]) -> tuple[Expr, ...]:
-        """Factors without those that are 1 here, as a number of groups often is."""
-        return tuple(f for f in factors if self.bound.get(f, f) != 1)
 
     def spread(self, size: Size, shape: Shape, where: str) -> None:
         """Let a size stand for several axes, or for a product."""
@@ -179,18 +219,28 @@ class Inlining:
             self.bound[symbol] = Size(name, formula, symbol.minimum, symbol.packed, kept)
         return self.bound.get(symbol, symbol)
 
+    def shape(self, factors: tuple[Expr, ...]) -> Shape:
+        """What becomes of an axis: as a rule one axis again."""
+        if len(factors) == 1:
+            (only,) = factors
+            return self.split[only] if only in self.split else ((self.number(only),),)
+        return (tuple(e for f in factors for e in self.flat(f)),)
+
+    def flat(self, extent: Any) -> tuple[Expr, ...]:
+        """The extents that stand for one of the part; those of a product are among them."""
+        return tuple(e for axis in self.shape((extent,)) for e in axis)
+
+    def numbered(self, name: str, count: int) -> list[str]:
+        """Names for what one thing of the part becomes."""
+        return [self.rename(f"{name}{n}" if count > 1 else name) for n in range(count)]
+
     def axes(self, axis: Axis) -> tuple[Axis, ...]:
         """What an axis becomes; it keeps its name where its size is one of the whole, too."""
-        if axis.extent in self.split:
-            extents = [f for factors in self.split[axis.extent] for f in factors]
-            if not extents:
-                return ()
-            if len(extents) > 1:
-                names = [f"{axis.name}{number}" for number in range(len(extents))]
-                return tuple(Axis(self.rename(n), e) for n, e in zip(names, extents, strict=True))
-        extent = self.number(axis.extent)
-        same = extent == axis.extent and not extent.is_number
-        return (Axis(axis.name if same else self.rename(axis.name), extent),)
+        extent, extents = axis.extent, self.flat(axis.extent)
+        same = extents == (extent,) and not extent.is_number
+        names = [axis.name] if same else self.numbered(axis.name, len(extents))
+        found = zip(names, extents, strict=True)
+        return tuple(Axis(self.called.get(n, n), e) for n, e in found)
 
     # ---- tensors -------------------------------------------------------------------------
 
@@ -205,19 +255,17 @@ class Inlining:
 
     def renamed(self, tensor: Tensor) -> Tensor:
         shape: list[tuple[Expr, ...]] = []
+        offset: list[int] = []
+        first = iter(tensor.offset)
         for factors in tensor.axes_of:
-            if len(factors) == 1 and factors[0] in self.split:
-                shape += self.split[factors[0]]
-            else:
-                shape.append(tuple(f for factor in factors for f in self.factors(factor)))
+            mine = [next(first) for _ in factors]
+            shape += (axis or (Integer(1),) for axis in self.shape(factors))
+            pairs = zip(factors, mine, strict=True)
+            offset += [o for f, o in pairs for _ in self.flat(f)]
+            offset += [0] * (sum(map(len, shape)) - len(offset))  # of what is 1 by itself
         below = None if tensor.below is None else self.number(tensor.below)
         default = None if tensor.default is None else self.number(tensor.default)
         besides = None if tensor.besides is None else self.number(tensor.besides)
-        offset = [
-            first  # a state is never split along time
-            for first, factor in zip(tensor.offset, tensor.shape, strict=True)
-            for _ in self.factors(factor)
-        ]
         return tensor.like(
             name=self.rename(tensor.name), shape=tuple(shape), offset=offset, below=below,
             default=default, besides=besides, outside=self.outside(tensor),
@@ -225,11 +273,6 @@ class Inlining:
 
     def outside(self, tensor: Tensor) -> Expr | None:
         return None if tensor.outside is None else self.number(tensor.outside)
-
-    def factors(self, extent: Expr) -> tuple[Expr, ...]:
-        if extent in self.split:
-            return tuple(f for factors in self.split[extent] for f in factors)
-        return (self.number(extent),)
 
     def framed(self, tensor: Tensor, given: Tensor) -> Tensor:
         """A copy of what was given, for a read outside must yield what it does in the part."""
@@ -288,15 +331,21 @@ class Inlining:
     def equation(self, equation: Any) -> Equation:
         scatter = isinstance(equation, Equation) and equation.scatter
         left, right = sides(equation)
-        return Equation(self.rebuilt(left), self.rebuilt(right), scatter)
+        self.seen = Equation(left, right, scatter)
+        found = Equation(self.rebuilt(left), self.rebuilt(right), scatter)
+        self.seen = None
+        return found
 
     def rebuilt(self, value: Any) -> Any:
         """An expression of the part, in the tensors, axes and sizes of the whole."""
         if isinstance(value, Access):
             return self.access(value)
-        if isinstance(value, Sum):
-            function, *limits = value.args
-            return Sum(self.rebuilt(function), *(l for limit in limits for l in self.limits(limit)))
+        if isinstance(value, Sum | Maximum):
+            function = self.rebuilt(value.function)
+            limits = [l for limit in value.limits for l in self.limits(limit)]
+            if limits:
+                return value.func(function, *limits)
+            return Integer(0) if isinstance(value, ArgMaximum) else function  # of one alone
         if isinstance(value, Axis):
             return self.single(value)
         if isinstance(value, Piecewise):  # what no option chooses need not make sense
@@ -326,22 +375,18 @@ class Inlining:
 
     def access(self, access: Access) -> Any:
         """An entry; an index over a product axis becomes a tuple."""
-        given: Any = self.given.get(access.tensor)
-        places = iter(access.index)
+        pairs = zip(access.index, access.tensor.shape, strict=True)
+        flat = iter([i for place, extent in pairs for i in self.index(place, extent)])
+        given = None if self.is_function(access.tensor) else self.tensor(access.tensor)
+        mine = [axis for factors in access.tensor.axes_of for axis in self.shape(factors)]
         found: list[Any] = []
-        for factors in access.tensor.axes_of:
-            parts = [(f, self.index(next(places), f)) for f in factors]
-            shape = self.split.get(factors[0]) if len(factors) == 1 else None
-            if shape is not None:
-                flat = iter(parts[0][1])
-                found += [tuple(next(flat) for _ in split) for split in shape]
-                continue
-            if isinstance(given, Tensor) and len(given.axes_of[len(found)]) < len(factors):
-                parts = [(f, p) for f, p in parts if f in self.longer(factors)]
-            found.append(tuple(p for _, several in parts for p in several))
-        if not self.is_function(access.tensor):
-            return self.tensor(access.tensor)[tuple(found)]
-        entry = understood(given(*(f if len(f) > 1 else f[0] for f in found)))
+        for axis, there in zip(mine, mine if given is None else given.axes_of, strict=True):
+            ones = axis != there and len(axis) < len(there)  # which nothing runs over
+            found.append(tuple(0 if ones and e == 1 else next(flat) for e in there))
+        if given is not None:
+            return given[tuple(found)]
+        function = self.given[access.tensor]
+        entry = understood(function(*(f if len(f) > 1 else next(iter(f), 0) for f in found)))
         if entry.has(Sum):
             raise self.error(
                 f"the function for {access.tensor.name} returns a sum",
@@ -351,17 +396,20 @@ class Inlining:
 
     def index(self, place: Expr, extent: Expr) -> tuple[Expr, ...]:
         """One index; of a size that is split, several."""
-        moved = self.split.get(place.extent) if isinstance(place, Axis) else None
-        if isinstance(place, Axis) and extent in self.split and moved == self.split[extent]:
-            return self.axes(place)
-        if not self.factors(extent):
+        extents = self.flat(extent)
+        if len(extents) == 1:
+            return (self.rebuilt(place),)
+        if not extents:
             return ()
-        if len(self.factors(extent)) > 1:
-            raise self.error(
-                f"{extent} becomes a product, but {place} is not an index by itself",
-                "Give a tensor whose axis is no product.",
-            )
-        return (self.rebuilt(place),)
+        if isinstance(place, Axis):
+            own = place.extent
+            kept = isinstance(own, Size) and own.kept is not None and own.kept[0] == extent
+            if self.flat(own) == extents or (kept and len(self.flat(own)) == len(extents)):
+                return self.axes(place)
+        raise self.error(
+            f"{extent} becomes a product, but {place} is not an index by itself",
+            "Give a tensor whose axis is no product.",
+        )
 
 
 def _opened(extent: Any) -> Any:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from sympy import Eq, Piecewise, Sum
+from sympy import Eq, Max, Piecewise, Sum
 
 import derive
 from derive import Operation, axes, compose, integers, option, part, relu, sizes, tensor
@@ -167,7 +167,7 @@ def test_minima_come_along():
     ids=["name", "kind", "rank", "extent", "integers"],
 )
 def test_what_does_not_fit(bindings, said):
-    with pytest.raises(DefinitionError, match=f"(?s)linear: as a part: .*{said}"):
+    with pytest.raises(DefinitionError, match=f"(?s)linear: as the part d: .*{said}"):
         part(linear, "d", **bindings)
 
 
@@ -199,7 +199,7 @@ def test_sums_in_functions_are_refused():
 
 def test_a_tensor_that_was_given_as_a_function_has_no_name():
     used = part(linear, "g", x=lambda n, i: tensor("z", N, I, O)[n, i, 0])
-    with pytest.raises(DefinitionError, match="x is no tensor of the part linear"):
+    with pytest.raises(DefinitionError, match="x is no tensor of the part g"):
         used["x"]
 
 
@@ -284,3 +284,71 @@ def test_integers_of_a_part_keep_what_may_occur_besides():
     values = np.log([[[0.25], [0.75]], [[0.5], [0.5]]])
     found = derive.compile(whole).apply(values, np.array([[1], [-100]]))
     assert np.allclose(found, -np.log(0.75))
+
+
+def test_a_pack_may_stand_anywhere_and_have_no_axes(tmp_path):
+    """Channels of plain vectors, and of images, by one definition over (N, C, *)."""
+    C, M, L = size("C", minimum=1), *sizes("M L")
+    for more in ((), (M, L)):
+        x = tensor("x", N, C, *more)
+        slopes = part(OPERATION["prelu"], "rectified", x=x)
+        flat = part(OPERATION["flatten"], "", x=slopes["y"])
+        network = compose("flat", "Rectify, and flatten.", (slopes, flat), inputs=(x,),
+                          outputs=(flat["y"],))  # fmt: skip
+        assert flat["y"].axes_of == ((N,), (C, *more))
+        shape = (2, 3, 2, 2)[: 2 + len(more)]
+        values = np.random.default_rng(0).standard_normal(shape)
+        found = verified(network, tmp_path).apply(values, np.full(3, 0.5))
+        assert np.array_equal(found, np.where(values > 0, values, values / 2).reshape(2, -1))
+
+
+def test_an_option_of_the_whole_keeps_several_axes(tmp_path):
+    x, target = tensor("x", N, I), tensor("target", N, I)
+    how = option(
+        "how", "mean", over=("a", "b"), numeric=False,
+        spellings={"mean": (0, Max(1, N * I)), "none": (1, 1)},
+    )  # fmt: skip
+    loss = part(OPERATION["mse_loss"], "loss", x=x, target=target, reduction=how)
+    whole = compose("distance", "Loss.", (loss,), inputs=(x, target), outputs=(loss["y"],),
+                    options=(how,))  # fmt: skip
+    module, ones = verified(whole, tmp_path), np.ones((2, 3))
+    assert module.apply(2 * ones, ones) == 1
+    assert np.array_equal(module.apply(2 * ones, ones, how="none"), ones)
+
+
+def test_what_is_one_has_no_index():
+    """One filter in each of two groups is no axis of its own."""
+    C, height, width = sizes("C height width")
+    image = tensor("image", N, (2, C), height, width)
+    filters = part(correlate2d, "a", x=image, groups=2, K=1)
+    assert filters["y"].axes_of[1] == (2,) and filters["weight"].axes_of[0] == (2,)
+    lonely = part(correlate2d, "b", x=tensor("image", N, 1, height, width), C=1, K=1)
+    assert lonely["y"].axes_of[1] == (1,) and lonely["weight"].axes_of[:2] == ((1,), (1,))
+
+
+def test_one_name_of_an_index_in_two_parts(tmp_path):
+    """Each means its own; so does that of the whole."""
+    (i_hidden,) = axes("i", H)
+    x, hidden, more = tensor("x", N, I), tensor("hidden", N, H), tensor("more", N, H)
+    scale = Operation("scale", "Scale.", (more,), (hidden,),
+                      (Eq(hidden[n, i_hidden], 2 * more[n, i_hidden]),))  # fmt: skip
+    lower = part(linear, "lower", x=x, O=H)
+    upper = part(scale, "upper", more=lower["y"])
+    network = compose("scaled", "Twice a product.", (lower, upper), inputs=(x,),
+                      outputs=(upper["hidden"],))  # fmt: skip
+    assert [a.name for a in network.axes if a.extent in (I, H)] == ["i", "i2", "o_lower"]
+    rng = np.random.default_rng(0)
+    x, w = rng.standard_normal((3, 2)), rng.standard_normal((4, 2))
+    np.testing.assert_allclose(verified(network, tmp_path).apply(x, w), 2 * x @ w.T)
+
+
+def test_an_error_names_the_part_and_shows_the_equation():
+    (r,) = axes("r", leading("R"))
+    x, y = tensor("x", r.extent, outside=0), tensor("y", r.extent)
+    shift = Operation("shift", "Shift.", (x,), (y,), (Eq(y[r], x[r - 1]),))
+    for naming in ({}, {"name": "late"}):
+        with pytest.raises(DefinitionError) as refused:
+            part(shift, "late" if not naming else "", x=tensor("z", N, H, outside=0), **naming)
+        first, equation, remedy = str(refused.value).splitlines()
+        assert first.startswith("shift: as the part late: R becomes a product")
+        assert equation == "  y[r] = x[r - 1]" and remedy.startswith("Give a tensor")
