@@ -73,7 +73,7 @@ def named(name: str) -> Name:
     primes = name[len(plain) :]
     head, *tail = plain.rstrip("_").split("_")
     if tail and tail[-1] == "bar":
-        inner = named("_".join((head, *tail[:-1])))  # which may have a bar of its own: that stands below
+        inner = named("_".join((head, *tail[:-1])))  # a bar of its own stands below
         below = ",".join(filter(None, (inner.below, "bar" * inner.barred)))
         return replace(inner, below=below, primes=primes, barred=True)
     letters = head.rstrip("0123456789")
