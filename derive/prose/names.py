@@ -73,7 +73,9 @@ def named(name: str) -> Name:
     primes = name[len(plain) :]
     head, *tail = plain.rstrip("_").split("_")
     if tail and tail[-1] == "bar":
-        return replace(named("_".join((head, *tail[:-1]))), primes=primes, barred=True)
+        inner = named("_".join((head, *tail[:-1])))  # a bar of its own stands below
+        below = ",".join(filter(None, (inner.below, "bar" * inner.barred)))
+        return replace(inner, below=below, primes=primes, barred=True)
     letters = head.rstrip("0123456789")
     words = [letters]
     while tail and letters == head and _is_word(words[-1]) and _is_word(tail[0]):

@@ -29,6 +29,7 @@ from derive.language import (
     sizes,
     tensor,
 )
+from derive.prose.names import named
 from derive.verification.arithmetic import FIELD, NUMBERS
 from derive.verification.cases import Case
 from derive.verification.exact import leaves, like
@@ -281,6 +282,11 @@ def test_a_derivative_may_be_a_part(way):
     for letter in way:
         operation = (derive.tangent if letter == "t" else derive.gradient)(operation)
     derive.compile(operation)
+
+
+def test_a_cotangent_and_its_cotangent_look_different():
+    names = [named(name) for name in ("x", "x_bar", "x_bar_bar", "x_bar2")]
+    assert len(set(names)) == 4 and [name.barred for name in names] == [False, True, True, False]
 
 
 def test_what_carries_over():
