@@ -50,7 +50,14 @@ def _escaped(character: str) -> str:
         return _SPECIAL[character]
     if character.isascii():
         return character if character.isprintable() else ""
-    base, *marks = unicodedata.normalize("NFD", character)
+    base, *marks = _decomposed(character)
     if base.isascii() and base.isalpha() and len(marks) == 1 and marks[0] in _ACCENTS:
         return f"\\{_ACCENTS[marks[0]]}{{{base}}}"
     return f"[U+{ord(character):04X}]"
+
+
+def _decomposed(character: str) -> str:
+    """``Å`` as an A and a ring, and what is no letter with an accent as it is."""
+    codes = unicodedata.decomposition(character).split()
+    plain = all(code.isalnum() for code in codes)  # else it says what for it may be replaced
+    return "".join(chr(int(code, 16)) for code in codes) if codes and plain else character
