@@ -154,7 +154,7 @@ class States:
         self.first = tuple(_side_by_side(t, count, optional=True) for t in first)
         self.last = tuple(_side_by_side(t, count) for t in last)
 
-    def of(self, number: int) -> dict[str, Callable]:
+    def of(self, number: int) -> dict[str, Any]:
         """Where the states of one copy are."""
         return {t.name: _entry(t, number) for t in (*self.first, *self.last)}
 
