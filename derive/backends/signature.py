@@ -34,7 +34,7 @@ class FromAxis:
     @property
     def meaning(self) -> str:
         """Where the size is from, for messages."""
-        return f"axis {self.axis} of {self.tensor}"
+        return f"axis {numbered(self.tensor, self.axis)} of {self.tensor}"
 
 
 @dataclass(frozen=True)
@@ -195,6 +195,12 @@ def is_packed(factors: tuple[Expr, ...]) -> bool:
     return isinstance(factors[0], Size) and factors[0].packed
 
 
+def numbered(tensor: Tensor, axis: int) -> int:
+    """The number of an axis in an array; behind packed axes it is counted from the end."""
+    behind = any(map(is_packed, tensor.axes_of[:axis]))
+    return axis - len(tensor.axes_of) if behind else axis
+
+
 def _bindings(operation: Operation) -> tuple[Binding, ...]:
     """By first bare appearance, else by exact division of a product axis, else by a formula."""
     known: dict[Symbol, None] = {}
@@ -263,7 +269,7 @@ def _comparisons(operation: Operation, tensor: Tensor, sources: Mapping[Symbol, 
         unknown = [s for s in extent.free_symbols if s not in sources]
         if unknown:
             raise _unbound(operation, f"the size {unknown[0]} of axis {position} of {tensor.name}")
-        here = f"axis {position} of {tensor}"
+        here = f"axis {numbered(tensor, position)} of {tensor}"
         if any(sources.get(part) == here for part in (extent, *factors)):  # type: ignore[arg-type]
             continue
         named = sorted(extent.free_symbols, key=str)

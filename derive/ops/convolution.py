@@ -19,6 +19,7 @@ from derive.language import (
     accumulate,
     axes,
     axis,
+    leading,
     option,
     parameter,
     size,
@@ -87,11 +88,11 @@ def window(rank: int) -> Window:
 
 GROUPS = option("groups", 1, minimum=1, samples=(2, 3), meaning="independent groups of channels")
 G = GROUPS.settings[0]
-N, C, K = sizes("N C K")
+N, C, K = leading("N"), *sizes("C K")
 n, g, c, k = axes("n g c k", N, G, C, K)
 
 LEGEND = {
-    "n": "image",
+    "n": "image (any leading axes)",
     "g": "group",
     "c": "input channel of a group",
     "k": "filter of a group",

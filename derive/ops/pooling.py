@@ -4,7 +4,7 @@
     avg_pool    y[n,c,p] = Σ_u x[n, c, s·p + u − P] / count[p]
 
 A family is written once for any number of axes; `Window` says where along one axis the windows
-stand. Images are laid out as PyTorch's, (N, channels, H, W), and options have its names.
+stand. Images are laid out as PyTorch's, (*, channels, H, W), and options have its names.
 """
 
 from collections.abc import Sequence
@@ -25,16 +25,16 @@ from derive.language import (
     axis,
     flag,
     integers,
+    leading,
     option,
     size,
-    sizes,
     tensor,
 )
 
-N, C = sizes("N C")
+N, C = leading("N"), size("C")
 n, c = axes("n c", N, C)
 LETTERS = {1: "w", 2: "hw", 3: "dhw"}
-LEGEND = {"n": "image", "c": "channel"}
+LEGEND = {"n": "image (any leading axes)", "c": "channel"}
 # Numbers of worked examples; where two entries of a window are equal, one wins.
 EXAMPLES = {
     1: {"x": [[[1, 3, 2, 2]]]},

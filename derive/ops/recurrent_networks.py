@@ -210,7 +210,7 @@ class States:
         self.last = tuple(_side_by_side(last, counts[kind]) for kind, (_, last) in ends.items())
         self.names = {t.name for t in self.first}
 
-    def of(self, number: int) -> dict[str, Callable]:
+    def of(self, number: int) -> dict[str, Any]:
         """Where the states of one operation are."""
         found = {}
         for first, last in zip(self.first, self.last, strict=True):

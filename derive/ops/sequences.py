@@ -1,6 +1,7 @@
 """Where the equations of recurrent networks hold: at every step of sequences, or at one step.
 
-Arrays are laid out as PyTorch's: time, then the batch, then features.
+Arrays are laid out as PyTorch's: time, then the batch, then features. A batch has any number of
+axes; one sequence alone has none.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from derive.language import (
     Tensor,
     axes,
     integers,
+    leading,
     option,
     size,
     sizes,
@@ -25,7 +27,8 @@ from derive.language import (
     tensor,
 )
 
-T, N, I, H, P = sizes("T N I H P")
+T, I, H, P = sizes("T I H P")
+N = leading("N")
 O = size("O", minimum=1)
 t, n, i, j, k, o, p, q = axes("t n i j k o p q", T, N, I, H, H, O, P, P)
 
@@ -35,9 +38,12 @@ TRUNCATE = option(
     meaning="steps after which no gradient flows back any further",
 )  # fmt: skip
 
-LEGEND = {"t": "time step", "n": "sequence", "i": "input feature", "j,k": "unit"}
-LAYOUT = "Sequences are laid out as (time, batch, features)."
-BATCH_FIRST = "Sequences are laid out as (batch, time, features); states are (batch, units)."
+LEGEND = {"t": "time step", "n": "sequence (any axes)", "i": "input feature", "j,k": "unit"}
+BATCH = "The batch may have any number of axes, or none."
+LAYOUT = f"Sequences are laid out as (time, batch, features). {BATCH}"
+BATCH_FIRST = (
+    f"Sequences are laid out as (batch, time, features); states are (batch, units). {BATCH}"
+)
 UNTIL = (
     "Sequence n ends after lengths[n] steps: outputs behind its end are 0, and last states are "
     "those at its end. One without any step hands its first state over as it came."

@@ -41,9 +41,9 @@ X, W, B = zeros(2, 4, 5, 6), zeros(6, 4, 3, 2), zeros(6)
 @pytest.mark.parametrize(
     "arguments, said",
     [
-        ((zeros(4, 5, 6), W), ["x has shape", r"\(4, 5, 6\)", r"\(N, groups\*C, H, W\)"]),
-        ((zeros(1, 2, 4, 5, 6), W), ["x has shape", r"\(1, 2, 4, 5, 6\)"]),
-        ((zeros(5, 6), W), ["x has shape", r"\(5, 6\)"]),
+        ((zeros(5, 6), W), ["x has shape", r"\(5, 6\)", r"\(\*, groups\*C, H, W\)"]),
+        ((zeros(3, 5, 6), W), ["axis 0 of x", "is 3", "expected 4", "C from axis 1 of weight"]),
+        ((zeros(1, 2, 3, 5, 6), W), ["axis 2 of x", "is 3", "expected 4"]),
         ((X, zeros(6, 4, 3)), ["weight has shape", r"\(6, 4, 3\)"]),
         ((X, W, zeros(6, 1)), ["bias has shape", r"\(6, 1\)"]),
         ((X, W, zeros(1)), ["bias", "1", "expected 6"]),
@@ -53,7 +53,7 @@ X, W, B = zeros(2, 4, 5, 6), zeros(6, 4, 3, 2), zeros(6)
         ((X, zeros(6, 4, 0, 2)), ["weight", "at least 1", "0"]),
     ],
     ids=[
-        "unbatched", "volume", "plane", "weight-rank", "bias-rank", "bias-of-one", "bias-length",
+        "plane", "unbatched", "volume", "weight-rank", "bias-rank", "bias-of-one", "bias-length",
         "channels", "large-kernel", "empty-kernel",
     ],
 )  # fmt: skip

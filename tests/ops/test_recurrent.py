@@ -375,7 +375,7 @@ def test_lengths_of_an_output_layer():
         (np.array([2**63, 1], np.uint64), ValueError, "lengths"),
         (np.array([1.0, 2.0]), TypeError, "lengths has dtype float64, expected integers"),
         (np.array([True, True]), TypeError, "lengths has dtype bool"),
-        (np.array([1, 2, 3]), ValueError, "axis 0 of lengths"),
+        (np.array([1, 2, 3]), ValueError, r"lengths has shape \(3,\), expected \(2,\)"),
         (np.array([[1, 2]]), ValueError, r"lengths has shape \(1, 2\)"),
         ([1, 2], TypeError, "lengths must be a NumPy array"),
     ],

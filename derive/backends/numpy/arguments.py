@@ -45,6 +45,7 @@ from derive.backends.signature import (
     Requirement,
     Signature,
     is_packed,
+    numbered,
     signature,
 )
 from derive.language.operation import Operation
@@ -173,7 +174,8 @@ def _binding(binding: Binding) -> Iterator[Line]:
     elif isinstance(binding, FromQuotient):
         size, named = binding.size, (Literal(binding.tensor.name), Name(binding.tensor.name))
         words = Literal(" * ".join(str(f) for f in binding.factors))
-        place = _position(binding.tensor, binding.axis)
+        number = numbered(binding.tensor, binding.axis)
+        place = Literal(number) if number >= 0 else Unary("-", Literal(-number))
         value = call("_divided", *named, place, lower_integer(binding.divisor), words)
         yield Assign(Name(size.name), value)
         if size.minimum > 0:
@@ -182,12 +184,6 @@ def _binding(binding: Binding) -> Iterator[Line]:
         yield from _kept(binding.size)
     else:
         yield Assign(Name(binding.size.name), lower_integer(binding.size.formula))  # type: ignore[arg-type]
-
-
-def _position(tensor: Tensor, axis: int) -> Node:
-    """The number of an axis; counted from the end behind packed axes."""
-    behind = any(map(is_packed, tensor.axes_of[:axis]))
-    return Unary("-", Literal(len(tensor.axes_of) - axis)) if behind else Literal(axis)
 
 
 def _kept(size: Size) -> Iterator[Line]:

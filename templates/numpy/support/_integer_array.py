@@ -1,5 +1,7 @@
 def _integer_array(name, value, axes, _):
     """`value`, if it is an array of integers."""
+    if isinstance(value, np.generic):
+        value = np.asarray(value)
     if not isinstance(value, np.ndarray) or hasattr(value, "mask"):
         return _array(name, value, axes, ())  # which refuses it
     if value.dtype.kind not in "iu":
