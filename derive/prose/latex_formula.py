@@ -29,6 +29,7 @@ _SIGNS = {
     "≥": r"\ge", "≤": r"\le", "≠": r"\ne", "|": r"\mid", "∤": r"\not\mid", "→": r"\to",
     "+=": r"\mathrel{+}=", "⊙": r"\odot",
 }  # fmt: skip
+_HERE = r"\allowbreak "  # where a formula among words may go on in the next line
 _KNOWN = (sympy.exp, sympy.log, sympy.tanh, sympy.sinh, sympy.cosh, sympy.sin, sympy.cos, sympy.tan)
 
 
@@ -53,7 +54,7 @@ class Latex(Typeset):
         d = r"\mathrm{d}" if sign == "d" else r"\partial "
         over = r"\partial^{+} " if sign == "∂⁺" else d
         if self.flat:
-            return joined(rf"{over}{of} / {d}{by}")
+            return rf"{over}{of} / {BREAK}{d}{by}"
         return joined(rf"\frac{{{over}{of}}}{{{d}{by}}}")
 
     def product(self, pieces: list[str]) -> str:
@@ -191,7 +192,8 @@ class Latex(Typeset):
     def _among_words(self, row: Row) -> str:
         where = " and ".join(map(self.inline, row.conditions))
         words = f" {row.words} {where}" if where else ""
-        return self.inline(self.relation(row.sign, row.left, row.right)) + words
+        formula = self.relation(row.sign, row.left, row.right)
+        return f"${formula.replace(BREAK, _HERE)}$" + words
 
     def display(self, rows: Sequence[Row]) -> list[str]:
         """Lines of one ``align*``."""

@@ -8,7 +8,7 @@ from itertools import zip_longest
 
 from derive.prose.typeset import BREAK, joined
 
-WIDTH = 106.0  # of a line of the document, in widths of a letter
+WIDTH = 103.0  # of a line of the document, in widths of a letter
 _AND = r"\text{ and }"
 _TOTALS = (r"\sum", r"\max", r"\operatorname*")
 LONG = 0.6 * WIDTH  # of what leaves no room for others beside it
@@ -142,10 +142,10 @@ def condition_lines(words: str, conditions: Sequence[str], head: float) -> list[
     """Conditions below a formula with a left side of width `head`, in one line where they fit."""
     found = [joined(c) for c in conditions]
     together = r",\quad ".join(found)
-    if width(words + together) + head < WIDTH - 14:
+    if width(words + together) + head < WIDTH - 18:
         return [rf"& \quad\text{{{words}}}{together}"]
     blank = rf"\phantom{{\text{{{words}}}}}"
-    room = WIDTH - head - width(words) - 2 * _INDENT
+    room = WIDTH - head - width(words) - 5 * _INDENT
     rows = [row for c in conditions for row in _filled(list(_pieces(c)), "", room, _INDENT)]
     first, *rest = rows
     return [rf"& \quad\text{{{words}}}{first}", *(rf"& \quad{blank}{row}" for row in rest)]

@@ -165,7 +165,7 @@ def test_the_gradient_of_a_correlation_is_a_full_convolution():
     # what padding has added to the image is not handed on
     assert "from its entry (padding_h_low, padding_w_low) on" in found["x_bar"][0]
     assert found["weight_bar"][0].startswith(
-        "the correlation of x (padded by padding_h_low and padding_w_low) with y_bar"
+        "the correlation of x (padded in front by padding_h_low and padding_w_low) with y_bar"
     )
     assert found["bias_bar"] == ["the sum of y_bar over n, p and q"]
 

@@ -6,6 +6,7 @@ calls that modules are checked on, with nothing of `derive.claims`.
 """
 
 import random
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -76,8 +77,9 @@ def calls(claim: Claim) -> list[Case]:
     return found
 
 
-def is_so(claim: Claim, line: Line | None = None) -> bool:
-    """Whether the right side of a claim, or of another line, is the gradient, to 20 digits."""
+def is_so(claim: Claim, line: Line | None = None, more: Sequence[Case] = ()) -> bool:
+    """Whether the right side of a claim, or of another line, is the gradient, to 20 digits, on some
+    calls and on those of `more`."""
     operation = claim.operation
     equation = claim.equation if line is None else line.equation
     left, right = sides(equation)
@@ -89,7 +91,7 @@ def is_so(claim: Claim, line: Line | None = None) -> bool:
     statement = written(Equation(left, right, scatter)).substitute({left.tensor: claimed})
     statements = (*back.system.statements, statement.substitute(bars))
     system = System(back.system.inputs, (claimed, bar), statements, operation.order)
-    for number, case in enumerate(calls(claim)):
+    for number, case in enumerate((*calls(claim), *more)):
         rng = np.random.default_rng(number)
         arrays = {n: None if a is None else numbers(a) if a.dtype == float else a
                   for n, a in case.draw(rng).items()}  # fmt: skip
@@ -127,7 +129,8 @@ def test_slips_are_refuted_and_mended(record_property):
     for seed in range(SLIPS):
         one = drawn(seed)
         verdict = audit(one.claim)
-        assert verdict.holds == is_so(one.claim), f"{seed} {one}\n{verdict}"
+        found = [verdict.found.point.case] if verdict.found else []
+        assert verdict.holds == is_so(one.claim, more=found), f"{seed} {one}\n{verdict}"
         if verdict.holds:
             suggested += 1  # it needs no mending
             continue

@@ -132,9 +132,11 @@ def test_padding(subject, bad):
         ((c, g) for c, g in drawn if g["lengths"] is not None), key=lambda cg: cg[1]["x"].size
     )
     x, batch_first = given["x"], "batch_first" in subject.operation.name
-    lengths = given["lengths"] = np.arange(len(given["lengths"])) % x.shape[batch_first]
-    behind = np.arange(x.shape[batch_first])[:, None] >= lengths
-    behind = behind.T if batch_first else behind
+    lengths = np.arange(given["lengths"].size) % x.shape[0 if not batch_first else -2]
+    lengths = given["lengths"] = lengths.reshape(given["lengths"].shape)
+    steps = np.arange(x.shape[0 if not batch_first else -2])
+    behind = np.greater_equal.outer(steps, lengths)
+    behind = np.moveaxis(behind, 0, -1) if batch_first else behind
     outcomes = []
     for padding in (0.0, bad):
         given["x"] = np.where(behind[..., None], padding, x)

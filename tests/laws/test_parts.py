@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from sympy import Expr, Integer, Mul
 
-from derive.errors import VerificationError
+from derive.errors import DefinitionError, VerificationError
 from derive.language import Operation, Option, Size, Tensor, compose, part
 from derive.language.numbers import exact
 from derive.language.options import Setting, is_word
@@ -93,12 +93,13 @@ class Whole:
             value = self.said.get(o.name, o.default)
             if value is HANDED_ON:
                 known |= dict(zip(o.settings, self.options[o.name].settings, strict=True))
-            elif not is_word(value):
-                known |= dict(zip(o.settings, map(exact, o.numbers(value)), strict=True))
+            else:
+                meant = o.spellings[value] if is_word(value) else map(exact, o.numbers(value))
+                known |= dict(zip(o.settings, meant, strict=True))
         for size in reversed(self.inner.sizes):  # behind those that it is made of
             if size.formula is not None:
                 expression = exact(expression).xreplace({size: size.formula})
-        return exact(expression).xreplace(known)
+        return exact(expression).xreplace(known).xreplace(known)  # words stand for other settings
 
     def tensor(self, given: Tensor) -> Tensor:
         """The caller's tensor for an input of the part."""
@@ -206,6 +207,10 @@ ALL = bool(os.environ.get("DERIVE_ALL_PARTS"))
 
 @pytest.mark.parametrize("whole", WHOLES[:: 1 if ALL else 3], ids=str)
 def test_a_part_is_what_its_operation_is(whole: Whole):
-    whole = whole if whole.calls else whole.with_more_said()
+    try:
+        whole = whole if whole.calls else whole.with_more_said()
+    except DefinitionError as error:  # a batch that is read by number is one axis
+        assert whole.axes != 1 and "is not an index by itself" in str(error)
+        return
     whole.check()
     assert whole.calls

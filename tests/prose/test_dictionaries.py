@@ -133,7 +133,7 @@ def test_the_lines_of_a_simple_network_in_a_browser():
 def test_rows_go_by_the_letters_of_the_lecture():
     text = show(SHIPPED["lstm"], "text", dictionary="ifgo")
     assert "    f⟨t⟩[n,j] = sigmoid(a⟨t⟩[n,f,j])\n" in text
-    assert "gate i (input), f (forget),\ng (cell), o (output)." in text
+    assert "gate i (input),\nf (forget), g (cell), o (output)." in text
     assert "    a_bar⟨t⟩[f] = c_bar⟨t⟩ ⊙ c⟨t − 1⟩ ⊙ f⟨t⟩ ⊙ (1 − f⟨t⟩)\n" in text
 
 
@@ -182,7 +182,7 @@ def test_what_has_no_recurrence_has_no_time():
 
 def test_names_one_by_one_come_before_those_of_a_dictionary():
     text = show(SHIPPED["rnn"], "text", names={"weight_ih": "V", "j": "u"}, dictionary="uwv")
-    assert "V[u,i]·x⟨t⟩[n,i]" in text and "n sequence; i input feature; u, k unit." in text
+    assert "V[u,i]·x⟨t⟩[n,i]" in text and "i input feature; u, k unit." in text
 
 
 # What is refused ------------------------------------------------------------------------------

@@ -151,7 +151,7 @@ KATEX = frozenset(
         r"\w+",
         "begin end bar overline mathit mathrm frac partial sum max substack delta left right text "
         "lfloor rfloor lceil rceil cdot ldots quad qquad ge le ne mid not to times mathrel "
-        "tanh exp log phantom operatorname bigl bigr Bigl Bigr alpha beta",
+        "allowbreak tanh exp log phantom operatorname bigl bigr Bigl Bigr alpha beta",
     )
 )
 

@@ -21,6 +21,7 @@ from derive.prose.pictures.page import breadth
 _UNIT = 0.8  # centimetres of a cell
 _LEAST = 0.55  # ... beside whose picture words stand
 _WIDEST, _TALLEST = 17, 22  # centimetres of a picture
+_NARROW = 0.75  # centimetres of a cell's breadth of words, in small letters
 _WORDS, _GAP = 7.2, 0.7  # centimetres of words beside a picture, and between both
 _SIZES = ((1.15, r"\small"), (1.0, r"\footnotesize"), (0.85, r"\scriptsize"), (0.0, r"\tiny"))
 _LINES = {"solid": "thin", "dashed": "thin, densely dashed", "heavy": "ultra thick"}
@@ -69,12 +70,13 @@ def tikz(picture: Picture, printer: Formula | None = None) -> str:
     """
     printer = printer or Short(picture.order, steps=dict(picture.steps))
     room = _WIDEST - _WORDS - _GAP if picture.below else _WIDEST
-    beside = bool(picture.below) and room / picture.width >= _LEAST
+    words = [item for item in picture.items if isinstance(item, Note) and item.y > picture.below]
+    beside = bool(picture.below) and room / picture.width >= _LEAST and _fit(words)
     height = picture.below if beside else picture.height
     room = room if beside else _WIDEST
     unit = min(_UNIT, room / picture.width, _TALLEST / height)
     drawing = _Drawing(printer, unit)
-    words = [item for item in picture.items if isinstance(item, Note) and item.y > height]
+    words = words if beside else []
     items = [item for item in picture.items if item not in words]
     lines = [f"  {line}" for item in items for line in drawing.item(item)]
     lines += [f"  {drawing.column(words, picture.width + _GAP / unit)}"] if words else []
@@ -83,6 +85,12 @@ def tikz(picture: Picture, printer: Formula | None = None) -> str:
         "baseline=(current bounding box.north)]"
     )
     return "\n".join([head, *lines, r"\end{tikzpicture}", ""])
+
+
+def _fit(notes: Sequence[Note]) -> bool:
+    """Whether formulas beside a picture, which are not broken, have room there."""
+    formulas = [n.text for n in notes if any(isinstance(part, Statement | Adds) for part in n.text)]
+    return all(breadth(text) * _NARROW < _WORDS for text in formulas)
 
 
 class _Drawing:
